@@ -1,0 +1,210 @@
+//! A listing as it was found: the photos of one property, what is known of each, and the files that
+//! could not be used with the reason why.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::id::PhotoId;
+use super::room::Room;
+
+/// The version of [`Listing`] that this build writes.
+pub const LISTING_SCHEMA_VERSION: u32 = 1;
+
+/// Everything known of a listing folder at the moment it was read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    /// The version of this document's form.
+    pub schema_version: u32,
+    /// Short ASCII name used for folders and job ids (see [`super::id::slug`]).
+    pub slug: String,
+    /// Title for people.
+    pub title: String,
+    /// Postal address, where `listing.toml` gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Usable photos in delivery order.
+    pub photos: Vec<Photo>,
+    /// Exposure brackets: each is fused to one picture.
+    #[serde(default)]
+    pub brackets: Vec<Bracket>,
+    /// Files that look like photos but cannot be used, each with its reason, and photos that
+    /// `listing.toml` leaves out.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// One usable photo. Sizes are those of the upright picture, after EXIF orientation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Photo {
+    /// Identity from the file's content.
+    pub id: PhotoId,
+    /// Path relative to the listing folder, with forward slashes.
+    pub file: String,
+    /// Size of the file in bytes.
+    pub bytes: u64,
+    /// Format found in the content, whatever the file's extension says.
+    pub format: PhotoFormat,
+    /// Width of the upright picture in pixels.
+    pub width: u32,
+    /// Height of the upright picture in pixels.
+    pub height: u32,
+    /// EXIF orientation of the stored pixels, 1 to 8; 1 where none is recorded.
+    pub orientation: u8,
+    /// Bits per sample as stored: 8 or 16 (or 32 for floating point).
+    pub bits_per_sample: u8,
+    /// What the camera recorded about the exposure.
+    #[serde(default)]
+    pub capture: Capture,
+    /// What the photo shows; `None` where nothing says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<Room>,
+    /// What said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_origin: Option<RoomOrigin>,
+    /// Photos of the same physical room share this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+}
+
+/// Exposure facts from EXIF. No serial number, position, owner or thumbnail is ever kept.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Capture {
+    /// Local time as the camera wrote it, `YYYY-MM-DDThh:mm:ss` with optional fraction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken: Option<String>,
+    /// Exposure time in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposure_seconds: Option<f64>,
+    /// Aperture as f-number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub f_number: Option<f64>,
+    /// Sensitivity (ISO).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iso: Option<u32>,
+    /// Exposure compensation in EV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposure_compensation: Option<f64>,
+    /// Focal length in millimetres.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub focal_length_mm: Option<f64>,
+    /// Focal length as 35 mm equivalent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub focal_length_35mm: Option<f64>,
+}
+
+/// A file format by its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PhotoFormat {
+    /// JPEG, baseline or progressive.
+    Jpeg,
+    /// PNG.
+    Png,
+    /// WebP, lossy or lossless.
+    Webp,
+    /// TIFF.
+    Tiff,
+}
+
+/// What said which room a photo shows, strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RoomOrigin {
+    /// The command line.
+    Flag,
+    /// `listing.toml`.
+    ListingFile,
+    /// Words in the file name.
+    FileName,
+}
+
+/// Exposures of one view, to be fused into one picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bracket {
+    /// The exposure nearest to the middle: the picture keeps its name, room and order.
+    pub reference: PhotoId,
+    /// All exposures, darkest first, the reference among them.
+    pub exposures: Vec<BracketExposure>,
+    /// What showed that they belong together.
+    pub evidence: BracketEvidence,
+}
+
+/// One exposure of a bracket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BracketExposure {
+    /// Which photo.
+    pub photo: PhotoId,
+    /// Exposure relative to the reference in EV (positive is brighter), where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposure_value: Option<f64>,
+}
+
+/// What showed that photos are one bracket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BracketEvidence {
+    /// `listing.toml` or the command line groups them.
+    Stated,
+    /// EXIF: same camera settings but the exposure, taken within seconds.
+    Exif,
+    /// The file names carry an EV pattern.
+    FileName,
+}
+
+/// A file that is not used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// Path relative to the listing folder; characters that cannot be printed are escaped.
+    pub file: String,
+    /// Why, as a closed list.
+    pub code: LeftOutCode,
+    /// What is wrong and what to do next, for people.
+    pub reason: String,
+}
+
+/// Why a file is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftOutCode {
+    /// `listing.toml` says `skip`.
+    SkippedByListingFile,
+    /// The content is no photo format that this build reads.
+    UnsupportedFormat,
+    /// The file is damaged or cut short.
+    Damaged,
+    /// More bytes, pixels or files than the limits allow, or too few pixels to be a photo.
+    BeyondLimits,
+    /// The file cannot be read.
+    Unreadable,
+    /// It changed while it was read.
+    Changed,
+    /// A link that leaves the folder, or no plain file.
+    Refused,
+    /// The same bytes as another photo of the listing.
+    Duplicate,
+}
+
+impl Listing {
+    /// The photo with this identity.
+    #[must_use]
+    pub fn photo(&self, id: &PhotoId) -> Option<&Photo> {
+        self.photos.iter().find(|photo| &photo.id == id)
+    }
+
+    /// The bracket that this photo belongs to.
+    #[must_use]
+    pub fn bracket_of(&self, id: &PhotoId) -> Option<&Bracket> {
+        self.brackets.iter().find(|bracket| {
+            bracket
+                .exposures
+                .iter()
+                .any(|exposure| &exposure.photo == id)
+        })
+    }
+}

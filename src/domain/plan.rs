@@ -1,0 +1,206 @@
+//! A plan: what will be done to each photo, by whom, with which numbers, and what will not be done
+//! and why. It is made before anything happens, can be printed, and is executed unchanged.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::enhancement::{EnhancementSettings, Look};
+use super::id::PhotoId;
+use super::operation::{OperationKind, OperationRequest};
+use super::room::Room;
+
+/// The version of [`Plan`] that this build writes.
+pub const PLAN_SCHEMA_VERSION: u32 = 1;
+
+/// What will be done to a listing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The version of this document's form.
+    pub schema_version: u32,
+    /// The listing's slug.
+    pub listing: String,
+    /// The style, with the digest of its text.
+    pub style: StyleReference,
+    /// How operations were asked for.
+    pub operations: OperationRequest,
+    /// The provider that makes pixels which this machine does not make itself.
+    pub provider: String,
+    /// Version of the embedded engine; a new one makes a new job.
+    pub engine_version: String,
+    /// Attempts allowed for each operation.
+    pub max_attempts: u32,
+    /// One entry for each picture to deliver, in delivery order. An exposure bracket is one picture.
+    pub photos: Vec<PlannedPhoto>,
+    /// Seconds that the whole is expected to take on this machine.
+    pub estimated_seconds: f64,
+}
+
+/// Which style, exactly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StyleReference {
+    /// Canonical name, such as `modern`.
+    pub name: String,
+    /// blake3 digest of the style's canonical JSON, 64 hexadecimal digits.
+    pub digest: String,
+}
+
+/// What will be done to one picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedPhoto {
+    /// The photo; of a bracket, its reference exposure.
+    pub photo_id: PhotoId,
+    /// Its file, relative to the listing folder.
+    pub file: String,
+    /// Every source picture: the photo itself, or the exposures of the bracket, darkest first.
+    pub sources: Vec<PlannedSource>,
+    /// Width of the upright picture in pixels.
+    pub width: u32,
+    /// Height of the upright picture in pixels.
+    pub height: u32,
+    /// What it shows, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<Room>,
+    /// Photos of the same physical room share this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// What is done, in order.
+    pub operations: Vec<PlannedOperation>,
+}
+
+/// A source picture of a planned photo.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedSource {
+    /// Which photo.
+    pub photo_id: PhotoId,
+    /// Its file, relative to the listing folder.
+    pub file: String,
+    /// Exposure relative to the reference in EV, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposure_value: Option<f64>,
+    /// Sensitivity (ISO), where the camera recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iso: Option<u32>,
+    /// Focal length as 35 mm equivalent, where the camera recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub focal_length_35mm: Option<f64>,
+}
+
+/// One operation on one photo.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedOperation {
+    /// What is done.
+    pub kind: OperationKind,
+    /// Whether it is done, and if not why.
+    pub decision: Decision,
+    /// Expected seconds on this machine for one attempt.
+    pub estimated_seconds: f64,
+    /// Every attempt that may be made, in order; empty for a skipped operation.
+    pub attempts: Vec<PlannedAttempt>,
+}
+
+/// Whether an operation is done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "decision", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Decision {
+    /// It is done by this executor.
+    Run {
+        /// `embedded` for the engine inside remedia, else the provider's name.
+        executor: String,
+    },
+    /// It is not done, and that is recorded.
+    Skip {
+        /// Why, as a closed list.
+        code: SkipCode,
+        /// Why, for people.
+        reason: String,
+        /// The command that would make it possible.
+        hint: String,
+    },
+}
+
+/// Why an operation is skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipCode {
+    /// Nothing on this machine and no chosen provider can do it.
+    NoCapability,
+    /// It must know the room and nothing says it.
+    RoomUnknown,
+    /// It makes no sense for what the photo shows, such as staging a facade.
+    NotForThisRoom,
+}
+
+/// One attempt of an operation, with every number that decides its result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedAttempt {
+    /// 1 for the first.
+    pub number: u32,
+    /// Seed of everything random in this attempt; differs between attempts.
+    pub seed: u64,
+    /// How it is done.
+    pub parameters: AttemptParameters,
+}
+
+/// The numbers of an attempt, by kind of work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "work", rename_all = "snake_case", deny_unknown_fields)]
+pub enum AttemptParameters {
+    /// Classic enhancement by the embedded engine.
+    Enhancement {
+        /// Steps.
+        settings: EnhancementSettings,
+        /// The style's finish.
+        look: Look,
+    },
+    /// A diffusion model (the fields carry diffusers' names).
+    Diffusion {
+        /// What to make.
+        prompt: String,
+        /// What to avoid.
+        negative_prompt: String,
+        /// How far the picture may move from the input, 0 to 1.
+        strength: f64,
+        /// Classifier-free guidance scale.
+        guidance_scale: f64,
+        /// Denoising steps.
+        num_inference_steps: u32,
+        /// Conditioning networks.
+        controlnets: Vec<ControlNetParameters>,
+        /// Growth of the mask in thousandths of the long side.
+        mask_growth: f64,
+    },
+}
+
+/// One conditioning network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ControlNetParameters {
+    /// Which map conditions it.
+    pub kind: ControlNetKind,
+    /// Weight of the conditioning, 0 to 2.
+    pub conditioning_scale: f64,
+    /// Share of the steps after which it starts, 0 to 1.
+    pub control_guidance_start: f64,
+    /// Share of the steps after which it ends, 0 to 1.
+    pub control_guidance_end: f64,
+}
+
+/// What a ControlNet is conditioned on.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ControlNetKind {
+    /// A depth map.
+    Depth,
+    /// Straight lines.
+    Lines,
+    /// A label map.
+    Segmentation,
+}

@@ -1,0 +1,126 @@
+//! Writing by temporary file, fsync and rename: a reader sees the old file or the new one, never a
+//! part, whatever moment the machine stops at.
+
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+/// Every temporary file of remedia starts with this, so that a later run can clear what a killed
+/// one left.
+const TEMPORARY_PREFIX: &str = ".remedia-tmp-";
+
+/// Writes `bytes` to `path` atomically.
+///
+/// # Errors
+/// Whatever the file system says: no space, no permission, no such folder. The file at `path` is
+/// then what it was before.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_atomic_with(path, |writer| writer.write_all(bytes))
+}
+
+/// Writes to `path` atomically what `write` produces.
+///
+/// # Errors
+/// The error of `write`, or what the file system says. The file at `path` is then what it was.
+pub fn write_atomic_with(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let named = |error: io::Error| {
+        io::Error::new(
+            error.kind(),
+            format!("failed to write `{}`: {error}", path.display()),
+        )
+    };
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let file = tempfile::Builder::new()
+        .prefix(TEMPORARY_PREFIX)
+        .tempfile_in(folder)
+        .map_err(named)?;
+    let mut writer = BufWriter::with_capacity(1 << 16, file);
+    write(&mut writer).map_err(named)?;
+    let file = writer
+        .into_inner()
+        .map_err(|error| named(error.into_error()))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // tempfile creates 0600; what we deliver is meant to be read by others.
+        let permissions = std::fs::Permissions::from_mode(0o644);
+        file.as_file().set_permissions(permissions).map_err(named)?;
+    }
+    file.as_file().sync_all().map_err(named)?;
+    file.persist(path).map_err(|error| named(error.error))?;
+    sync_directory(folder)
+}
+
+/// Makes a rename or removal in `folder` durable.
+///
+/// # Errors
+/// What the file system says.
+pub fn sync_directory(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    fs_err::File::open(folder)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
+}
+
+/// Removes temporary files that a killed run left directly in `folder`; gives how many.
+///
+/// # Errors
+/// What the file system says; a folder that does not exist has none.
+pub fn remove_temporary_files(folder: &Path) -> io::Result<usize> {
+    let entries = match fs_err::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let mut removed = 0;
+    for entry in entries {
+        let entry = entry?;
+        let ours = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with(TEMPORARY_PREFIX));
+        if ours && entry.file_type()?.is_file() {
+            fs_err::remove_file(entry.path())?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_no_temporary() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("document");
+        write_atomic(&path, b"old").unwrap();
+        let failed = write_atomic_with(&path, |writer| {
+            writer.write_all(b"half")?;
+            Err(io::Error::other("cut"))
+        });
+        assert!(failed.unwrap_err().to_string().contains("document"));
+        assert_eq!(fs_err::read(&path).unwrap(), b"old");
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn leftovers_of_a_killed_run_are_cleared_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::write(folder.path().join(".remedia-tmp-abc"), b"part").unwrap();
+        fs_err::write(folder.path().join("photo.jpg"), b"whole").unwrap();
+        assert_eq!(remove_temporary_files(folder.path()).unwrap(), 1);
+        assert!(folder.path().join("photo.jpg").exists());
+        assert_eq!(
+            remove_temporary_files(&folder.path().join("none")).unwrap(),
+            0
+        );
+    }
+}

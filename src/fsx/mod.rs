@@ -1,0 +1,7 @@
+//! Files that survive a crash and paths that stay where they belong.
+
+mod atomic;
+mod contained;
+
+pub use atomic::{remove_temporary_files, sync_directory, write_atomic, write_atomic_with};
+pub use contained::{PathRefused, contained, printable};

@@ -1,0 +1,5 @@
+//! Pixels only: decode, orient, colour, resize, lines and vanishing points, warps, encode, metadata.
+
+mod picture;
+
+pub use picture::{Picture, Samples};

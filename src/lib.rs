@@ -1,0 +1,16 @@
+//! remedia turns a folder of listing photos into finished media.
+
+pub mod bundle;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod deliver;
+pub mod domain;
+pub mod engine;
+pub mod fsx;
+pub mod imaging;
+pub mod ingest;
+pub mod local;
+pub mod planner;
+pub mod provider;
+pub mod store;
