@@ -16,8 +16,8 @@ const PHOTO_ID_DIGITS: usize = 32;
     Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(try_from = "String", into = "String")]
-#[schemars(transparent)]
-pub struct PhotoId(#[schemars(regex(pattern = r"^[0-9a-f]{32}$"))] String);
+#[schemars(extend("pattern" = "^[0-9a-f]{32}$"))]
+pub struct PhotoId(String);
 
 /// A text that is not an identity of the kind asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,8 +96,8 @@ impl fmt::Display for PhotoId {
     Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(try_from = "String", into = "String")]
-#[schemars(transparent)]
-pub struct JobId(#[schemars(regex(pattern = r"^[a-z0-9][a-z0-9-]{0,78}[a-z0-9]$"))] String);
+#[schemars(extend("pattern" = "^[a-z0-9][a-z0-9-]{0,78}[a-z0-9]$"))]
+pub struct JobId(String);
 
 impl JobId {
     /// Makes the identity from the listing's `slug`, the job `key` (a blake3 digest) and the
