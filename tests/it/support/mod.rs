@@ -1,10 +1,7 @@
-//! What the integration tests share.
+//! What the integration tests share: a hermetic environment, small photos and the fixtures.
 
-use std::path::{Path, PathBuf};
+mod environment;
+mod photos;
 
-/// A path inside the package's `fixtures` folder.
-pub(crate) fn fixture(relative: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures")
-        .join(relative)
-}
+pub(crate) use environment::Environment;
+pub(crate) use photos::{fixture, room_photo, small_listing};

@@ -1,0 +1,123 @@
+//! Who may print where: results go to standard output, everything else to standard error. All
+//! printing of the program passes through here.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+/// The form of a command's result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON document on standard output.
+    Json,
+    /// One JSON document a line: the event stream, then the result.
+    JsonLines,
+}
+
+/// Prints results and messages in the form that the person asked for.
+#[derive(Clone, Debug)]
+pub struct Printer {
+    form: Form,
+    quiet: bool,
+    verbose: bool,
+    progress: bool,
+    color: bool,
+}
+
+impl Printer {
+    /// A printer with these wishes; `no_color` is the value of `NO_COLOR`, set and not empty.
+    #[must_use]
+    pub fn new(form: Form, quiet: bool, verbose: bool, progress: bool, no_color: bool) -> Self {
+        let terminal = io::stderr().is_terminal();
+        Self {
+            form,
+            quiet,
+            verbose,
+            progress: progress && !quiet,
+            color: terminal && !no_color,
+        }
+    }
+
+    /// The form of results.
+    #[must_use]
+    pub const fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Whether bars may be drawn: standard error is a terminal and nobody refused them.
+    #[must_use]
+    pub fn draws_bars(&self) -> bool {
+        self.progress && !self.verbose && io::stderr().is_terminal()
+    }
+
+    /// Whether progress is told at all.
+    #[must_use]
+    pub const fn tells_progress(&self) -> bool {
+        self.progress
+    }
+
+    /// Writes a result for people to standard output, exactly as given.
+    pub fn result(&self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        if !text.is_empty() && !text.ends_with('\n') {
+            out.write_all(b"\n")?;
+        }
+        out.flush()
+    }
+
+    /// Writes a result as one JSON document: indented, or on one line in the event stream.
+    pub fn document<T: Serialize>(&self, document: &T) -> io::Result<()> {
+        let text = match self.form {
+            Form::JsonLines => serde_json::to_string(document),
+            Form::Json | Form::Text => serde_json::to_string_pretty(document),
+        };
+        self.result(&text.map_err(io::Error::other)?)
+    }
+
+    /// Writes the result in the form asked for: `document` as JSON, or what `text` makes of it.
+    pub fn either<T: Serialize>(
+        &self,
+        document: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> io::Result<()> {
+        match self.form {
+            Form::Text => self.result(&text(document)),
+            Form::Json | Form::JsonLines => self.document(document),
+        }
+    }
+
+    /// Tells something on standard error; a lost terminal is no failure of the work.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Tells something only with `--verbose`.
+    pub fn detail(&self, text: &str) {
+        if self.verbose {
+            self.note(text);
+        }
+    }
+
+    /// Tells an error: its heading, every cause, and what to do next. Never silenced.
+    pub fn failure(&self, heading: &str, causes: &[String], hints: &[String]) {
+        let (bold, plain) = if self.color {
+            ("\u{1b}[1;31m", "\u{1b}[0m")
+        } else {
+            ("", "")
+        };
+        let mut text = format!("{bold}error{plain}: {heading}\n");
+        for cause in causes {
+            text.push_str(&format!("  caused by: {cause}\n"));
+        }
+        for hint in hints {
+            text.push_str(&format!("hint: {hint}\n"));
+        }
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}
