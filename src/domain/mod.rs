@@ -2,8 +2,14 @@
 //! reads a file, the clock or the environment; every value is serialisable and compares by content.
 
 pub mod enhancement;
+pub mod event;
 pub mod id;
+pub mod job;
 pub mod listing;
 pub mod operation;
 pub mod plan;
+pub mod results;
+pub mod retry;
 pub mod room;
+pub mod state;
+pub mod verdict;
