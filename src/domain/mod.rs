@@ -3,12 +3,18 @@
 
 pub mod capabilities;
 pub mod enhancement;
+pub mod event;
 pub mod id;
+pub mod job;
 pub mod listing;
 pub mod nearest;
 pub mod operation;
 pub mod plan;
+pub mod results;
+pub mod retry;
 pub mod room;
+pub mod state;
 pub mod step;
 pub mod style;
 pub mod toml_text;
+pub mod verdict;

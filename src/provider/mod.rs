@@ -1,1 +1,9 @@
-//! (in work)
+//! Where pixels are made: behind one trait, the engine in this process and every service elsewhere
+//! look the same. A provider takes an order, can be asked whether it has it, and gives results; what
+//! becomes of them is not its business.
+
+mod contract;
+mod error;
+
+pub use contract::{Order, Provider, RunContext, RunHandle, RunProgress, RunState};
+pub use error::{FaultKind, ProviderError};

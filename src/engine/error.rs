@@ -1,0 +1,142 @@
+//! What can keep the engine from doing what it is asked.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::domain::id::JobId;
+use crate::domain::state::{IllegalTransition, JobState};
+use crate::provider::ProviderError;
+use crate::store::StoreError;
+
+/// Why the engine did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file of the home or of a job.
+    #[error(transparent)]
+    Files(#[from] io::Error),
+    /// A provider cannot be set up at all.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// Two parts of the engine disagree about a state; nothing was changed.
+    #[error(transparent)]
+    Transition(#[from] IllegalTransition),
+    /// No job has this id.
+    #[error("no job `{0}` in this home")]
+    UnknownJob(String),
+    /// The text is the start of more than one job's id.
+    #[error("`{text}` is the start of {} jobs, such as `{}`", candidates.len(), candidates.first().map_or("", JobId::as_str))]
+    AmbiguousJob {
+        /// What was given.
+        text: String,
+        /// The jobs that it may mean.
+        candidates: Vec<JobId>,
+    },
+    /// Another process drives the job.
+    #[error("job `{job}` is being driven by {owner}")]
+    Locked {
+        /// The job.
+        job: JobId,
+        /// Who holds it.
+        owner: String,
+    },
+    /// The request means nothing in the job's state.
+    #[error("job `{job}` is {state}, so it cannot {request}")]
+    NotNow {
+        /// The job.
+        job: JobId,
+        /// Its state.
+        state: JobState,
+        /// What was asked.
+        request: &'static str,
+    },
+    /// The listing folder is gone.
+    #[error("listing folder `{0}` is not there")]
+    SourceMissing(PathBuf),
+    /// Writing into the output folder would touch the originals.
+    #[error(
+        "output folder `{out}` lies inside the listing folder `{source_folder}`, where nothing is ever written"
+    )]
+    OutputInsideSource {
+        /// Where output was asked for.
+        out: PathBuf,
+        /// Where the photos lie.
+        source_folder: PathBuf,
+    },
+    /// A document in the job's work folder cannot be read.
+    #[error("document `{path}` is damaged: {reason}")]
+    DamagedDocument {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The delivered folder cannot be written.
+    #[error("failed to deliver to `{destination}`: {reason}")]
+    Delivery {
+        /// Where to.
+        destination: PathBuf,
+        /// What is wrong, with every cause.
+        reason: String,
+        /// Whether it may work at another time.
+        retryable: bool,
+    },
+    /// The request names nothing that it could apply to.
+    #[error("job `{job}` has nothing to {request}")]
+    NothingTo {
+        /// The job.
+        job: JobId,
+        /// What was asked.
+        request: &'static str,
+    },
+}
+
+impl EngineError {
+    /// Whether the same call may succeed at another time without a person doing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_retryable(),
+            Self::Provider(error) => error.is_retryable(),
+            Self::Locked { .. } => true,
+            Self::Delivery { retryable, .. } => *retryable,
+            Self::Files(_)
+            | Self::Transition(_)
+            | Self::UnknownJob(_)
+            | Self::AmbiguousJob { .. }
+            | Self::NotNow { .. }
+            | Self::SourceMissing(_)
+            | Self::OutputInsideSource { .. }
+            | Self::DamagedDocument { .. }
+            | Self::NothingTo { .. } => false,
+        }
+    }
+
+    /// What the person can do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownJob(_) => Some("`remedia list` shows every job".to_owned()),
+            Self::AmbiguousJob { .. } => Some("give more of the job's id".to_owned()),
+            Self::Locked { job, .. } => Some(format!(
+                "wait with `remedia wait {job}`, or look with `remedia status {job}`"
+            )),
+            Self::NotNow { job, .. } | Self::NothingTo { job, .. } => {
+                Some(format!("`remedia show {job}` tells where it stands"))
+            }
+            Self::SourceMissing(_) => Some("put the folder back, then ask again".to_owned()),
+            Self::OutputInsideSource { .. } => {
+                Some("choose another folder with `--out`".to_owned())
+            }
+            Self::DamagedDocument { .. } => {
+                Some("make the job anew with `remedia submit … --force`".to_owned())
+            }
+            Self::Delivery { .. } => Some("make room or give rights, then ask again".to_owned()),
+            Self::Store(error) => error.hint(),
+            Self::Provider(error) => error.hint(),
+            Self::Files(_) | Self::Transition(_) => None,
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The trait that every provider implements.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::domain::id::PhotoId;
+use crate::domain::job::{JobOrder, RunMarker};
+use crate::domain::results::{OperationResult, Results};
+
+use super::error::ProviderError;
+
+/// An order as it lies on disk, complete before any provider sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// What is asked.
+    pub document: &'a JobOrder,
+    /// The marker, with the digest of `job.json`.
+    pub marker: &'a RunMarker,
+    /// The folder that holds `job.json`, the marker and, for a provider elsewhere, the photos.
+    pub folder: &'a Path,
+    /// The listing folder, absolute. Only ever read.
+    pub source: &'a Path,
+    /// The folder that results go to; image paths in the results are relative to it.
+    pub outputs: &'a Path,
+}
+
+/// How a provider names a run that it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunHandle {
+    /// The provider's own name for it.
+    pub remote: String,
+}
+
+/// How far a run is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// It waits for its turn.
+    Queued,
+    /// It works.
+    Running {
+        /// Attempts done.
+        done: u64,
+        /// Attempts in all.
+        total: u64,
+    },
+    /// It waits for a person.
+    AwaitingOperator {
+        /// What to do.
+        instruction: String,
+    },
+    /// It has ended and there are results, perhaps not for everything.
+    Finished,
+    /// It was lost or broke, without results.
+    Failed {
+        /// What happened.
+        text: String,
+        /// Whether another run may do better.
+        retryable: bool,
+    },
+}
+
+/// Something that a provider tells while it works.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunProgress<'a> {
+    /// Units done of all.
+    Count {
+        /// Done.
+        done: u64,
+        /// In all.
+        total: u64,
+    },
+    /// An operation on a photo came to an end in this run.
+    Operation {
+        /// Which photo.
+        photo: &'a PhotoId,
+        /// What came of it.
+        result: &'a OperationResult,
+    },
+}
+
+/// What the engine lends to a provider while it works.
+pub struct RunContext<'a> {
+    /// Hears how far it is; may be called from any thread.
+    pub progress: &'a (dyn Fn(RunProgress<'_>) + Sync),
+    /// Whether to stop at the next safe point.
+    pub interrupted: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl fmt::Debug for RunContext<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RunContext").finish_non_exhaustive()
+    }
+}
+
+/// Someone who makes pixels. Every call may be repeated after a crash: `find` tells whether the
+/// order arrived, so that nothing is ever handed over twice.
+pub trait Provider: Send + Sync + fmt::Debug {
+    /// The name used in plans and on the command line.
+    fn name(&self) -> &str;
+
+    /// How long to wait between two polls; nothing for work in this process.
+    fn poll_interval(&self) -> Duration;
+
+    /// Whether the work is done elsewhere, so that this process may leave meanwhile.
+    fn is_remote(&self) -> bool;
+
+    /// Whether the provider has this order.
+    ///
+    /// # Errors
+    /// What keeps it from answering.
+    fn find(&self, order: &Order<'_>) -> Result<Option<RunHandle>, ProviderError>;
+
+    /// Hands the order over. After an error it may or may not have arrived.
+    ///
+    /// # Errors
+    /// What kept it from being confirmed.
+    fn submit(&self, order: &Order<'_>) -> Result<RunHandle, ProviderError>;
+
+    /// How far the run is. A provider in this process does its work here.
+    ///
+    /// # Errors
+    /// What keeps it from answering; an interruption.
+    fn poll(
+        &self,
+        order: &Order<'_>,
+        run: &RunHandle,
+        context: &RunContext<'_>,
+    ) -> Result<RunState, ProviderError>;
+
+    /// Puts the results into the order's `outputs` and gives the document.
+    ///
+    /// # Errors
+    /// What keeps it from fetching them; nothing half-written stays.
+    fn collect(
+        &self,
+        order: &Order<'_>,
+        run: &RunHandle,
+        context: &RunContext<'_>,
+    ) -> Result<Results, ProviderError>;
+
+    /// Stops the run and forgets it. A run that is not there is no error.
+    ///
+    /// # Errors
+    /// What keeps it from being stopped.
+    fn cancel(&self, order: &Order<'_>, run: Option<&RunHandle>) -> Result<(), ProviderError>;
+
+    /// Takes a person's word that the outside part is done.
+    ///
+    /// # Errors
+    /// What keeps it from being noted.
+    fn operator_done(&self, order: &Order<'_>) -> Result<(), ProviderError>;
+}
