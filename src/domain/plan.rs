@@ -170,11 +170,41 @@ pub enum AttemptParameters {
         guidance_scale: f64,
         /// Denoising steps.
         num_inference_steps: u32,
+        /// How noise is taken out step by step.
+        scheduler: Scheduler,
         /// Conditioning networks.
         controlnets: Vec<ControlNetParameters>,
         /// Growth of the mask in thousandths of the long side.
         mask_growth: f64,
     },
+    /// An image-to-video model (the fields carry diffusers' names).
+    Video {
+        /// Frames made.
+        num_frames: u32,
+        /// Frames shown in a second.
+        fps: u32,
+        /// Amount of camera movement, 1 to 255.
+        motion_bucket_id: u32,
+        /// Noise added to the first frame, 0 to 1; more moves more.
+        noise_aug_strength: f64,
+    },
+}
+
+/// A scheduler, by the name of its class in diffusers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Scheduler {
+    /// `DDIMScheduler`.
+    #[serde(rename = "DDIMScheduler")]
+    Ddim,
+    /// `DPMSolverMultistepScheduler` with Karras sigmas.
+    #[serde(rename = "DPMSolverMultistepScheduler")]
+    DpmSolverMultistep,
+    /// `EulerDiscreteScheduler`.
+    #[serde(rename = "EulerDiscreteScheduler")]
+    EulerDiscrete,
+    /// `UniPCMultistepScheduler`.
+    #[serde(rename = "UniPCMultistepScheduler")]
+    UniPcMultistep,
 }
 
 /// One conditioning network.

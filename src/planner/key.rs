@@ -1,0 +1,104 @@
+//! What makes two jobs the same: the photos by content, everything that changes a delivered byte, and
+//! nothing else.
+
+use serde::Serialize;
+
+use crate::domain::id::PhotoId;
+use crate::domain::listing::Listing;
+use crate::domain::operation::{OperationKind, OperationRequest};
+use crate::domain::plan::{Decision, Plan, PlannedAttempt, SkipCode, StyleReference};
+use crate::domain::room::Room;
+
+/// The numbers of the delivery that change its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct DeliveryKey {
+    /// JPEG quality of the finished photos.
+    pub jpeg_quality: u8,
+    /// Long side of the web copies in pixels.
+    pub web_long_side: u32,
+}
+
+#[derive(Serialize)]
+struct JobContent<'a> {
+    version: u32,
+    engine_version: &'a str,
+    slug: &'a str,
+    title: &'a str,
+    address: Option<&'a str>,
+    style: &'a StyleReference,
+    operations: &'a OperationRequest,
+    provider: &'a str,
+    max_attempts: u32,
+    delivery: DeliveryKey,
+    photos: Vec<PhotoContent<'a>>,
+}
+
+#[derive(Serialize)]
+struct PhotoContent<'a> {
+    photo: &'a PhotoId,
+    sources: Vec<(&'a PhotoId, Option<f64>)>,
+    room: Option<Room>,
+    group: Option<&'a str>,
+    operations: Vec<OperationContent<'a>>,
+}
+
+#[derive(Serialize)]
+struct OperationContent<'a> {
+    kind: OperationKind,
+    executor: Option<&'a str>,
+    skipped: Option<SkipCode>,
+    attempts: &'a [PlannedAttempt],
+}
+
+/// The key of the job that carries out `plan` for `listing`: a blake3 digest over photo ids, order,
+/// rooms, titles, style, numbers, seeds and engine version. File names, paths, reasons and estimates
+/// do not count, so a renamed photo or a faster machine finds the same job.
+#[must_use]
+pub fn job_key(listing: &Listing, plan: &Plan, delivery: DeliveryKey) -> blake3::Hash {
+    let photos = plan.photos.iter().map(|photo| PhotoContent {
+        photo: &photo.photo_id,
+        sources: photo
+            .sources
+            .iter()
+            .map(|source| (&source.photo_id, source.exposure_value))
+            .collect(),
+        room: photo.room,
+        group: photo.group.as_deref(),
+        operations: photo
+            .operations
+            .iter()
+            .map(|operation| {
+                let (executor, skipped) = match &operation.decision {
+                    Decision::Run { executor } => (Some(executor.as_str()), None),
+                    Decision::Skip { code, .. } => (None, Some(*code)),
+                };
+                OperationContent {
+                    kind: operation.kind,
+                    executor,
+                    skipped,
+                    attempts: &operation.attempts,
+                }
+            })
+            .collect(),
+    });
+    let content = JobContent {
+        version: 1,
+        engine_version: &plan.engine_version,
+        slug: &listing.slug,
+        title: &listing.title,
+        address: listing.address.as_deref(),
+        style: &plan.style,
+        operations: &plan.operations,
+        provider: &plan.provider,
+        max_attempts: plan.max_attempts,
+        delivery,
+        photos: photos.collect(),
+    };
+    let mut hasher = blake3::Hasher::new_derive_key("remedia 2026 job key");
+    #[expect(
+        clippy::expect_used,
+        reason = "texts, numbers and lists always serialise, and hashing cannot fail"
+    )]
+    serde_json::to_writer(&mut hasher, &content).expect("a plan is plain data");
+    hasher.finalize()
+}
