@@ -1,1 +1,24 @@
-//! (in work)
+//! Accepted pictures to a finished delivery: the final folder, web copies, paired originals, the
+//! gallery, captions, disclosure and the manifest. Delivering is a function of its request: the same
+//! request gives the same bytes, files that are right already stay as they are, and a delivery that
+//! was killed is ended by the next one.
+
+pub mod disclosure;
+mod documents;
+mod error;
+mod folder;
+mod gallery;
+pub mod manifest;
+mod names;
+mod pictures;
+mod request;
+mod run;
+mod wording;
+mod xmp;
+
+pub use error::DeliverError;
+pub use request::{
+    Delivered, DeliveredOperation, DeliveryOptions, DeliveryPhoto, DeliveryProblem,
+    DeliveryRequest, OperationOutcome,
+};
+pub use run::deliver;

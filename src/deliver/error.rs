@@ -1,0 +1,119 @@
+//! Why a delivery stopped.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a delivery stopped as a whole. A photo that cannot be read does not stop it: see
+/// [`super::DeliveryProblem`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeliverError {
+    /// The person asked to stop; what is written so far is whole and stays.
+    #[error("the delivery was interrupted")]
+    Interrupted,
+    /// The disk of the destination has no space left.
+    #[error(
+        "no space left for `{path}`; free some space or choose another output folder, then deliver again"
+    )]
+    DiskFull {
+        /// What could not be written.
+        path: PathBuf,
+        /// What the file system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The destination may not be written.
+    #[error(
+        "no permission for `{path}`; allow writing there or choose another output folder, then deliver again"
+    )]
+    Permission {
+        /// What could not be written or read.
+        path: PathBuf,
+        /// What the file system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Another failure of the file system.
+    #[error("failed to access `{path}`; check the disk, then deliver again")]
+    Io {
+        /// What was accessed.
+        path: PathBuf,
+        /// What the file system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The destination holds something that this listing did not put there.
+    #[error("`{path}` is in the way: {reason}; move it away or choose another output folder")]
+    Occupied {
+        /// What is in the way.
+        path: PathBuf,
+        /// Why it is not touched.
+        reason: &'static str,
+    },
+    /// The request contradicts itself.
+    #[error("the delivery request is inconsistent: {0}")]
+    Request(String),
+    /// An accepted picture cannot be used any more.
+    #[error(
+        "the accepted picture `{path}` of `{file}` cannot be delivered: {reason}; run the job again with `--force`"
+    )]
+    Master {
+        /// The photo's file in the listing folder.
+        file: String,
+        /// The accepted picture.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A document could not be made from the request.
+    #[error("failed to make `{document}`")]
+    Document {
+        /// Which document.
+        document: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A picture could not be encoded.
+    #[error("failed to make `{file}`")]
+    Encode {
+        /// Which delivered file, relative to the destination.
+        file: String,
+        /// What the encoder said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl DeliverError {
+    /// Names `path` in a failure of the file system and sorts it by what the person can do.
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        let path = path.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::DiskFull { path, source }
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Self::Permission { path, source }
+            }
+            _ => Self::Io { path, source },
+        }
+    }
+
+    /// Whether the same delivery may succeed later without another request: space, rights and disks
+    /// come back, a contradiction does not go away.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Interrupted
+            | Self::DiskFull { .. }
+            | Self::Permission { .. }
+            | Self::Io { .. } => true,
+            Self::Occupied { .. }
+            | Self::Request(_)
+            | Self::Master { .. }
+            | Self::Document { .. }
+            | Self::Encode { .. } => false,
+        }
+    }
+}

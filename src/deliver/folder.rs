@@ -1,0 +1,294 @@
+//! The delivery folder: what an earlier delivery left in it, writing only what differs, and removing
+//! only what an earlier delivery of the same listing put there.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::documents::{CAPTIONS, DISCLOSURE_TABLE, DISCLOSURE_TEXT};
+use super::error::DeliverError;
+use super::gallery::GALLERY;
+use super::manifest::{FileRole, MANIFEST_FILE, MANIFEST_SCHEMA_VERSION, Manifest, ManifestFile};
+use super::names;
+use crate::fsx;
+
+/// Names the files of a delivery that has begun and is not finished, so that a later delivery with
+/// other names can clear what a killed one left. It is gone once the manifest stands.
+const JOURNAL_FILE: &str = ".remedia-delivery.json";
+
+/// Longest manifest or journal that is read.
+const DOCUMENT_LIMIT: u64 = 256 << 20;
+
+/// The folders of a delivery that hold pictures.
+const PICTURE_FOLDERS: [FileRole; 3] = [FileRole::Final, FileRole::Web, FileRole::OriginalWeb];
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Journal {
+    schema_version: u32,
+    listing: String,
+    paths: BTreeSet<String>,
+}
+
+/// Whether a file had to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// It was missing or different.
+    Yes,
+    /// It was right already.
+    No,
+}
+
+/// An open delivery folder.
+pub(super) struct Folder<'a> {
+    root: &'a Path,
+    listing: &'a str,
+    previous: Option<Manifest>,
+    /// Paths that the previous manifest names.
+    named: BTreeSet<String>,
+    /// Paths that the journal of a killed delivery names.
+    begun: BTreeSet<String>,
+}
+
+impl<'a> Folder<'a> {
+    /// Makes the folder ready and reads what an earlier delivery of `listing` (its slug) left.
+    pub(super) fn open(root: &'a Path, listing: &'a str) -> Result<Self, DeliverError> {
+        make_folder(root)?;
+        for role in PICTURE_FOLDERS {
+            make_folder(&root.join(role.folder()))?;
+        }
+        let mut folder = Self {
+            root,
+            listing,
+            previous: None,
+            named: BTreeSet::new(),
+            begun: BTreeSet::new(),
+        };
+        folder.read_journal()?;
+        folder.read_manifest()?;
+        for place in PICTURE_FOLDERS
+            .map(|role| root.join(role.folder()))
+            .iter()
+            .map(PathBuf::as_path)
+            .chain([root])
+        {
+            fsx::remove_temporary_files(place).map_err(|error| DeliverError::io(place, error))?;
+        }
+        Ok(folder)
+    }
+
+    fn read_journal(&mut self) -> Result<(), DeliverError> {
+        let path = self.root.join(JOURNAL_FILE);
+        let Some(bytes) = read_if_there(&path)? else {
+            return Ok(());
+        };
+        match serde_json::from_slice::<Journal>(&bytes) {
+            Ok(journal) if journal.listing == self.listing => {
+                self.begun = journal
+                    .paths
+                    .into_iter()
+                    .filter(|path| ours(path))
+                    .collect();
+                Ok(())
+            }
+            _ => Err(DeliverError::Occupied {
+                path,
+                reason: "it was begun by a delivery of another listing",
+            }),
+        }
+    }
+
+    fn read_manifest(&mut self) -> Result<(), DeliverError> {
+        let path = self.root.join(MANIFEST_FILE);
+        let Some(bytes) = read_if_there(&path)? else {
+            return Ok(());
+        };
+        let foreign = |path| DeliverError::Occupied {
+            path,
+            reason: "it is not the manifest of an earlier delivery of this listing",
+        };
+        let Ok(value) = serde_json::from_slice::<serde_json::Value>(&bytes) else {
+            return Err(foreign(path));
+        };
+        let text = |pointer: &str| value.pointer(pointer).and_then(serde_json::Value::as_str);
+        let made_by_us =
+            text("/generator").is_some_and(|generator| generator.starts_with("remedia "));
+        if !made_by_us || text("/listing/slug") != Some(self.listing) {
+            return Err(foreign(path));
+        }
+        // Another version's manifest may have another form; the paths are read where they have
+        // always stood, so that its files can be replaced.
+        let list = |value: &serde_json::Value, key: &str| {
+            value
+                .get(key)
+                .and_then(serde_json::Value::as_array)
+                .cloned()
+                .unwrap_or_default()
+        };
+        self.named = list(&value, "photos")
+            .iter()
+            .flat_map(|photo| list(photo, "files"))
+            .chain(list(&value, "documents"))
+            .filter_map(|file| file.get("path")?.as_str().map(str::to_owned))
+            .filter(|path| ours(path))
+            .collect();
+        self.previous = serde_json::from_value::<Manifest>(value)
+            .ok()
+            .filter(|manifest| manifest.schema_version == MANIFEST_SCHEMA_VERSION);
+        Ok(())
+    }
+
+    /// Declares every file that this delivery will write. Must come before the first write.
+    pub(super) fn begin(&self, planned: &BTreeSet<String>) -> Result<(), DeliverError> {
+        for path in planned {
+            if self.named.contains(path) || self.begun.contains(path) {
+                continue;
+            }
+            let path = self.root.join(path);
+            if fs_err::symlink_metadata(&path).is_ok() {
+                return Err(DeliverError::Occupied {
+                    path,
+                    reason: "no earlier delivery of this listing wrote it",
+                });
+            }
+        }
+        let manifest_names_all = planned.is_subset(&self.named) && self.begun.is_empty();
+        if manifest_names_all {
+            return Ok(());
+        }
+        let journal = Journal {
+            schema_version: 1,
+            listing: self.listing.to_owned(),
+            paths: planned.union(&self.begun).cloned().collect(),
+        };
+        let bytes = serde_json::to_vec(&journal).map_err(|source| DeliverError::Document {
+            document: JOURNAL_FILE,
+            source: Box::new(source),
+        })?;
+        self.ensure(JOURNAL_FILE, &bytes).map(|_| ())
+    }
+
+    /// The entry of the previous manifest for `path`, if it was made from the same inputs and the
+    /// file still has the content that the manifest promises.
+    pub(super) fn reusable(&self, path: &str, inputs: &str) -> Option<ManifestFile> {
+        let entry = self.previous.as_ref()?.file(path)?;
+        (entry.inputs == inputs && self.holds(path, entry.bytes, &entry.blake3))
+            .then(|| entry.clone())
+    }
+
+    /// The same for a document.
+    pub(super) fn reusable_document(
+        &self,
+        path: &str,
+        inputs: &str,
+    ) -> Option<super::manifest::ManifestDocument> {
+        let documents = &self.previous.as_ref()?.documents;
+        let entry = documents.iter().find(|document| document.path == path)?;
+        (entry.inputs.as_deref() == Some(inputs) && self.holds(path, entry.bytes, &entry.blake3))
+            .then(|| entry.clone())
+    }
+
+    fn holds(&self, path: &str, bytes: u64, digest: &str) -> bool {
+        let path = self.root.join(path);
+        let plain_file_of_size = fs_err::symlink_metadata(&path)
+            .is_ok_and(|metadata| metadata.is_file() && metadata.len() == bytes);
+        plain_file_of_size
+            && fs_err::read(&path)
+                .is_ok_and(|content| blake3::hash(&content).to_hex().as_str() == digest)
+    }
+
+    /// Writes `bytes` to `path` unless exactly they stand there.
+    pub(super) fn ensure(&self, path: &str, bytes: &[u8]) -> Result<Written, DeliverError> {
+        let path = self.root.join(path);
+        let same = fs_err::symlink_metadata(&path).is_ok_and(|metadata| {
+            metadata.is_file()
+                && usize::try_from(metadata.len()).is_ok_and(|len| len == bytes.len())
+        }) && fs_err::read(&path).is_ok_and(|content| content == bytes);
+        if same {
+            return Ok(Written::No);
+        }
+        fsx::write_atomic(&path, bytes).map_err(|error| DeliverError::io(&path, error))?;
+        Ok(Written::Yes)
+    }
+
+    /// Reads a delivered file.
+    pub(super) fn read(&self, path: &str) -> Result<Vec<u8>, DeliverError> {
+        let path = self.root.join(path);
+        fs_err::read(&path).map_err(|error| DeliverError::io(&path, error))
+    }
+
+    /// Removes what earlier deliveries left and this one does not have; gives the paths.
+    pub(super) fn remove_all_but(
+        &self,
+        kept: &BTreeSet<String>,
+    ) -> Result<Vec<String>, DeliverError> {
+        let mut removed = Vec::new();
+        for relative in self.named.union(&self.begun) {
+            if kept.contains(relative) {
+                continue;
+            }
+            let path = self.root.join(relative);
+            let is_file = fs_err::symlink_metadata(&path).is_ok_and(|found| !found.is_dir());
+            if is_file {
+                fs_err::remove_file(&path).map_err(|error| DeliverError::io(&path, error))?;
+                removed.push(relative.clone());
+            }
+        }
+        if !removed.is_empty() {
+            for role in PICTURE_FOLDERS {
+                let place = self.root.join(role.folder());
+                fsx::sync_directory(&place).map_err(|error| DeliverError::io(&place, error))?;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Ends the delivery: the manifest stands, so the journal goes.
+    pub(super) fn finish(&self) -> Result<(), DeliverError> {
+        let path = self.root.join(JOURNAL_FILE);
+        match fs_err::remove_file(&path) {
+            Ok(()) => {
+                fsx::sync_directory(self.root).map_err(|error| DeliverError::io(self.root, error))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(DeliverError::io(&path, error)),
+        }
+    }
+}
+
+/// Whether a path from a document has the form of a file that a delivery writes.
+fn ours(path: &str) -> bool {
+    matches!(
+        path,
+        CAPTIONS | DISCLOSURE_TEXT | DISCLOSURE_TABLE | GALLERY
+    ) || names::is_picture_path(path)
+}
+
+/// Makes a folder, and refuses a link in its place: writing through it would leave the destination.
+fn make_folder(path: &Path) -> Result<(), DeliverError> {
+    fs_err::create_dir_all(path).map_err(|error| DeliverError::io(path, error))?;
+    let found = fs_err::symlink_metadata(path).map_err(|error| DeliverError::io(path, error))?;
+    if found.is_dir() {
+        Ok(())
+    } else {
+        Err(DeliverError::Occupied {
+            path: path.to_path_buf(),
+            reason: "it is a link and no folder",
+        })
+    }
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, DeliverError> {
+    let file = match fs_err::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(DeliverError::io(path, error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(DOCUMENT_LIMIT)
+        .read_to_end(&mut bytes)
+        .map_err(|error| DeliverError::io(path, error))?;
+    Ok(Some(bytes))
+}

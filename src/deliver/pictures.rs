@@ -1,0 +1,360 @@
+//! The picture files of one photo: the final at native resolution, its web copy and the paired
+//! original, each made only when something that decides it has changed.
+
+use std::io::Read;
+use std::path::Path;
+
+use super::disclosure::{Basis, Disclosure, classify};
+use super::error::DeliverError;
+use super::folder::{Folder, Written};
+use super::manifest::{FileRole, ManifestFile};
+use super::request::DeliveryOptions;
+use super::xmp::Packet;
+use crate::domain::id::PhotoId;
+use crate::fsx;
+use crate::imaging::metadata::inspect;
+use crate::imaging::{self, IptcFields, JpegOptions, OutputMetadata, Picture};
+
+/// Everything that decides the files of one photo.
+pub(super) struct PhotoWork<'a> {
+    pub(super) name: &'a str,
+    pub(super) photo_id: &'a PhotoId,
+    pub(super) original_file: &'a str,
+    pub(super) master: Option<&'a Path>,
+    pub(super) source: &'a Path,
+    pub(super) title: &'a str,
+    pub(super) caption: &'a str,
+    pub(super) alt_text: &'a str,
+    pub(super) disclosure: &'a Disclosure,
+    pub(super) generator: &'a str,
+    pub(super) options: &'a DeliveryOptions,
+}
+
+/// What became of one photo's files.
+#[derive(Default)]
+pub(super) struct PhotoFiles {
+    pub(super) files: Vec<ManifestFile>,
+    pub(super) written: Vec<String>,
+    pub(super) unchanged: usize,
+    /// Why something is missing.
+    pub(super) problem: Option<String>,
+}
+
+/// Why one photo's work ended early.
+enum Stop {
+    /// The original cannot be used, for this reason; the other photos go on.
+    Original(String),
+    /// Nothing can go on.
+    Delivery(DeliverError),
+}
+
+impl From<DeliverError> for Stop {
+    fn from(error: DeliverError) -> Self {
+        Self::Delivery(error)
+    }
+}
+
+/// An encoded picture with its width and height in pixels.
+type Encoded = (Vec<u8>, (usize, usize));
+
+/// The path of the photo's file for `role`.
+pub(super) fn path_of(role: FileRole, name: &str) -> String {
+    format!("{}/{name}.jpg", role.folder())
+}
+
+impl PhotoWork<'_> {
+    /// Makes or keeps the files of the photo.
+    pub(super) fn deliver(&self, folder: &Folder<'_>) -> Result<PhotoFiles, DeliverError> {
+        let mut made = PhotoFiles::default();
+        let mut original = None;
+        let outcome = if self.master.is_none() {
+            self.original_in_place(folder, &mut original, &mut made)
+                .and_then(|()| self.pair(folder, &mut original, &mut made))
+        } else if self.disclosure.altered {
+            // An altered picture never goes out without its original, so the original comes first.
+            self.pair(folder, &mut original, &mut made)
+                .and_then(|()| self.result(folder, &mut made))
+        } else {
+            self.result(folder, &mut made)
+                .and_then(|()| self.pair(folder, &mut original, &mut made))
+        };
+        match outcome {
+            Ok(()) => {}
+            Err(Stop::Original(reason)) => made.problem = Some(reason),
+            Err(Stop::Delivery(error)) => return Err(error),
+        }
+        made.files.sort_by_key(|file| file.role);
+        Ok(made)
+    }
+
+    /// The final and its web copy from the master.
+    fn result(&self, folder: &Folder<'_>, made: &mut PhotoFiles) -> Result<(), Stop> {
+        let Some(path) = self.master else {
+            return Ok(());
+        };
+        let bytes = self.read_master(path)?;
+        let digest = blake3::hash(&bytes).to_hex();
+        let metadata = self.metadata(self.disclosure);
+        let mut picture = None;
+        let inputs = self.inputs(&["final", "master", digest.as_str(), &metadata.xmp]);
+        self.make(folder, FileRole::Final, inputs, made, || {
+            let picture = self.decoded_master(path, &bytes, &mut picture)?;
+            let size = (picture.width, picture.height);
+            Ok((
+                self.with_metadata(bytes.clone(), &metadata, FileRole::Final)?,
+                size,
+            ))
+        })?;
+        let inputs = self.inputs(&["web", digest.as_str(), &metadata.xmp, &self.web_form()]);
+        self.make(folder, FileRole::Web, inputs, made, || {
+            let picture = self.decoded_master(path, &bytes, &mut picture)?;
+            self.web_copy(picture, &metadata, FileRole::Web)
+        })
+    }
+
+    /// The final and its web copy from the original, where no result was accepted.
+    fn original_in_place(
+        &self,
+        folder: &Folder<'_>,
+        original: &mut Option<Picture>,
+        made: &mut PhotoFiles,
+    ) -> Result<(), Stop> {
+        let metadata = self.metadata(self.disclosure);
+        let id = self.photo_id.as_str();
+        let quality = self.options.original_quality;
+        let form = format!("quality {quality}");
+        let inputs = self.inputs(&["final", "original", id, &metadata.xmp, &form]);
+        self.make(folder, FileRole::Final, inputs, made, || {
+            let picture = self.decoded_original(original)?;
+            let size = (picture.width, picture.height);
+            let jpeg = self.encode(picture, quality, false, FileRole::Final)?;
+            Ok((self.with_metadata(jpeg, &metadata, FileRole::Final)?, size))
+        })?;
+        let inputs = self.inputs(&["web", "original", id, &metadata.xmp, &self.web_form()]);
+        self.make(folder, FileRole::Web, inputs, made, || {
+            let picture = self.decoded_original(original)?;
+            self.web_copy(picture, &metadata, FileRole::Web)
+        })
+    }
+
+    /// The paired original.
+    fn pair(
+        &self,
+        folder: &Folder<'_>,
+        original: &mut Option<Picture>,
+        made: &mut PhotoFiles,
+    ) -> Result<(), Stop> {
+        let metadata = self.metadata(&classify(&[], Basis::Original));
+        let id = self.photo_id.as_str();
+        let inputs = self.inputs(&["pair", id, &metadata.xmp, &self.web_form()]);
+        self.make(folder, FileRole::OriginalWeb, inputs, made, || {
+            let picture = self.decoded_original(original)?;
+            self.web_copy(picture, &metadata, FileRole::OriginalWeb)
+        })
+    }
+
+    /// Keeps the file of `role` where its inputs are unchanged, else makes and writes it.
+    fn make(
+        &self,
+        folder: &Folder<'_>,
+        role: FileRole,
+        inputs: String,
+        made: &mut PhotoFiles,
+        make: impl FnOnce() -> Result<Encoded, Stop>,
+    ) -> Result<(), Stop> {
+        let path = path_of(role, self.name);
+        if let Some(mut entry) = folder.reusable(&path, &inputs) {
+            entry.role = role;
+            made.unchanged += 1;
+            made.files.push(entry);
+            return Ok(());
+        }
+        let (bytes, (width, height)) = make()?;
+        match folder.ensure(&path, &bytes)? {
+            Written::Yes => made.written.push(path.clone()),
+            Written::No => made.unchanged += 1,
+        }
+        made.files.push(ManifestFile {
+            role,
+            path,
+            bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            width: u32::try_from(width).unwrap_or(u32::MAX),
+            height: u32::try_from(height).unwrap_or(u32::MAX),
+            blake3: blake3::hash(&bytes).to_hex().to_string(),
+            inputs,
+        });
+        Ok(())
+    }
+
+    fn web_copy(
+        &self,
+        picture: &Picture,
+        metadata: &OutputMetadata,
+        role: FileRole,
+    ) -> Result<Encoded, Stop> {
+        let long_side = usize::try_from(self.options.web_long_side).unwrap_or(usize::MAX);
+        let scaled = imaging::fit(picture, long_side).map_err(|error| self.failed(role, error))?;
+        let size = (scaled.width, scaled.height);
+        let jpeg = self.encode(&scaled, self.options.web_quality, true, role)?;
+        Ok((self.with_metadata(jpeg, metadata, role)?, size))
+    }
+
+    fn encode(
+        &self,
+        picture: &Picture,
+        quality: u8,
+        progressive: bool,
+        role: FileRole,
+    ) -> Result<Vec<u8>, DeliverError> {
+        let options = JpegOptions {
+            quality,
+            progressive,
+            ..JpegOptions::default()
+        };
+        imaging::encode_jpeg(picture, &options).map_err(|error| self.failed(role, error))
+    }
+
+    fn with_metadata(
+        &self,
+        jpeg: Vec<u8>,
+        metadata: &OutputMetadata,
+        role: FileRole,
+    ) -> Result<Vec<u8>, DeliverError> {
+        imaging::with_metadata(jpeg, metadata).map_err(|error| self.failed(role, error))
+    }
+
+    fn failed(
+        &self,
+        role: FileRole,
+        error: impl std::error::Error + Send + Sync + 'static,
+    ) -> DeliverError {
+        DeliverError::Encode {
+            file: path_of(role, self.name),
+            source: Box::new(error),
+        }
+    }
+
+    fn web_form(&self) -> String {
+        format!(
+            "long side {} quality {}",
+            self.options.web_long_side, self.options.web_quality
+        )
+    }
+
+    fn metadata(&self, disclosure: &Disclosure) -> OutputMetadata {
+        let description = format!("{}. {}", self.caption, disclosure.statement);
+        let xmp = Packet {
+            title: self.title,
+            description: &description,
+            alt_text: self.alt_text,
+            disclosure,
+            generator: self.generator,
+        }
+        .to_xml();
+        OutputMetadata {
+            xmp,
+            iptc: IptcFields {
+                headline: Some(self.caption.to_owned()),
+                caption: Some(description),
+                special_instructions: Some(disclosure.statement.clone()),
+            },
+        }
+    }
+
+    /// The digest of everything that decides a file's content.
+    fn inputs(&self, parts: &[&str]) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for part in std::iter::once(&self.generator).chain(parts) {
+            hasher.update(&part.len().to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// The bytes of the master, which must carry nothing beside its pixels and its profile.
+    fn read_master(&self, path: &Path) -> Result<Vec<u8>, DeliverError> {
+        let refused = |reason: String| DeliverError::Master {
+            file: self.original_file.to_owned(),
+            path: path.to_path_buf(),
+            reason,
+        };
+        let bytes = fs_err::read(path).map_err(|error| refused(error.to_string()))?;
+        let inspection = inspect(&bytes).map_err(|error| refused(error.to_string()))?;
+        let private = inspection.private_parts();
+        if private.is_empty() {
+            Ok(bytes)
+        } else {
+            Err(refused(format!(
+                "it carries more than pixels: {}",
+                private.join(", ")
+            )))
+        }
+    }
+
+    /// The master's picture, decoded on first use.
+    fn decoded_master<'p>(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        picture: &'p mut Option<Picture>,
+    ) -> Result<&'p Picture, DeliverError> {
+        match picture {
+            Some(picture) => Ok(picture),
+            None => {
+                let decoded = imaging::decode(bytes, &self.options.limits).map_err(|error| {
+                    DeliverError::Master {
+                        file: self.original_file.to_owned(),
+                        path: path.to_path_buf(),
+                        reason: error.to_string(),
+                    }
+                })?;
+                Ok(picture.insert(decoded))
+            }
+        }
+    }
+
+    /// The original's picture, decoded on first use.
+    fn decoded_original<'p>(&self, picture: &'p mut Option<Picture>) -> Result<&'p Picture, Stop> {
+        match picture {
+            Some(picture) => Ok(picture),
+            None => {
+                let decoded = self.read_original().and_then(|bytes| {
+                    imaging::decode(&bytes, &self.options.limits).map_err(|error| error.to_string())
+                });
+                decoded
+                    .map(|decoded| picture.insert(decoded.into_eight()))
+                    .map(|picture| &*picture)
+                    .map_err(|reason| Stop::Original(format!("original not usable: {reason}")))
+            }
+        }
+    }
+
+    /// The original's bytes, if they are still the ones that its identity was made from.
+    fn read_original(&self) -> Result<Vec<u8>, String> {
+        let path = fsx::contained(self.source, self.original_file)
+            .map_err(|refused| refused.to_string())?;
+        // The message of the file system is given without the path, which is the person's own.
+        let unreadable = |error: std::io::Error| {
+            format!(
+                "it cannot be read any more ({}); put it back, then deliver again",
+                error.kind()
+            )
+        };
+        let limit = self.options.limits.max_file_bytes;
+        let mut bytes = Vec::new();
+        fs_err::File::open(path)
+            .map_err(unreadable)?
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(unreadable)?;
+        if bytes.len() as u64 > limit {
+            return Err(format!("it has more than {limit} bytes"));
+        }
+        if PhotoId::from_digest(&blake3::hash(&bytes)) != *self.photo_id {
+            return Err(
+                "it has changed since the listing was read; submit the listing again".to_owned(),
+            );
+        }
+        Ok(bytes)
+    }
+}

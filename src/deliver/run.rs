@@ -1,0 +1,406 @@
+//! The delivery as a whole: photos a few at a time, then the gallery and the documents, then what no
+//! longer belongs goes, and last comes the manifest.
+
+use std::collections::{BTreeSet, HashMap};
+
+use rayon::prelude::*;
+
+use super::disclosure::{Basis, Disclosure, classify};
+use super::documents::{self, CAPTIONS, DISCLOSURE_TABLE, DISCLOSURE_TEXT};
+use super::error::DeliverError;
+use super::folder::{Folder, Written};
+use super::gallery::{self, GALLERY};
+use super::manifest::{
+    DeliveredAs, FileRole, MANIFEST_FILE, MANIFEST_SCHEMA_VERSION, Manifest, ManifestDocument,
+    ManifestListing, ManifestOperation, ManifestPhoto, ManifestProblem, ManifestSource,
+    ManifestVerdict,
+};
+use super::names;
+use super::pictures::{PhotoFiles, PhotoWork, path_of};
+use super::request::{
+    Delivered, DeliveredOperation, DeliveryPhoto, DeliveryProblem, DeliveryRequest,
+    OperationOutcome,
+};
+use super::wording;
+use crate::domain::operation::OperationKind;
+use crate::domain::plan::PlannedPhoto;
+
+/// Working memory for one pixel of a photo in flight: the decoded picture (3 bytes at 8 bits), as
+/// much again for the JPEG decoder's and encoder's own buffers, and the file's bytes.
+const BYTES_PER_PIXEL: u64 = 12;
+
+/// Delivers a listing to `request.destination`. Calls `progress` with the photos done and their
+/// number, and asks `interrupted` before each group of photos, both on the calling thread.
+///
+/// # Errors
+/// [`DeliverError`] where the delivery as a whole cannot go on. What was written stays, is whole,
+/// and is used by the next delivery. Photos that cannot be delivered complete are no error; they
+/// stand in [`Delivered::problems`] and in the manifest.
+pub fn deliver(
+    request: &DeliveryRequest<'_>,
+    progress: &dyn Fn(usize, usize),
+    interrupted: &dyn Fn() -> bool,
+) -> Result<Delivered, DeliverError> {
+    let generator = concat!("remedia ", env!("CARGO_PKG_VERSION"));
+    let mut photos = described(request)?;
+    let folder = Folder::open(request.destination, &request.listing.slug)?;
+    let planned: BTreeSet<String> = photos
+        .iter()
+        .flat_map(|photo| {
+            [FileRole::Final, FileRole::Web, FileRole::OriginalWeb]
+                .map(|role| path_of(role, &photo.entry.name))
+        })
+        .chain([CAPTIONS, DISCLOSURE_TEXT, DISCLOSURE_TABLE, GALLERY].map(str::to_owned))
+        .collect();
+    folder.begin(&planned)?;
+
+    let mut delivered = Delivered::default();
+    let total = photos.len();
+    progress(0, total);
+    let mut done = 0;
+    for group in groups(&mut photos, request) {
+        if interrupted() {
+            return Err(DeliverError::Interrupted);
+        }
+        group.par_iter_mut().try_for_each(|photo| {
+            photo.files = photo.work(request, generator).deliver(&folder)?;
+            Ok::<(), DeliverError>(())
+        })?;
+        done += group.len();
+        progress(done, total);
+    }
+
+    let mut manifest = assemble(request, generator, photos, &mut delivered);
+    let note = |path: &str, written: Written, delivered: &mut Delivered| match written {
+        Written::Yes => delivered.written.push(path.to_owned()),
+        Written::No => delivered.unchanged += 1,
+    };
+    let (page, written) = gallery::deliver(&manifest, request, &folder, interrupted)?;
+    note(GALLERY, written, &mut delivered);
+    manifest.documents.push(page);
+    for (path, text) in [
+        (CAPTIONS, documents::captions(&manifest)),
+        (DISCLOSURE_TEXT, documents::disclosure_text(&manifest)?),
+        (DISCLOSURE_TABLE, documents::disclosure_table(&manifest)),
+    ] {
+        let written = folder.ensure(path, text.as_bytes())?;
+        note(path, written, &mut delivered);
+        manifest
+            .documents
+            .push(document(path, text.as_bytes(), None));
+    }
+    manifest
+        .documents
+        .sort_by(|one, other| one.path.cmp(&other.path));
+
+    let kept: BTreeSet<String> = manifest.paths().map(str::to_owned).collect();
+    delivered.removed = folder.remove_all_but(&kept)?;
+    let mut bytes =
+        serde_json::to_vec_pretty(&manifest).map_err(|source| DeliverError::Document {
+            document: MANIFEST_FILE,
+            source: Box::new(source),
+        })?;
+    bytes.push(b'\n');
+    let written = folder.ensure(MANIFEST_FILE, &bytes)?;
+    note(MANIFEST_FILE, written, &mut delivered);
+    folder.finish()?;
+    delivered.written.sort_unstable();
+    Ok(delivered)
+}
+
+/// The entry of a document.
+pub(super) fn document(path: &str, bytes: &[u8], inputs: Option<String>) -> ManifestDocument {
+    ManifestDocument {
+        path: path.to_owned(),
+        bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        blake3: blake3::hash(bytes).to_hex().to_string(),
+        inputs,
+    }
+}
+
+/// A photo on its way: what the manifest will say of it, and its files.
+struct PhotoInWork<'a> {
+    planned: &'a PlannedPhoto,
+    found: Option<&'a DeliveryPhoto>,
+    entry: ManifestPhoto,
+    files: PhotoFiles,
+}
+
+impl PhotoInWork<'_> {
+    fn work<'w>(&'w self, request: &'w DeliveryRequest<'w>, generator: &'w str) -> PhotoWork<'w> {
+        PhotoWork {
+            name: &self.entry.name,
+            photo_id: &self.planned.photo_id,
+            original_file: &self.planned.file,
+            master: self.found.and_then(|found| found.master.as_deref()),
+            source: request.source,
+            title: &request.listing.title,
+            caption: &self.entry.caption,
+            alt_text: &self.entry.alt_text,
+            disclosure: &self.entry.disclosure,
+            generator,
+            options: &request.options,
+        }
+    }
+
+    const fn pixels(&self) -> u64 {
+        self.planned.width as u64 * self.planned.height as u64
+    }
+}
+
+/// Everything that is known of each photo before its files are made.
+fn described<'a>(request: &DeliveryRequest<'a>) -> Result<Vec<PhotoInWork<'a>>, DeliverError> {
+    let mut found: HashMap<_, _> = request
+        .photos
+        .iter()
+        .map(|photo| (&photo.photo_id, photo))
+        .collect();
+    if found.len() != request.photos.len() {
+        return Err(DeliverError::Request(
+            "a photo is delivered twice".to_owned(),
+        ));
+    }
+    let rooms: Vec<_> = request.plan.photos.iter().map(|photo| photo.room).collect();
+    let mut photos = Vec::with_capacity(rooms.len());
+    for (index, planned) in request.plan.photos.iter().enumerate() {
+        let number = u32::try_from(index + 1)
+            .map_err(|_| DeliverError::Request("more photos than can be numbered".to_owned()))?;
+        let found = found.remove(&planned.photo_id);
+        let same_room = |room: &&Option<_>| **room == planned.room;
+        let views = rooms.iter().filter(same_room).count();
+        let view = rooms.iter().take(index + 1).filter(same_room).count();
+        let (caption, alt_text) =
+            wording::caption(planned.room, view, views, number, &request.listing.title);
+        let operations = found.map_or_else(Vec::new, |found| {
+            found
+                .operations
+                .iter()
+                .map(|operation| recorded(operation, planned, request))
+                .collect()
+        });
+        let delivered = match found.and_then(|found| found.master.as_ref()) {
+            Some(_) => DeliveredAs::Result,
+            None => DeliveredAs::Original,
+        };
+        photos.push(PhotoInWork {
+            planned,
+            found,
+            entry: ManifestPhoto {
+                number,
+                name: names::stem(number, planned),
+                photo_id: planned.photo_id.clone(),
+                original_file: planned.file.clone(),
+                sources: planned
+                    .sources
+                    .iter()
+                    .map(|source| ManifestSource {
+                        photo_id: source.photo_id.clone(),
+                        file: source.file.clone(),
+                        exposure_value: source.exposure_value,
+                    })
+                    .collect(),
+                room: planned.room,
+                group: planned.group.clone(),
+                caption,
+                alt_text,
+                delivered,
+                disclosure: disclosed(delivered, &operations, planned),
+                operations,
+                files: Vec::new(),
+            },
+            files: PhotoFiles::default(),
+        });
+    }
+    found.values().next().map_or(Ok(photos), |photo| {
+        Err(DeliverError::Request(format!(
+            "photo {} is not in the plan",
+            photo.photo_id
+        )))
+    })
+}
+
+/// How the delivered picture is classed, from what was really done to it.
+fn disclosed(
+    delivered: DeliveredAs,
+    operations: &[ManifestOperation],
+    planned: &PlannedPhoto,
+) -> Disclosure {
+    let accepted: Vec<&ManifestOperation> = operations
+        .iter()
+        .filter(|operation| operation.verdict == ManifestVerdict::Accepted)
+        .collect();
+    let kinds: Vec<OperationKind> = accepted.iter().map(|operation| operation.kind).collect();
+    let mut steps = accepted
+        .iter()
+        .flat_map(|operation| &operation.steps)
+        .peekable();
+    let nothing_recorded = steps.peek().is_none();
+    let (mut any, mut fused) = (
+        nothing_recorded,
+        nothing_recorded && planned.sources.len() > 1,
+    );
+    for step in steps.filter(|step| step.applied) {
+        any = true;
+        fused |= step.name == "exposure_fusion";
+    }
+    let basis = match delivered {
+        DeliveredAs::Original => return classify(&[], Basis::Original),
+        DeliveredAs::Result if fused => Basis::FusedBracket,
+        DeliveredAs::Result if any => Basis::SingleExposure,
+        DeliveredAs::Result => Basis::Original,
+    };
+    classify(&kinds, basis)
+}
+
+/// What the manifest says of an operation: its outcome, and the numbers of its last attempt.
+fn recorded(
+    operation: &DeliveredOperation,
+    planned: &PlannedPhoto,
+    request: &DeliveryRequest<'_>,
+) -> ManifestOperation {
+    let parameters = planned
+        .operations
+        .iter()
+        .find(|planned| planned.kind == operation.kind)
+        .and_then(|planned| {
+            planned
+                .attempts
+                .iter()
+                .find(|attempt| attempt.number == operation.attempts)
+        })
+        .map(|attempt| attempt.parameters.clone());
+    ManifestOperation {
+        kind: operation.kind,
+        verdict: match &operation.outcome {
+            OperationOutcome::Accepted => ManifestVerdict::Accepted,
+            OperationOutcome::Skipped { code, reason } => ManifestVerdict::Skipped {
+                code: *code,
+                reason: without_paths(reason, request),
+            },
+            OperationOutcome::GaveUp { reasons } => ManifestVerdict::GaveUp {
+                reasons: reasons
+                    .iter()
+                    .map(|reason| without_paths(reason, request))
+                    .collect(),
+            },
+        },
+        attempts: operation.attempts,
+        seed: operation.seed,
+        parameters,
+        steps: operation
+            .report
+            .as_ref()
+            .map_or_else(Vec::new, |report| report.steps.clone()),
+    }
+}
+
+/// Takes this machine's folders out of a message that leaves the machine.
+fn without_paths(text: &str, request: &DeliveryRequest<'_>) -> String {
+    let mut text = text.to_owned();
+    for folder in [request.source, request.destination] {
+        let folder = folder.to_string_lossy();
+        let folder = folder.trim_end_matches(['/', '\\']);
+        if folder.len() > 1 {
+            text = text
+                .replace(&format!("{folder}/"), "")
+                .replace(folder, "the folder");
+        }
+    }
+    text
+}
+
+/// Splits the photos into groups that are worked on at the same time: no more than the options
+/// allow, by number and by memory.
+fn groups<'g, 'a>(
+    photos: &'g mut [PhotoInWork<'a>],
+    request: &DeliveryRequest<'_>,
+) -> Vec<&'g mut [PhotoInWork<'a>]> {
+    let most = match request.options.max_in_flight {
+        0 => rayon::current_num_threads(),
+        most => most,
+    };
+    let budget = request.options.memory_budget_bytes;
+    let mut groups = Vec::new();
+    let mut rest = photos;
+    while !rest.is_empty() {
+        let mut bytes = 0_u64;
+        let mut length = 0;
+        for photo in rest.iter().take(most) {
+            bytes = bytes.saturating_add(photo.pixels().saturating_mul(BYTES_PER_PIXEL));
+            if length > 0 && bytes > budget {
+                break;
+            }
+            length += 1;
+        }
+        let (group, others) = rest.split_at_mut(length);
+        groups.push(group);
+        rest = others;
+    }
+    groups
+}
+
+/// The manifest without its documents, and the sums for the caller.
+fn assemble(
+    request: &DeliveryRequest<'_>,
+    generator: &str,
+    photos: Vec<PhotoInWork<'_>>,
+    delivered: &mut Delivered,
+) -> Manifest {
+    let mut entries = Vec::with_capacity(photos.len());
+    for photo in photos {
+        let PhotoInWork {
+            mut entry, files, ..
+        } = photo;
+        delivered.written.extend(files.written);
+        delivered.unchanged += files.unchanged;
+        if let Some(reason) = files.problem {
+            delivered.problems.push(DeliveryProblem {
+                photo_id: entry.photo_id.clone(),
+                file: entry.original_file.clone(),
+                reason,
+            });
+        }
+        let has_final = files.files.iter().any(|file| file.role == FileRole::Final);
+        if has_final {
+            entry.files = files.files;
+            delivered.photos += 1;
+            delivered.originals += usize::from(entry.delivered == DeliveredAs::Original);
+            entries.push(entry);
+        }
+    }
+    let listing = request.listing;
+    Manifest {
+        schema_version: MANIFEST_SCHEMA_VERSION,
+        generator: generator.to_owned(),
+        job: request.job_id.clone(),
+        created: request.created,
+        listing: ManifestListing {
+            slug: listing.slug.clone(),
+            title: listing.title.clone(),
+            address: listing.address.clone(),
+        },
+        style: request.plan.style.clone(),
+        engine_version: request.plan.engine_version.clone(),
+        altered: entries.iter().any(|photo| photo.disclosure.altered),
+        photos: entries,
+        problems: delivered
+            .problems
+            .iter()
+            .map(|problem| ManifestProblem {
+                photo_id: problem.photo_id.clone(),
+                file: problem.file.clone(),
+                reason: problem.reason.clone(),
+            })
+            .collect(),
+        left_out: listing
+            .left_out
+            .iter()
+            .map(|left_out| {
+                let mut left_out = left_out.clone();
+                left_out.reason = without_paths(&left_out.reason, request);
+                left_out
+            })
+            .collect(),
+        documents: Vec::new(),
+    }
+}

@@ -1,0 +1,103 @@
+//! The XMP packet of a delivered picture: its description, its alt text, where its pixels come from
+//! and which program wrote it. Nothing of the camera, the place or the person goes in.
+
+use super::disclosure::Disclosure;
+
+/// What a packet says of one file.
+pub(super) struct Packet<'a> {
+    /// Title for people: the listing's.
+    pub(super) title: &'a str,
+    /// Caption of the picture with its disclosure.
+    pub(super) description: &'a str,
+    /// Text for those who cannot see the picture.
+    pub(super) alt_text: &'a str,
+    /// How it is classed.
+    pub(super) disclosure: &'a Disclosure,
+    /// The program and its version.
+    pub(super) generator: &'a str,
+}
+
+impl Packet<'_> {
+    /// The packet as XML, in the form of the XMP specification part 1 (ISO 16684-1) with the
+    /// namespaces of the IPTC Photo Metadata Standard 2023.
+    pub(super) fn to_xml(&self) -> String {
+        format!(
+            concat!(
+                "<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n",
+                "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\n",
+                " <rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\n",
+                "  <rdf:Description rdf:about=\"\"\n",
+                "    xmlns:dc=\"http://purl.org/dc/elements/1.1/\"\n",
+                "    xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\"\n",
+                "    xmlns:Iptc4xmpCore=\"http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/\"\n",
+                "    xmlns:Iptc4xmpExt=\"http://iptc.org/std/Iptc4xmpExt/2008-02-29/\">\n",
+                "   <xmp:CreatorTool>{generator}</xmp:CreatorTool>\n",
+                "   <dc:format>image/jpeg</dc:format>\n",
+                "   <dc:title>{title}</dc:title>\n",
+                "   <dc:description>{description}</dc:description>\n",
+                "   <Iptc4xmpCore:AltTextAccessibility>{alt_text}</Iptc4xmpCore:AltTextAccessibility>\n",
+                "   <Iptc4xmpExt:DigitalSourceType>{source_type}</Iptc4xmpExt:DigitalSourceType>\n",
+                "  </rdf:Description>\n",
+                " </rdf:RDF>\n",
+                "</x:xmpmeta>\n",
+                "<?xpacket end=\"r\"?>",
+            ),
+            generator = escaped(self.generator),
+            title = in_default_language(self.title),
+            description = in_default_language(self.description),
+            alt_text = in_default_language(self.alt_text),
+            source_type = self.disclosure.digital_source_type.uri(),
+        )
+    }
+}
+
+fn in_default_language(text: &str) -> String {
+    format!(
+        "<rdf:Alt><rdf:li xml:lang=\"x-default\">{}</rdf:li></rdf:Alt>",
+        escaped(text)
+    )
+}
+
+/// Escapes markup and leaves out the characters that XML 1.0 has no way to write.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\t' | '\n' | '\r' => escaped.push(' '),
+            '\u{fffe}' | '\u{ffff}' => {}
+            _ if character.is_control() => {}
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::disclosure::{Basis, classify};
+    use crate::domain::operation::OperationKind;
+
+    #[test]
+    fn titles_cannot_break_out_of_the_packet() {
+        let disclosure = classify(&[OperationKind::Enhance], Basis::SingleExposure);
+        let packet = Packet {
+            title: "</rdf:li><evil/>\u{0}& \"x\"",
+            description: "a < b",
+            alt_text: "line\nbreak",
+            disclosure: &disclosure,
+            generator: "remedia 1",
+        }
+        .to_xml();
+        assert!(packet.contains("&lt;/rdf:li&gt;&lt;evil/&gt;&amp; &quot;x&quot;"));
+        assert!(packet.contains("line break"));
+        assert!(packet.contains(
+            "<Iptc4xmpExt:DigitalSourceType>http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced<"
+        ));
+        assert!(!packet.contains('\u{0}'));
+    }
+}
