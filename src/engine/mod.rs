@@ -15,9 +15,11 @@ pub use report::{
 };
 pub use request::{
     DriveLimits, DriveOutcome, Ending, EngineOptions, GcItem, GcPlan, GcReason, GcRequest,
-    OperationCounts, RetryRequest, RunLimits, RunOutcome, SubmitOutcome, SubmitRequest,
+    RetryRequest, RunLimits, RunOutcome, SubmitOutcome, SubmitRequest,
 };
 pub use sink::{EventSink, NoEvents};
+
+pub use crate::store::OperationCounts;
 
 use std::path::PathBuf;
 use std::time::Duration;

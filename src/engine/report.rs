@@ -10,7 +10,7 @@ use crate::domain::operation::OperationKind;
 use crate::domain::state::JobState;
 use crate::domain::verdict::{Reason, Verdict};
 
-use super::request::OperationCounts;
+use crate::store::OperationCounts;
 
 /// The version of the documents of this module.
 pub const REPORT_SCHEMA_VERSION: u32 = 1;

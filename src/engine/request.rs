@@ -12,6 +12,7 @@ use crate::domain::listing::Listing;
 use crate::domain::plan::Plan;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::state::JobState;
+use crate::store::OperationCounts;
 
 /// How an engine works; the values come from the settings.
 #[derive(Clone, Debug)]
@@ -179,32 +180,6 @@ pub enum Ending {
         /// Why.
         text: String,
     },
-}
-
-/// Operations of one job or many, by state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OperationCounts {
-    /// Nothing made yet.
-    pub pending: u64,
-    /// Made and not judged, or waiting for a person.
-    pub produced: u64,
-    /// Accepted.
-    pub accepted: u64,
-    /// Rejected, with attempts left.
-    pub rejected: u64,
-    /// Given up.
-    pub gave_up: u64,
-    /// Left out by the plan.
-    pub skipped: u64,
-}
-
-impl OperationCounts {
-    /// All that the plan asked to be done.
-    #[must_use]
-    pub const fn planned(&self) -> u64 {
-        self.pending + self.produced + self.accepted + self.rejected + self.gave_up
-    }
 }
 
 /// What one call of `run_due` did.

@@ -1,0 +1,210 @@
+//! Opening the file, and the trait on top of the statements.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::domain::event::Event;
+use crate::domain::id::JobId;
+use crate::store::contract::JobStore;
+use crate::store::error::StoreError;
+use crate::store::record::{
+    AssetRecord, AttemptRecord, Change, JobFilter, JobRecord, LeaseHolder, LeaseOutcome, NewJob,
+    OrderRecord, PhotoRecord, StateTotals,
+};
+
+use super::{migration, read, write};
+
+/// How long a write waits for another process's write.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A store in one SQLite file, in write-ahead mode: readers never wait, writers wait for each other,
+/// and what is committed survives the end of the process and of the power.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: Mutex<Connection>,
+}
+
+impl SqliteStore {
+    /// Opens `path`, making the file where it is missing, and brings it to this build's form.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] for the file of a newer build, [`StoreError::Open`] for a file that
+    /// cannot be opened or is another program's.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection =
+            Connection::open_with_flags(path, flags).map_err(|error| refused(path, &error))?;
+        Self::prepare(connection, path)
+    }
+
+    /// A store that is gone with this value.
+    ///
+    /// # Errors
+    /// When SQLite cannot be set up.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Self::prepare(Connection::open_in_memory()?, Path::new(":memory:"))
+    }
+
+    fn prepare(mut connection: Connection, path: &Path) -> Result<Self, StoreError> {
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        // The first statement that reads the file tells whether it is a database at all.
+        connection
+            .pragma_update(None, "journal_mode", "WAL")
+            .map_err(|error| refused(path, &error))?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        migration::migrate(&mut connection, path)?;
+        Ok(Self {
+            connection: Mutex::new(connection),
+        })
+    }
+
+    /// Looks for damage; gives one line for each finding.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare("PRAGMA integrity_check")?;
+        let lines = statement
+            .query_map([], |row| row.get::<_, String>(0))?
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A panic while the lock was held has rolled its transaction back, so the connection is
+        // still good.
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        let value = work(&transaction)?;
+        transaction.finish()?;
+        Ok(value)
+    }
+
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = work(&transaction)?;
+        transaction.commit()?;
+        Ok(value)
+    }
+}
+
+fn refused(path: &Path, error: &rusqlite::Error) -> StoreError {
+    StoreError::Open {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+impl JobStore for SqliteStore {
+    fn create_job(&self, job: &NewJob) -> Result<(), StoreError> {
+        self.write(|transaction| write::create_job(transaction, job))
+    }
+
+    fn job(&self, id: &JobId) -> Result<Option<JobRecord>, StoreError> {
+        self.read(|transaction| read::job(transaction, id))
+    }
+
+    fn jobs_with_key(&self, key: &str) -> Result<Vec<JobRecord>, StoreError> {
+        self.read(|transaction| read::jobs_with_key(transaction, key))
+    }
+
+    fn ids_with_prefix(&self, prefix: &str, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        self.read(|transaction| read::ids_with_prefix(transaction, prefix, limit))
+    }
+
+    fn list(&self, filter: &JobFilter) -> Result<Vec<JobRecord>, StoreError> {
+        self.read(|transaction| read::list(transaction, filter))
+    }
+
+    fn totals(&self) -> Result<Vec<StateTotals>, StoreError> {
+        self.read(|transaction| read::totals(transaction))
+    }
+
+    fn due(&self, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
+        self.read(|transaction| read::due(transaction, now))
+    }
+
+    fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|transaction| read::next_due(transaction, now))
+    }
+
+    fn photos(&self, id: &JobId) -> Result<Vec<PhotoRecord>, StoreError> {
+        self.read(|transaction| read::photos(transaction, id))
+    }
+
+    fn attempts(&self, id: &JobId) -> Result<Vec<AttemptRecord>, StoreError> {
+        self.read(|transaction| read::attempts(transaction, id))
+    }
+
+    fn assets(&self, id: &JobId) -> Result<Vec<AssetRecord>, StoreError> {
+        self.read(|transaction| read::assets(transaction, id))
+    }
+
+    fn orders(&self, id: &JobId) -> Result<Vec<OrderRecord>, StoreError> {
+        self.read(|transaction| read::orders(transaction, id))
+    }
+
+    fn events(&self, id: &JobId, after: u64, limit: u32) -> Result<Vec<(u64, Event)>, StoreError> {
+        self.read(|transaction| read::events(transaction, id, after, limit))
+    }
+
+    fn apply(&self, change: &Change) -> Result<(), StoreError> {
+        self.write(|transaction| write::apply(transaction, change))
+    }
+
+    fn request_cancel(&self, id: &JobId, events: &[Event]) -> Result<(), StoreError> {
+        self.write(|transaction| write::request_cancel(transaction, id, events))
+    }
+
+    fn acquire_lease(
+        &self,
+        id: &JobId,
+        holder: &LeaseHolder,
+        now: Timestamp,
+        expires: Timestamp,
+        exclusive_here: bool,
+    ) -> Result<LeaseOutcome, StoreError> {
+        self.write(|transaction| {
+            write::acquire_lease(transaction, id, holder, now, expires, exclusive_here)
+        })
+    }
+
+    fn renew_lease(&self, id: &JobId, token: &str, expires: Timestamp) -> Result<(), StoreError> {
+        self.write(|transaction| write::renew_lease(transaction, id, token, expires))
+    }
+
+    fn release_lease(&self, id: &JobId, token: &str) -> Result<(), StoreError> {
+        self.write(|transaction| write::release_lease(transaction, id, token))
+    }
+
+    fn reserve_destination(&self, destination: &str, source: &str) -> Result<bool, StoreError> {
+        self.write(|transaction| write::reserve_destination(transaction, destination, source))
+    }
+
+    fn destination_owner(&self, destination: &str) -> Result<Option<String>, StoreError> {
+        self.read(|transaction| read::destination_owner(transaction, destination))
+    }
+}
