@@ -1,1 +1,4 @@
 //! (in work)
+
+pub mod noise;
+pub mod sharpen;
