@@ -1,1 +1,4 @@
 //! (in work)
+
+pub mod fusion;
+pub mod geometry;
