@@ -3,5 +3,7 @@
 //! a thing.
 
 mod enhance;
+pub mod noise;
+pub mod sharpen;
 
 pub use enhance::{ENGINE_VERSION, EnhanceError, SourcePicture, enhance, peak_bytes};
