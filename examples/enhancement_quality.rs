@@ -8,11 +8,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use image::{DynamicImage, ImageDecoder, ImageReader};
 use rayon::prelude::*;
 use remedia::domain::enhancement::{EnhancementSettings, Look, StepSetting};
 use remedia::imaging::color::{TransferTables, delta_e_2000, srgb8_to_lab};
-use remedia::imaging::{Picture, Samples};
+use remedia::imaging::{DecodeLimits, Picture, Samples, capture, decode};
 use remedia::local::{SourcePicture, enhance};
 
 type Failure = Box<dyn std::error::Error>;
@@ -214,22 +213,12 @@ fn mean_difference(picture: &Picture, truth: &Picture, labels: &[u8]) -> f64 {
 }
 
 fn load(path: &Path) -> Result<SourcePicture, Failure> {
-    let mut decoder = ImageReader::open(path)?.into_decoder()?;
-    let orientation = decoder.orientation()?;
-    let exif = decoder.exif_metadata()?;
-    let mut decoded = DynamicImage::from_decoder(decoder)?;
-    decoded.apply_orientation(orientation);
-    let decoded = decoded.into_rgb8();
-    let fields = exif.and_then(|raw| exif::Reader::new().read_raw(raw).ok());
-    let number = |tag| {
-        let field = fields.as_ref()?.get_field(tag, exif::In::PRIMARY)?;
-        field.value.get_uint(0)
-    };
-    let (width, height) = (decoded.width() as usize, decoded.height() as usize);
+    let bytes = fs_err::read(path)?;
+    let capture = capture(&bytes);
     Ok(SourcePicture {
-        picture: Picture::from_eight(width, height, decoded.into_raw()).ok_or("an odd size")?,
-        iso: number(exif::Tag::PhotographicSensitivity),
-        focal_length_35mm: number(exif::Tag::FocalLengthIn35mmFilm).map(f64::from),
+        picture: decode(&bytes, &DecodeLimits::default())?.into_eight(),
+        iso: capture.iso,
+        focal_length_35mm: capture.focal_length_35mm,
         exposure_value: None,
     })
 }

@@ -7,10 +7,13 @@ mod encode;
 mod header;
 mod icc;
 mod jpeg;
+pub mod lines;
 pub mod metadata;
 mod orient;
 mod picture;
 mod resize;
+pub mod vanishing;
+pub mod warp;
 
 pub use capture::capture;
 pub use decode::{DecodeError, DecodeLimits, decode};

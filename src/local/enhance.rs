@@ -12,7 +12,8 @@ mod vignetting;
 mod white_balance;
 
 use crate::domain::enhancement::{EnhancementReport, EnhancementSettings, Look, StepSetting};
-use crate::imaging::Picture;
+use crate::imaging::{Picture, warp};
+use crate::local::{geometry, noise, sharpen};
 
 /// Changes whenever the same photo and settings would give other pixels: part of a job's identity.
 pub const ENGINE_VERSION: &str = "classic-1";
@@ -96,9 +97,28 @@ pub fn enhance(
     drop(sources);
     let mut picture = source.picture;
 
+    let grain = noise::estimate(&picture, source.iso);
+    let (strength, step) = noise::decide(&grain, settings.noise_reduction);
+    report.steps.push(step);
+    picture = noise::reduce(picture, &grain, strength);
+
     let tone = tone::estimate(&picture, source.focal_length_35mm, settings);
     report.steps.extend(tone.reports());
     picture = tone.apply(picture);
+
+    let decision = geometry::estimate(&picture, source.focal_length_35mm, settings);
+    report.steps.extend(decision.reports);
+    if let Some(warp) = &decision.warp {
+        picture = warp::apply(&picture, warp);
+    }
+
+    let (strength, step) = sharpen::decide(&picture, settings.sharpening);
+    report.steps.push(step);
+    if strength > 0.0 {
+        // The tone steps have scaled what noise is left, so it is measured again.
+        let grain = noise::estimate(&picture, source.iso);
+        sharpen::apply(&mut picture, strength, &grain);
+    }
 
     report.steps.push(look::apply(&mut picture, look));
     Ok((picture.into_eight(), report))

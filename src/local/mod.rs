@@ -3,6 +3,8 @@
 //! a thing.
 
 mod enhance;
+pub mod fusion;
+pub mod geometry;
 pub mod noise;
 pub mod sharpen;
 

@@ -90,11 +90,11 @@ pub(super) fn estimate(
 )]
 fn lift_corners(proxy: &mut Proxy, vignetting: &Vignetting) {
     let (width, height) = (proxy.width as f64, proxy.height as f64);
-    let long = width.max(height);
+    let diagonal = width.hypot(height);
     for (y, row) in proxy.pixels.chunks_mut(proxy.width).enumerate() {
-        let dy = (y as f64 + 0.5 - 0.5 * height) / long;
+        let dy = (y as f64 + 0.5 - 0.5 * height) / diagonal;
         for (x, pixel) in row.iter_mut().enumerate() {
-            let dx = (x as f64 + 0.5 - 0.5 * width) / long;
+            let dx = (x as f64 + 0.5 - 0.5 * width) / diagonal;
             let gain = vignetting.gain(dx * dx + dy * dy) as f32;
             *pixel = pixel.map(|value| value * gain);
         }
@@ -242,8 +242,8 @@ impl Tone {
         target: &mut [u16],
     ) {
         let tables = TransferTables::shared();
-        let long = width.max(height) as f64;
-        let dy = (y as f64 + 0.5 - 0.5 * height as f64) / long;
+        let diagonal = (width as f64).hypot(height as f64);
+        let dy = (y as f64 + 0.5 - 0.5 * height as f64) / diagonal;
         let gain_ev = self.exposure.gain_ev.exp2() as f32;
         let gains = self.white_balance.gains.map(|gain| gain * gain_ev);
         let bends = gains.map(bend);
@@ -253,7 +253,7 @@ impl Tone {
             .as_ref()
             .map(|local| LocalRow::new(local, y, width, height));
         for (x, (linear, target)) in pixels.zip(target.chunks_exact_mut(3)).enumerate() {
-            let dx = (x as f64 + 0.5 - 0.5 * width as f64) / long;
+            let dx = (x as f64 + 0.5 - 0.5 * width as f64) / diagonal;
             let corner = self.vignetting.gain(dx * dx + dy * dy) as f32;
             let mut value = [
                 linear[0] * gains[0] * corner,

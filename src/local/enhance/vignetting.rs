@@ -8,6 +8,8 @@ const POWER: f64 = 0.55;
 /// Taken for a photo that does not say its focal length, in millimetres on 24 x 36 mm film: the usual
 /// wide angle of a listing photo.
 const ASSUMED_FOCAL_LENGTH: f64 = 24.0;
+/// The diagonal of 24 x 36 mm film, in millimetres.
+const FILM_DIAGONAL: f64 = 43.266_615;
 /// The share of the usual falloff that is taken out without further evidence.
 const PRIOR_STRENGTH: f64 = 0.5;
 
@@ -16,8 +18,8 @@ const PRIOR_STRENGTH: f64 = 0.5;
 pub(super) struct Vignetting {
     /// 0 (none) to 1.
     strength: f64,
-    /// The focal length in pixels of the full picture, over its long side.
-    focal_per_long_side: f64,
+    /// The focal length over the picture's diagonal.
+    focal_per_diagonal: f64,
 }
 
 impl Vignetting {
@@ -32,13 +34,13 @@ impl Vignetting {
         };
         Self {
             strength,
-            focal_per_long_side: focal_length / 36.0,
+            focal_per_diagonal: focal_length / FILM_DIAGONAL,
         }
     }
 
-    /// The gain at a squared distance from the picture's centre, in long sides.
+    /// The gain at a squared distance from the picture's centre, in diagonals.
     pub(super) fn gain(&self, squared_distance: f64) -> f64 {
-        let squared = squared_distance / self.focal_per_long_side.powi(2);
+        let squared = squared_distance / self.focal_per_diagonal.powi(2);
         (1.0 + SPREAD * squared).powf(POWER * self.strength)
     }
 
@@ -56,9 +58,9 @@ impl Vignetting {
                 ("strength", self.strength),
                 (
                     "focal_length_35mm_millimetres",
-                    self.focal_per_long_side * 36.0,
+                    self.focal_per_diagonal * FILM_DIAGONAL,
                 ),
-                ("corner_gain_ev", self.gain(0.36).log2()),
+                ("corner_gain_ev", self.gain(0.25).log2()),
             ],
         )
     }
