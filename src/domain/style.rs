@@ -389,16 +389,17 @@ impl Style {
                 );
             }
         }
-        // The first attempt is the same for every reason; its keys are named without a ladder.
-        check.numbers(
-            "staging",
-            "staging",
-            &staging.numbers(1, RetryReason::Structure),
-        );
+        // The first attempt is the same for every reason; a mistake in it would only be repeated for
+        // each rung.
+        let before = check.problems.len();
+        check.numbers("staging", &staging.numbers(1, RetryReason::Structure));
+        if check.problems.len() > before {
+            return;
+        }
         for &reason in RetryReason::ALL {
             for (number, rung) in [(2, "second"), (3, "third")] {
                 let key = format!("staging.retry.{}.{rung}", reason.name());
-                check.numbers(&key, &key, &staging.numbers(number, reason));
+                check.numbers(&key, &staging.numbers(number, reason));
             }
         }
     }
@@ -496,7 +497,7 @@ impl Check {
     }
 
     /// The limits hold for the first attempt and for what each rung makes of it.
-    fn numbers(&mut self, key: &str, networks: &str, numbers: &StagingNumbers) {
+    fn numbers(&mut self, key: &str, numbers: &StagingNumbers) {
         self.range(&format!("{key}.strength"), numbers.strength, 0.05, 1.0);
         self.range(
             &format!("{key}.guidance_scale"),
@@ -512,13 +513,15 @@ impl Check {
             0.0,
             60.0,
         );
-        for controlnet in &numbers.controlnets {
-            self.range(
-                &format!("{networks}.conditioning_scale"),
-                controlnet.conditioning_scale,
-                0.0,
-                2.0,
-            );
+        let scales = numbers
+            .controlnets
+            .iter()
+            .map(|controlnet| controlnet.conditioning_scale);
+        let wrong = scales
+            .into_iter()
+            .find(|scale| !(0.0..=2.0).contains(scale));
+        if let Some(scale) = wrong {
+            self.range(&format!("{key}.conditioning_scale"), scale, 0.0, 2.0);
         }
     }
 }
@@ -608,7 +611,16 @@ mod tests {
             },
         );
         let problems: Vec<String> = style.problems().iter().map(ToString::to_string).collect();
-        insta::assert_snapshot!(problems.join("\n"), @"");
+        insta::assert_snapshot!(problems.join("\n"), @r#"
+        name: `Sample Style` is not a name: use 1 to 40 lower-case letters, digits and single hyphens
+        look.contrast: 0.5 is out of range; -0.4 to 0.4 is allowed
+        enhancement.exposure: 9 is out of range: `exposure` takes -3 to 3 (EV), `auto` or `off`
+        staging.controlnets[0].control_guidance_start: 0 must be below control_guidance_end, which is 0
+        staging.retry.structure.third.strength: -0.05 is out of range; 0.05 to 1 is allowed
+        rooms."Patio": only rooms inside the building are staged
+        rooms."Patio".prompt: the text is empty
+        rooms."Patio".furniture: 0 entries; 1 to 8 are allowed
+        "#);
         assert!(sample().problems().is_empty());
     }
 

@@ -1,7 +1,10 @@
-//! What the integration tests share: a hermetic environment, small photos and the fixtures.
+//! What the integration tests share: a hermetic environment, small photos, the fixtures and the
+//! comparison of generated schemas.
 
 mod environment;
 mod photos;
+mod schemas;
 
 pub(crate) use environment::Environment;
 pub(crate) use photos::{fixture, room_photo, small_listing};
+pub(crate) use schemas::assert_schema_is_current;
