@@ -23,12 +23,25 @@ pub fn apply(picture: &Picture, warp: &Warp) -> Picture {
     if warp.size() != (picture.width, picture.height) {
         return picture.clone();
     }
+    apply_map(picture, &|x, y| warp.source_of(x, y))
+}
+
+/// Draws the picture through any smooth map from pixels of the result to positions in the picture.
+pub(crate) fn apply_map(
+    picture: &Picture,
+    source_of: &(impl Fn(f64, f64) -> [f64; 2] + Sync),
+) -> Picture {
     let weights = weights();
+    let (width, height) = (picture.width, picture.height);
     let samples = match &picture.samples {
-        Samples::Eight(samples) => Samples::Eight(draw(samples, warp, &weights)),
-        Samples::Sixteen(samples) => Samples::Sixteen(draw(samples, warp, &weights)),
+        Samples::Eight(source) => {
+            Samples::Eight(View { source, width, height, weights: &weights }.draw(source_of))
+        }
+        Samples::Sixteen(source) => {
+            Samples::Sixteen(View { source, width, height, weights: &weights }.draw(source_of))
+        }
     };
-    Picture { width: picture.width, height: picture.height, samples }
+    Picture { width, height, samples }
 }
 
 /// A sample that can be weighted and rounded.
@@ -74,21 +87,6 @@ fn weights() -> Vec<[f32; 4]> {
         .collect()
 }
 
-fn draw<T: Sample>(source: &[T], warp: &Warp, weights: &[[f32; 4]]) -> Vec<T> {
-    let (width, height) = warp.size();
-    let mut result = vec![T::default(); source.len()];
-    let view = View { source, width, height, weights };
-    result
-        .par_chunks_mut(width * 3 * BAND)
-        .enumerate()
-        .for_each(|(band, rows)| {
-            for (row, output) in rows.chunks_exact_mut(width * 3).enumerate() {
-                view.draw_row(warp, band * BAND + row, output);
-            }
-        });
-    result
-}
-
 struct View<'a, T> {
     source: &'a [T],
     width: usize,
@@ -97,12 +95,24 @@ struct View<'a, T> {
 }
 
 impl<T: Sample> View<'_, T> {
-    fn draw_row(&self, warp: &Warp, y: usize, output: &mut [T]) {
-        let mut from = warp.source_of(0.0, y as f64).map(|value| value as f32);
+    fn draw(&self, source_of: &(impl Fn(f64, f64) -> [f64; 2] + Sync)) -> Vec<T> {
+        let mut result = vec![T::default(); self.source.len()];
+        result
+            .par_chunks_mut(self.width * 3 * BAND)
+            .enumerate()
+            .for_each(|(band, rows)| {
+                for (row, output) in rows.chunks_exact_mut(self.width * 3).enumerate() {
+                    self.draw_row(source_of, (band * BAND + row) as f64, output);
+                }
+            });
+        result
+    }
+
+    fn draw_row(&self, source_of: &impl Fn(f64, f64) -> [f64; 2], y: f64, output: &mut [T]) {
+        let at = |x: f64| source_of(x, y).map(|value| value as f32);
+        let mut from = at(0.0);
         for (node, pixels) in output.chunks_mut(NODE * 3).enumerate() {
-            let until = warp
-                .source_of(((node + 1) * NODE) as f64, y as f64)
-                .map(|value| value as f32);
+            let until = at(((node + 1) * NODE) as f64);
             let step = [(until[0] - from[0]) / NODE as f32, (until[1] - from[1]) / NODE as f32];
             for (column, pixel) in pixels.chunks_exact_mut(3).enumerate() {
                 let column = column as f32;
