@@ -1,15 +1,19 @@
 //! Pixels only: decode, orient, colour, resize, lines and vanishing points, warps, encode, metadata.
 
 mod capture;
+pub mod color;
 mod decode;
 mod encode;
 mod header;
 mod icc;
 mod jpeg;
+pub mod lines;
 pub mod metadata;
 mod orient;
 mod picture;
 mod resize;
+pub mod vanishing;
+pub mod warp;
 
 pub use capture::capture;
 pub use decode::{DecodeError, DecodeLimits, decode};

@@ -1,0 +1,417 @@
+//! Noise reduction. The noise is measured in the photo (by brightness, for luma and chroma, fine and
+//! blotchy), bounded by what the ISO speed lets expect, and shrunk in overlapping cosine blocks:
+//! luma at full size with its blotches taken out at half and quarter size, chroma at half, quarter
+//! and eighth size. What stands out of the noise stays, and a little grain stays with it, so that
+//! walls do not turn to plastic.
+
+mod estimate;
+mod plane;
+pub(super) mod sample;
+mod shrink;
+mod transform;
+
+use rayon::prelude::*;
+
+use self::estimate::{BINS, ChannelNoise, at, measure};
+use self::plane::{BAND_ROWS, Plane, mirror_borders, mirrored};
+use self::sample::{Sample, luma_row};
+use self::shrink::{Guide, STEP, Scratch, VarianceTable, band_stride, shrink_band};
+use crate::domain::enhancement::{StepReport, StepSetting};
+use crate::imaging::{Picture, Samples};
+
+/// Name of the step in settings and reports.
+pub const STEP_NAME: &str = "noise_reduction";
+
+/// Strength that is used where nothing fixes it: nearly all of the noise, a little grain stays.
+const AUTO_STRENGTH: f64 = 0.9;
+/// Below these deviations in code values nobody sees noise, and nothing is done.
+const VISIBLE_LUMA: f64 = 0.35;
+const VISIBLE_CHROMA: f64 = 0.35;
+
+/// The noise of a photo.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NoiseEstimate {
+    luma: ChannelNoise,
+    chroma: ChannelNoise,
+}
+
+impl NoiseEstimate {
+    /// A picture without noise.
+    #[must_use]
+    pub const fn none() -> Self {
+        let none = ChannelNoise {
+            by_brightness: [0.0; BINS],
+            coarser: [0.5, 0.25],
+            typical: 0.0,
+        };
+        Self {
+            luma: ChannelNoise { ..none },
+            chroma: none,
+        }
+    }
+
+    /// Standard deviation of the luma noise of most of the picture, in code values of 0 to 255.
+    #[must_use]
+    pub const fn luma_sigma(&self) -> f64 {
+        self.luma.typical
+    }
+
+    /// Standard deviation of the chroma noise (each of the two channels at half size) of most of
+    /// the picture, in code values of 0 to 255.
+    #[must_use]
+    pub const fn chroma_sigma(&self) -> f64 {
+        self.chroma.typical
+    }
+
+    /// Standard deviation of the luma noise where the picture has this brightness, both in code
+    /// values of 0 to 255.
+    #[must_use]
+    pub fn luma_sigma_at(&self, brightness: f64) -> f64 {
+        at(&self.luma.by_brightness, brightness)
+    }
+
+    /// The noise that is left after a reduction of this strength.
+    #[must_use]
+    pub fn reduced(&self, strength: f64) -> Self {
+        let left = 1.0 - 0.9 * strength.clamp(0.0, 1.0);
+        let scaled = |noise: &ChannelNoise| ChannelNoise {
+            by_brightness: noise.by_brightness.map(|sigma| sigma * left),
+            coarser: noise.coarser,
+            typical: noise.typical * left,
+        };
+        Self {
+            luma: scaled(&self.luma),
+            chroma: scaled(&self.chroma),
+        }
+    }
+}
+
+/// Measures the noise of a photo, from a sample of its blocks. The ISO speed bounds what may be taken
+/// for noise where the photo has no flat surface.
+#[must_use]
+pub fn estimate(picture: &Picture, iso: Option<u32>) -> NoiseEstimate {
+    let (luma, chroma) = measure(picture, iso);
+    NoiseEstimate { luma, chroma }
+}
+
+/// The strength with which to reduce the noise, 0 to 1, and the report of the step.
+#[must_use]
+pub fn decide(noise: &NoiseEstimate, setting: StepSetting) -> (f64, StepReport) {
+    let (strength, reason) = match setting {
+        StepSetting::Off => (0.0, "switched off"),
+        StepSetting::Fixed(strength) => (strength.clamp(0.0, 1.0), "fixed at no strength"),
+        StepSetting::Auto => {
+            let visible =
+                noise.luma_sigma() >= VISIBLE_LUMA || noise.chroma_sigma() >= VISIBLE_CHROMA;
+            let strength = if visible { AUTO_STRENGTH } else { 0.0 };
+            (strength, "the photo has no visible noise")
+        }
+    };
+    let parameters = [
+        ("luma_sigma", rounded(noise.luma_sigma())),
+        ("chroma_sigma", rounded(noise.chroma_sigma())),
+        ("strength", rounded(strength)),
+    ];
+    let mut report = StepReport::applied(STEP_NAME, parameters);
+    if strength <= 0.0 {
+        report.applied = false;
+        report.reason = Some(reason.to_owned());
+    }
+    (strength, report)
+}
+
+/// Three decimals are enough for a report.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+/// Takes the noise out of a picture. `strength` is the share of the noise that goes, 0 to 1. The
+/// result has 16 bits for each sample; at strength 0 it is the same picture.
+#[must_use]
+pub fn reduce(picture: Picture, noise: &NoiseEstimate, strength: f64) -> Picture {
+    let strength = strength.clamp(0.0, 1.0) as f32;
+    let (width, height) = (picture.width, picture.height);
+    if strength <= 0.0 {
+        return into_sixteen(picture);
+    }
+    let corrections = Corrections::new(&picture, noise);
+    let samples = match &picture.samples {
+        Samples::Eight(samples) => finest(samples, width, height, noise, &corrections, strength),
+        Samples::Sixteen(samples) => finest(samples, width, height, noise, &corrections, strength),
+    };
+    Picture {
+        width,
+        height,
+        samples: Samples::Sixteen(samples),
+    }
+}
+
+fn into_sixteen(picture: Picture) -> Picture {
+    let samples = match picture.samples {
+        Samples::Eight(samples) => samples
+            .into_par_iter()
+            .with_min_len(1 << 16)
+            .map(|sample| u16::from(sample) * 257)
+            .collect(),
+        Samples::Sixteen(samples) => samples,
+    };
+    Picture {
+        width: picture.width,
+        height: picture.height,
+        samples: Samples::Sixteen(samples),
+    }
+}
+
+/// What the coarser levels change, at half size: blotches of luma, and all noise of chroma.
+struct Corrections {
+    luma: Plane,
+    blue: Plane,
+    red: Plane,
+}
+
+impl Corrections {
+    fn new(picture: &Picture, noise: &NoiseEstimate) -> Self {
+        let [luma, blue, red] = match &picture.samples {
+            Samples::Eight(samples) => half_planes(samples, picture.width, picture.height),
+            Samples::Sixteen(samples) => half_planes(samples, picture.width, picture.height),
+        };
+        let quarter = luma.halved();
+        let eighth = quarter.halved();
+        let fine = variances(&noise.chroma, 1.0);
+        let middle = variances(&noise.chroma, noise.chroma.coarser[0]);
+        let coarse = variances(&noise.chroma, noise.chroma.coarser[1]);
+        let chroma = |plane: Plane| {
+            let half = plane.halved();
+            let eighth_change = change(half.halved(), Some(&eighth), &coarse, None);
+            let quarter_change = change(half, Some(&quarter), &middle, Some(&eighth_change));
+            change(plane, Some(&luma), &fine, Some(&quarter_change))
+        };
+        let blue = chroma(blue);
+        let red = chroma(red);
+        let quarter_change = change(
+            quarter.clone(),
+            None,
+            &variances(&noise.luma, noise.luma.coarser[1]),
+            None,
+        );
+        let fine = variances(&noise.luma, noise.luma.coarser[0]);
+        let luma = change(luma, None, &fine, Some(&quarter_change));
+        Self { luma, blue, red }
+    }
+}
+
+/// What shrinkage changes in a plane whose coarser levels have been corrected.
+fn change(
+    plane: Plane,
+    guide: Option<&Plane>,
+    variance: &VarianceTable,
+    coarser: Option<&Plane>,
+) -> Plane {
+    let mut corrected = plane.clone();
+    if let Some(coarser) = coarser {
+        corrected.add_doubled(coarser);
+    }
+    let mut shrunk = corrected.shrunk(guide, variance);
+    for (value, before) in shrunk.values.iter_mut().zip(&plane.values) {
+        *value -= before;
+    }
+    shrunk
+}
+
+/// Noise variance for each brightness, `ratio` being the level's share of the finest deviation.
+fn variances(noise: &ChannelNoise, ratio: f64) -> VarianceTable {
+    let mut table = [0.0; 256];
+    for (brightness, variance) in table.iter_mut().enumerate() {
+        let sigma = at(&noise.by_brightness, brightness as f64) * ratio;
+        *variance = (sigma * sigma).max(1e-4) as f32;
+    }
+    table
+}
+
+/// Luma and the two chroma channels at half size.
+fn half_planes<S: Sample>(samples: &[S], width: usize, height: usize) -> [Plane; 3] {
+    let (half_width, half_height) = (width.div_ceil(2), height.div_ceil(2));
+    let mut planes = [(); 3].map(|()| Plane {
+        width: half_width,
+        height: half_height,
+        values: vec![0.0; half_width * half_height],
+    });
+    let [luma, blue, red] = &mut planes;
+    luma.values
+        .par_chunks_mut(half_width)
+        .zip(blue.values.par_chunks_mut(half_width))
+        .zip(red.values.par_chunks_mut(half_width))
+        .enumerate()
+        .with_min_len(16)
+        .for_each(|(y, ((luma, blue), red))| {
+            let top = &samples[2 * y * width * 3..][..width * 3];
+            let below = (2 * y + 1).min(height - 1);
+            let bottom = &samples[below * width * 3..][..width * 3];
+            half_row(top, bottom, luma, blue, red);
+        });
+    planes
+}
+
+fn half_row<S: Sample>(
+    top: &[S],
+    bottom: &[S],
+    luma: &mut [f32],
+    blue: &mut [f32],
+    red: &mut [f32],
+) {
+    const QUARTER: f32 = 0.25 / 257.0;
+    let pairs = top.chunks(6).zip(bottom.chunks(6));
+    for ((((luma, blue), red), top), bottom) in luma
+        .iter_mut()
+        .zip(&mut *blue)
+        .zip(&mut *red)
+        .zip(pairs.clone().map(|(top, _)| top))
+        .zip(pairs.map(|(_, bottom)| bottom))
+    {
+        let sums: [i32; 3] = match (top, bottom) {
+            ([r, g, b, r2, g2, b2], [r3, g3, b3, r4, g4, b4]) => [
+                r.code() + r2.code() + r3.code() + r4.code(),
+                g.code() + g2.code() + g3.code() + g4.code(),
+                b.code() + b2.code() + b3.code() + b4.code(),
+            ],
+            ([r, g, b], [r3, g3, b3]) => [
+                2 * (r.code() + r3.code()),
+                2 * (g.code() + g3.code()),
+                2 * (b.code() + b3.code()),
+            ],
+            _ => [0; 3],
+        };
+        let [r, g, b] = sums.map(|sum| sum as f32 * QUARTER);
+        let value = 0.299 * r + 0.587 * g + 0.114 * b;
+        *luma = value;
+        *blue = (b - value) * (0.5 / 0.886);
+        *red = (r - value) * (0.5 / 0.701);
+    }
+}
+
+/// Shrinks luma at full size and applies all changes.
+fn finest<S: Sample>(
+    samples: &[S],
+    width: usize,
+    height: usize,
+    noise: &NoiseEstimate,
+    corrections: &Corrections,
+    strength: f32,
+) -> Vec<u16> {
+    let variance = variances(&noise.luma, 1.0);
+    let stride = band_stride(width);
+    let mut result = vec![0_u16; samples.len()];
+    result
+        .par_chunks_mut(width * 3 * BAND_ROWS)
+        .enumerate()
+        .for_each_init(Buffers::default, |buffers, (band, target)| {
+            let top = band * BAND_ROWS;
+            let rows = (target.len() / (width * 3)).next_multiple_of(STEP);
+            buffers.resize(width, stride, rows);
+            for (offset, row) in buffers.input.chunks_exact_mut(stride).enumerate() {
+                let y = mirrored((top + offset).cast_signed() - STEP.cast_signed(), height);
+                let inner = &mut row[STEP..STEP + width];
+                luma_row(&samples[y * width * 3..(y + 1) * width * 3], inner);
+                corrections
+                    .luma
+                    .doubled_row(y, &mut buffers.mixed, &mut buffers.doubled);
+                for (value, change) in inner.iter_mut().zip(&buffers.doubled) {
+                    *value += change;
+                }
+                mirror_borders(width, row);
+            }
+            shrink_band(
+                &buffers.input,
+                Guide::Own,
+                stride,
+                &variance,
+                &mut buffers.output,
+                &mut buffers.scratch,
+            );
+            for (offset, target) in target.chunks_exact_mut(width * 3).enumerate() {
+                let y = top + offset;
+                let pixels = &samples[y * width * 3..(y + 1) * width * 3];
+                buffers.apply_row(pixels, y, offset, stride, corrections, strength, target);
+            }
+        });
+    result
+}
+
+/// Working memory of one thread.
+#[derive(Default)]
+struct Buffers {
+    input: Vec<f32>,
+    output: Vec<f32>,
+    scratch: Scratch,
+    mixed: Vec<f32>,
+    doubled: Vec<f32>,
+    luma: Vec<f32>,
+    blue: Vec<f32>,
+    red: Vec<f32>,
+}
+
+impl Buffers {
+    fn resize(&mut self, width: usize, stride: usize, rows: usize) {
+        self.input.resize((rows + 2 * STEP) * stride, 0.0);
+        self.output.resize(rows * stride, 0.0);
+        self.mixed.resize(width.div_ceil(2), 0.0);
+        for row in [
+            &mut self.doubled,
+            &mut self.luma,
+            &mut self.blue,
+            &mut self.red,
+        ] {
+            row.resize(width, 0.0);
+        }
+    }
+
+    /// Adds the changes of luma and chroma to a row of pixels.
+    #[expect(clippy::too_many_arguments, reason = "one row of five inputs")]
+    fn apply_row<S: Sample>(
+        &mut self,
+        pixels: &[S],
+        y: usize,
+        offset: usize,
+        stride: usize,
+        corrections: &Corrections,
+        strength: f32,
+        target: &mut [u16],
+    ) {
+        let width = self.luma.len();
+        luma_row(pixels, &mut self.luma);
+        corrections
+            .blue
+            .doubled_row(y, &mut self.mixed, &mut self.blue);
+        corrections
+            .red
+            .doubled_row(y, &mut self.mixed, &mut self.red);
+        let shrunk = &self.output[offset * stride + STEP..][..width];
+        let unit = 257.0 * strength;
+        for (((luma, shrunk), blue), red) in self
+            .luma
+            .iter_mut()
+            .zip(shrunk)
+            .zip(&mut self.blue)
+            .zip(&mut self.red)
+        {
+            let change = (shrunk - *luma) * unit;
+            let (cb, cr) = (*blue * unit, *red * unit);
+            *luma = change - 0.344_136 * cb - 0.714_136 * cr;
+            *blue = change + 1.772 * cb;
+            *red = change + 1.402 * cr;
+        }
+        for ((((target, pixel), red), green), blue) in target
+            .as_chunks_mut::<3>()
+            .0
+            .iter_mut()
+            .zip(pixels.as_chunks::<3>().0)
+            .zip(&self.red)
+            .zip(&self.luma)
+            .zip(&self.blue)
+        {
+            for ((target, sample), change) in target.iter_mut().zip(pixel).zip([red, green, blue]) {
+                *target = u16::from_code(sample.code() as f32 + change);
+            }
+        }
+    }
+}
