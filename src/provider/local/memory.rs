@@ -75,7 +75,10 @@ mod tests {
                     for _ in 0..50 {
                         let loan = budget.borrow(size);
                         let size = size.min(100);
-                        most.fetch_max(now.fetch_add(size, Ordering::SeqCst) + size, Ordering::SeqCst);
+                        most.fetch_max(
+                            now.fetch_add(size, Ordering::SeqCst) + size,
+                            Ordering::SeqCst,
+                        );
                         std::thread::yield_now();
                         now.fetch_sub(size, Ordering::SeqCst);
                         drop(loan);

@@ -14,7 +14,6 @@ use crate::domain::results::{AttemptResult, AttemptState, OperationResult, Resul
 use crate::domain::verdict::{Reason, ReasonCode};
 use crate::fsx;
 use crate::imaging::{self, DecodeLimits, JpegOptions};
-use crate::ingest::{self, ReadError};
 use crate::local::{self, SourcePicture};
 use crate::provider::contract::Order;
 
@@ -89,10 +88,12 @@ pub(super) fn make(
     };
     let mut files = Vec::with_capacity(photo.sources.len());
     for source in &photo.sources {
-        files.push(
-            ingest::read_photo_bytes(order.source, &source.file, &source.photo_id, limits)
-                .map_err(|error| unreadable(&error))?,
-        );
+        files.push(read_source(
+            order.source,
+            &source.file,
+            &source.photo_id,
+            limits,
+        )?);
     }
     let reference = photo
         .sources
@@ -140,13 +141,26 @@ pub(super) fn make(
     })
 }
 
-fn unreadable(error: &ReadError) -> Reason {
-    let code = match error {
-        ReadError::Missing { .. } => ReasonCode::SourceMissing,
-        ReadError::Changed { .. } => ReasonCode::SourceChanged,
-        _ => ReasonCode::BadInput,
-    };
-    Reason::new(code, error.to_string())
+fn read_source(
+    folder: &Path,
+    file: &str,
+    expected: &crate::domain::id::PhotoId,
+    limits: &DecodeLimits,
+) -> Result<Vec<u8>, Reason> {
+    let _ = limits;
+    let path = fsx::contained(folder, file)
+        .map_err(|error| Reason::new(ReasonCode::SourceMissing, error.to_string()))?;
+    let bytes = fs_err::read(path).map_err(|error| {
+        Reason::new(
+            ReasonCode::SourceMissing,
+            fsx::printable(&error.to_string()),
+        )
+    })?;
+    if &crate::domain::id::PhotoId::from_digest(&blake3::hash(&bytes)) == expected {
+        Ok(bytes)
+    } else {
+        Err(Reason::new(ReasonCode::SourceChanged, "the photo changed"))
+    }
 }
 
 /// Puts the picture and then its record on disk: a record is there only if its picture is.
@@ -188,9 +202,6 @@ pub(super) fn record(
         attempts: vec![result],
     };
     let bytes = serde_json::to_vec(&result).map_err(io::Error::other)?;
-    fsx::write_atomic(
-        &record_path(outputs, photo, kind, attempt.number),
-        &bytes,
-    )?;
+    fsx::write_atomic(&record_path(outputs, photo, kind, attempt.number), &bytes)?;
     Ok(result)
 }

@@ -114,10 +114,7 @@ impl LocalProvider {
                 });
             }
         });
-        match failure
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
+        match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(error) => Err(error),
             None => Ok(done.into_inner() == total),
         }
@@ -154,7 +151,12 @@ fn units<'a>(order: &Order<'a>) -> Vec<(&'a OrderedPhoto, &'a OrderedOperation)>
         .document
         .photos
         .iter()
-        .flat_map(|photo| photo.operations.iter().map(move |operation| (photo, operation)))
+        .flat_map(|photo| {
+            photo
+                .operations
+                .iter()
+                .map(move |operation| (photo, operation))
+        })
         .collect()
 }
 
