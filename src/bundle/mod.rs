@@ -1,1 +1,11 @@
-//! (in work)
+//! An order on disk: the job document, the marker that a worker searches for, and for a worker
+//! elsewhere the photos at working size. It is complete before anybody is asked to do it, and the
+//! same order is the same bytes.
+
+mod error;
+mod order;
+mod photos;
+
+pub use error::BundleError;
+pub use order::{JOB_FILE, MARKER_FILE, SUMS_FILE, read_order, sha256, write_order};
+pub use photos::{WORKING_LONG_SIDE, working_photo_path, write_working_photo};

@@ -4,6 +4,11 @@
 
 mod contract;
 mod error;
+mod factory;
+pub mod fake;
+mod local;
 
 pub use contract::{Order, Provider, RunContext, RunHandle, RunProgress, RunState};
 pub use error::{FaultKind, ProviderError};
+pub use factory::{ProviderSettings, Providers};
+pub use local::{LocalProvider, LocalSettings};

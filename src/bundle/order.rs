@@ -1,0 +1,102 @@
+//! The documents of an order.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use crate::domain::job::{JOB_SCHEMA_VERSION, JobOrder, RunMarker};
+use crate::fsx;
+
+use super::error::BundleError;
+
+/// The document that says what is asked.
+pub const JOB_FILE: &str = "job.json";
+/// The document that a worker searches for.
+pub const MARKER_FILE: &str = "remedia-run.json";
+/// Digests of every file of the order, in the form that `sha256sum --check` reads.
+pub const SUMS_FILE: &str = "SHA256SUMS";
+
+/// SHA-256 of `bytes`, 64 lower-case hexadecimal digits.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut digits = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        // Writing to a string cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}
+
+/// Writes the documents of `order` into `folder`; the marker comes last, so an order that has one is
+/// whole. Photos at working size must lie there already.
+///
+/// # Errors
+/// [`BundleError`] when a file cannot be written.
+pub fn write_order(folder: &Path, order: &JobOrder) -> Result<RunMarker, BundleError> {
+    let job = json(&folder.join(JOB_FILE), order)?;
+    let marker = RunMarker {
+        schema_version: JOB_SCHEMA_VERSION,
+        run_id: order.run_id.clone(),
+        job_sha256: sha256(&job),
+    };
+    let mut sums = format!("{}  {JOB_FILE}\n", marker.job_sha256);
+    for photo in &order.photos {
+        let path = super::working_photo_path(&photo.photo_id);
+        match fs_err::read(folder.join(&path)) {
+            Ok(bytes) => sums.push_str(&format!("{}  {path}\n", sha256(&bytes))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    fsx::write_atomic(&folder.join(JOB_FILE), &job)?;
+    fsx::write_atomic(&folder.join(SUMS_FILE), sums.as_bytes())?;
+    let path = folder.join(MARKER_FILE);
+    fsx::write_atomic(&path, &json(&path, &marker)?)?;
+    Ok(marker)
+}
+
+/// Reads an order back and checks that it is whole.
+///
+/// # Errors
+/// [`BundleError::Damaged`] where a document is cut, changed or of another order.
+pub fn read_order(folder: &Path) -> Result<(JobOrder, RunMarker), BundleError> {
+    let marker_path = folder.join(MARKER_FILE);
+    let marker: RunMarker = parse(&marker_path, &fs_err::read(&marker_path)?)?;
+    let job_path = folder.join(JOB_FILE);
+    let bytes = fs_err::read(&job_path)?;
+    if sha256(&bytes) != marker.job_sha256 {
+        return Err(BundleError::Damaged {
+            path: job_path,
+            reason: "its bytes are not the ones that the marker names".to_owned(),
+        });
+    }
+    let order: JobOrder = parse(&job_path, &bytes)?;
+    if order.run_id != marker.run_id {
+        return Err(BundleError::Damaged {
+            path: marker_path,
+            reason: "it belongs to another order".to_owned(),
+        });
+    }
+    Ok((order, marker))
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, BundleError> {
+    serde_json::from_slice(bytes).map_err(|error| damaged(path.to_owned(), &error))
+}
+
+fn json<T: Serialize>(path: &Path, value: &T) -> Result<Vec<u8>, BundleError> {
+    let mut bytes =
+        serde_json::to_vec_pretty(value).map_err(|error| damaged(path.to_owned(), &error))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn damaged(path: PathBuf, error: &serde_json::Error) -> BundleError {
+    BundleError::Damaged {
+        path,
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,44 @@
+//! The photos of an order for a worker elsewhere: upright, sRGB, at the size that models work in,
+//! without any metadata.
+
+use std::path::Path;
+
+use crate::domain::id::PhotoId;
+use crate::fsx;
+use crate::imaging::{self, DecodeLimits, JpegOptions};
+
+use super::error::BundleError;
+
+/// Longest side of a photo at working size, in pixels.
+pub const WORKING_LONG_SIDE: usize = 1536;
+
+/// Quality of photos at working size: high, since a worker's result starts from it.
+const WORKING_QUALITY: u8 = 95;
+
+/// Where a photo lies in an order, with forward slashes.
+#[must_use]
+pub fn working_photo_path(photo: &PhotoId) -> String {
+    format!("photos/{photo}.jpg")
+}
+
+/// Writes the photo whose file content is `bytes` into the order's folder.
+///
+/// # Errors
+/// [`BundleError`] when it is no picture or cannot be written.
+pub fn write_working_photo(
+    folder: &Path,
+    photo: &PhotoId,
+    bytes: &[u8],
+    limits: &DecodeLimits,
+) -> Result<(), BundleError> {
+    let picture = imaging::decode(bytes, limits)?;
+    let picture = imaging::fit(&picture, WORKING_LONG_SIDE)?;
+    let options = JpegOptions {
+        quality: WORKING_QUALITY,
+        ..JpegOptions::default()
+    };
+    let jpeg = imaging::encode_jpeg(&picture, &options)?;
+    fs_err::create_dir_all(folder.join("photos"))?;
+    fsx::write_atomic(&folder.join(working_photo_path(photo)), &jpeg)?;
+    Ok(())
+}

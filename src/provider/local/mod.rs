@@ -1,0 +1,8 @@
+//! The engine inside remedia as a provider: photos one after another on every core, each result on
+//! disk before the next photo begins.
+
+mod memory;
+mod photo;
+mod run;
+
+pub use run::{LocalProvider, LocalSettings};

@@ -1,0 +1,207 @@
+//! One operation on one photo by the embedded engine, and its result on disk.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::bundle::sha256;
+use crate::domain::enhancement::EnhancementReport;
+use crate::domain::job::{OrderedOperation, OrderedPhoto};
+use crate::domain::operation::OperationKind;
+use crate::domain::plan::{AttemptParameters, PlannedAttempt};
+use crate::domain::results::{AttemptResult, AttemptState, OperationResult, ResultFile};
+use crate::domain::verdict::{Reason, ReasonCode};
+use crate::fsx;
+use crate::imaging::{self, DecodeLimits, JpegOptions};
+use crate::local::{self, SourcePicture};
+use crate::provider::contract::Order;
+
+/// What an attempt made.
+pub(super) struct Made {
+    jpeg: Vec<u8>,
+    width: u32,
+    height: u32,
+    report: EnhancementReport,
+    seconds: f64,
+}
+
+/// The stem of an attempt's files.
+fn stem(photo: &OrderedPhoto, kind: OperationKind, number: u32) -> String {
+    format!("{}.{kind}.{number}", photo.photo_id)
+}
+
+fn record_path(outputs: &Path, photo: &OrderedPhoto, kind: OperationKind, number: u32) -> PathBuf {
+    outputs.join(format!("{}.json", stem(photo, kind, number)))
+}
+
+/// The record of this very attempt, where an earlier run left one.
+pub(super) fn recorded(
+    outputs: &Path,
+    photo: &OrderedPhoto,
+    operation: &OrderedOperation,
+    attempt: &PlannedAttempt,
+) -> Option<OperationResult> {
+    let path = record_path(outputs, photo, operation.kind, attempt.number);
+    let result: OperationResult = serde_json::from_slice(&fs_err::read(path).ok()?).ok()?;
+    let same = result.kind == operation.kind
+        && result
+            .attempts
+            .last()
+            .is_some_and(|made| made.number == attempt.number && made.seed == attempt.seed);
+    same.then_some(result)
+}
+
+/// The record, if the picture that it names is still there with the bytes that it names.
+pub(super) fn known_result(
+    outputs: &Path,
+    photo: &OrderedPhoto,
+    operation: &OrderedOperation,
+    attempt: &PlannedAttempt,
+) -> Option<OperationResult> {
+    let result = recorded(outputs, photo, operation, attempt)?;
+    for made in &result.attempts {
+        if let Some(image) = &made.image {
+            let path = fsx::contained(outputs, &image.file).ok()?;
+            if sha256(&fs_err::read(path).ok()?) != image.sha256 {
+                return None;
+            }
+        }
+    }
+    Some(result)
+}
+
+/// Makes the picture. A photo that cannot be worked on is a reason, never an error.
+pub(super) fn make(
+    order: &Order<'_>,
+    photo: &OrderedPhoto,
+    attempt: &PlannedAttempt,
+    limits: &DecodeLimits,
+    pool: &rayon::ThreadPool,
+) -> Result<Made, Reason> {
+    let started = Instant::now();
+    let AttemptParameters::Enhancement { settings, look } = &attempt.parameters else {
+        return Err(Reason::new(
+            ReasonCode::ModelMissing,
+            "the embedded engine has no model for this operation",
+        ));
+    };
+    let mut files = Vec::with_capacity(photo.sources.len());
+    for source in &photo.sources {
+        files.push(read_source(
+            order.source,
+            &source.file,
+            &source.photo_id,
+            limits,
+        )?);
+    }
+    let reference = photo
+        .sources
+        .iter()
+        .position(|source| source.photo_id == photo.photo_id)
+        .unwrap_or(0);
+    let quality = order.document.limits.jpeg_quality;
+    let work = || -> Result<(Vec<u8>, u32, u32, EnhancementReport), Reason> {
+        let mut sources = Vec::with_capacity(files.len());
+        for (bytes, source) in files.into_iter().zip(&photo.sources) {
+            sources.push(SourcePicture {
+                picture: imaging::decode(&bytes, limits)
+                    .map_err(|error| Reason::new(ReasonCode::BadInput, error.to_string()))?,
+                iso: source.iso,
+                focal_length_35mm: source.focal_length_35mm,
+                exposure_value: source.exposure_value,
+            });
+        }
+        let (picture, report) = local::enhance(sources, reference, settings, look)
+            .map_err(|error| Reason::new(ReasonCode::BadInput, error.to_string()))?;
+        let options = JpegOptions {
+            quality,
+            ..JpegOptions::default()
+        };
+        let internal = |text: String| Reason::new(ReasonCode::Internal, text);
+        let jpeg = imaging::encode_jpeg(&picture, &options)
+            .map_err(|error| internal(error.to_string()))?;
+        let side = |side: usize| u32::try_from(side).map_err(|error| internal(error.to_string()));
+        Ok((jpeg, side(picture.width)?, side(picture.height)?, report))
+    };
+    // A defect in pixel work must cost one photo and not the listing.
+    let worked = catch_unwind(AssertUnwindSafe(|| pool.install(work)));
+    let (jpeg, width, height, report) = worked.unwrap_or_else(|_| {
+        Err(Reason::new(
+            ReasonCode::Internal,
+            "the engine broke on this photo; please report it",
+        ))
+    })?;
+    Ok(Made {
+        jpeg,
+        width,
+        height,
+        report,
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+fn read_source(
+    folder: &Path,
+    file: &str,
+    expected: &crate::domain::id::PhotoId,
+    limits: &DecodeLimits,
+) -> Result<Vec<u8>, Reason> {
+    let _ = limits;
+    let path = fsx::contained(folder, file)
+        .map_err(|error| Reason::new(ReasonCode::SourceMissing, error.to_string()))?;
+    let bytes = fs_err::read(path).map_err(|error| {
+        Reason::new(
+            ReasonCode::SourceMissing,
+            fsx::printable(&error.to_string()),
+        )
+    })?;
+    if &crate::domain::id::PhotoId::from_digest(&blake3::hash(&bytes)) == expected {
+        Ok(bytes)
+    } else {
+        Err(Reason::new(ReasonCode::SourceChanged, "the photo changed"))
+    }
+}
+
+/// Puts the picture and then its record on disk: a record is there only if its picture is.
+pub(super) fn record(
+    outputs: &Path,
+    photo: &OrderedPhoto,
+    kind: OperationKind,
+    attempt: &PlannedAttempt,
+    made: Result<Made, Reason>,
+) -> io::Result<OperationResult> {
+    let mut result = AttemptResult {
+        number: attempt.number,
+        seed: attempt.seed,
+        state: AttemptState::Failed,
+        reason: None,
+        image: None,
+        report: None,
+        clip: None,
+        seconds: 0.0,
+    };
+    match made {
+        Ok(made) => {
+            let file = format!("{}.jpg", stem(photo, kind, attempt.number));
+            fsx::write_atomic(&outputs.join(&file), &made.jpeg)?;
+            result.state = AttemptState::Produced;
+            result.image = Some(ResultFile {
+                file,
+                sha256: sha256(&made.jpeg),
+                width: made.width,
+                height: made.height,
+            });
+            result.report = Some(made.report);
+            result.seconds = made.seconds;
+        }
+        Err(reason) => result.reason = Some(reason),
+    }
+    let result = OperationResult {
+        kind,
+        attempts: vec![result],
+    };
+    let bytes = serde_json::to_vec(&result).map_err(io::Error::other)?;
+    fsx::write_atomic(&record_path(outputs, photo, kind, attempt.number), &bytes)?;
+    Ok(result)
+}
