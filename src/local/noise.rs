@@ -24,9 +24,12 @@ pub const STEP_NAME: &str = "noise_reduction";
 
 /// Strength that is used where nothing fixes it: nearly all of the noise, a little grain stays.
 const AUTO_STRENGTH: f64 = 0.9;
-/// Below these deviations in code values nobody sees noise, and nothing is done.
-const VISIBLE_LUMA: f64 = 0.35;
-const VISIBLE_CHROMA: f64 = 0.35;
+/// Deviations in code values where noise begins to be seen and where it calls for the full strength.
+/// What JPEG coding leaves in a clean photo lies at the lower end.
+const VISIBLE_LUMA: (f64, f64) = (0.4, 1.0);
+const VISIBLE_CHROMA: (f64, f64) = (0.6, 1.2);
+/// Less than this is not worth touching a photo.
+const LEAST_STRENGTH: f64 = 0.1;
 
 /// The noise of a photo.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,9 +104,17 @@ pub fn decide(noise: &NoiseEstimate, setting: StepSetting) -> (f64, StepReport) 
         StepSetting::Off => (0.0, "switched off"),
         StepSetting::Fixed(strength) => (strength.clamp(0.0, 1.0), "fixed at no strength"),
         StepSetting::Auto => {
-            let visible =
-                noise.luma_sigma() >= VISIBLE_LUMA || noise.chroma_sigma() >= VISIBLE_CHROMA;
-            let strength = if visible { AUTO_STRENGTH } else { 0.0 };
+            let visible = |sigma: f64, (least, full): (f64, f64)| {
+                ((sigma - least) / (full - least)).clamp(0.0, 1.0)
+            };
+            let strength = AUTO_STRENGTH
+                * visible(noise.luma_sigma(), VISIBLE_LUMA)
+                    .max(visible(noise.chroma_sigma(), VISIBLE_CHROMA));
+            let strength = if strength < LEAST_STRENGTH {
+                0.0
+            } else {
+                strength
+            };
             (strength, "the photo has no visible noise")
         }
     };

@@ -80,8 +80,8 @@ pub(super) fn measure(picture: &Picture, iso: Option<u32>) -> (ChannelNoise, Cha
     } else {
         [1.0; BINS]
     };
-    let half = level(&sampled.luma[1], &shape).clamp(0.5 * typical, 0.85 * typical);
-    let quarter = level(&sampled.luma[2], &shape).clamp(0.4 * half, 0.7 * half);
+    let half = level(&sampled.luma[1], &shape).clamp(0.5 * typical, 0.65 * typical);
+    let quarter = level(&sampled.luma[2], &shape).clamp(0.5 * half, 0.55 * half);
     let luma = ChannelNoise {
         shape,
         levels: [typical, half, quarter],

@@ -27,9 +27,9 @@ const MIDDLE_FREQUENCY: f32 = 4.5;
 const FINEST_FREQUENCY: f32 = 10.3;
 
 /// Shrinkage where a block holds nothing but noise, in noise deviations.
-const FLAT_THRESHOLD: f32 = 3.6;
+const FLAT_THRESHOLD: f32 = 3.0;
 /// Shrinkage where a block is full of structure.
-const TEXTURE_THRESHOLD: f32 = 2.1;
+const TEXTURE_THRESHOLD: f32 = 1.4;
 
 /// The noise that is expected in a plane.
 #[derive(Clone, Debug)]
@@ -202,7 +202,7 @@ fn shrink_block(coefficients: &mut [Lanes; 8], noise: f32, expected: &Expected) 
     let activity = total.0.iter().sum::<f32>() / (63.0 * noise);
     // A block as active as noise alone is smoothed harder than one with structure, where what is
     // left of the noise cannot be seen.
-    let structure = ((activity - 1.2) / 2.5).clamp(0.0, 1.0);
+    let structure = ((activity - 1.1) / 1.0).clamp(0.0, 1.0);
     let threshold = FLAT_THRESHOLD + (TEXTURE_THRESHOLD - FLAT_THRESHOLD) * structure;
     let level = threshold * threshold * noise;
     let mean = coefficients[0].0[0];
