@@ -3,6 +3,7 @@
 mod capture;
 mod decode;
 mod encode;
+mod guard;
 mod header;
 mod icc;
 mod jpeg;
