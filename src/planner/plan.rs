@@ -251,15 +251,23 @@ fn refuse_if_impossible(kind: OperationKind, photos: &[PlannedPhoto]) -> Result<
                 operation: kind,
                 code: SkipCode::RoomUnknown,
                 reason: format!("nothing says which room {photos}: {}", files.join(", ")),
-                hint: room_hint(files.first().map_or("FILE", String::as_str)),
+                hint: room_hint(unknown.first().copied().unwrap_or("FILE")),
             })
         }
         _ => Ok(()),
     }
 }
 
+/// The hint is meant to be copied into a shell, and a file's name can hold anything: it is quoted so
+/// that no shell reads more into it, or left out where it cannot be typed.
 fn room_hint(file: &str) -> String {
-    format!("name the room in `listing.toml`, or with `--room \"{file}=Living Room\"`")
+    let typed = if printable(file) == file {
+        file
+    } else {
+        "FILE"
+    };
+    let quoted = format!("{typed}=ROOM").replace('\'', r"'\''");
+    format!("name the room in `listing.toml`, or with `--room '{quoted}'`")
 }
 
 /// What all pictures of one plan share.
@@ -405,7 +413,7 @@ impl Planner<'_> {
                 let room = room.ok_or_else(|| Skip {
                     code: SkipCode::RoomUnknown,
                     reason: "nothing says which room it is".to_owned(),
-                    hint: room_hint(&printable(&photo.file)),
+                    hint: room_hint(&photo.file),
                 })?;
                 // A worker can only tell for itself that the prompt was missed; the other reasons are
                 // found here, and their retry is a plan of its own.
@@ -512,14 +520,19 @@ impl Planner<'_> {
             .capabilities
             .providers
             .iter()
-            .find(|other| other.operations.contains_key(&kind));
+            .find(|other| !other.rehearsal && other.operations.contains_key(&kind));
         let hint = match other {
             Some(other) => format!("choose a provider that can, with `--provider {}`", other.name),
             None => "`remedia doctor` shows what can be done here; `--operations enhance` leaves the rest out".to_owned(),
         };
+        let work = match kind {
+            OperationKind::Enhance => "enhance photos",
+            OperationKind::Stage => "stage rooms",
+            OperationKind::Video => "make videos",
+        };
         MissingCapability {
             reason: format!(
-                "no model on this machine and not the provider `{provider}` can {kind}"
+                "no model on this machine and not the provider `{provider}` can {work}"
             ),
             hint,
         }
@@ -560,4 +573,18 @@ const CAMERA_MOVE: AttemptParameters = AttemptParameters::Video {
 
 fn milliseconds(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_can_be_copied_whatever_the_file_is_called() {
+        let hint = |file| room_hint(file).split_once("--room ").unwrap().1.to_owned();
+        assert_eq!(hint("IMG 1.jpg"), "'IMG 1.jpg=ROOM'`");
+        assert_eq!(hint("$(reboot)\"`.jpg"), "'$(reboot)\"`.jpg=ROOM'`");
+        assert_eq!(hint("it's.jpg"), r"'it'\''s.jpg=ROOM'`");
+        assert_eq!(hint("a\nb.jpg"), "'FILE=ROOM'`");
+    }
 }
