@@ -11,4 +11,5 @@ pub mod plan;
 pub mod room;
 pub mod step;
 pub mod style;
+mod style_check;
 pub mod toml_text;
