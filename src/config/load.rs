@@ -293,24 +293,12 @@ fn read_file(origin: &Origin, found: &mut BTreeMap<Key, Found>) -> Result<bool, 
     let table =
         DeTable::parse(&text).map_err(|error| malformed(toml_text::explain(&text, &error)))?;
     for (name, value) in table.get_ref() {
-        let nested = match value.get_ref() {
-            DeValue::Table(nested) if Key::named(name.get_ref()).is_none() => Some(nested),
-            _ => None,
-        };
-        let prefix = Key::ALL.iter().any(|key| {
-            key.name()
-                .split_once('.')
-                .is_some_and(|(table, _)| table == name.get_ref().as_ref())
-        });
-        let entries: Vec<_> = match nested {
-            Some(nested) if prefix => nested
+        let entries: Vec<_> = match value.get_ref() {
+            DeValue::Table(table) if !table.is_empty() => table
                 .iter()
                 .map(|(inner, value)| {
-                    (
-                        format!("{}.{}", name.get_ref(), inner.get_ref()),
-                        inner.span(),
-                        value,
-                    )
+                    let name = format!("{}.{}", name.get_ref(), inner.get_ref());
+                    (name, inner.span(), value)
                 })
                 .collect(),
             _ => vec![(name.get_ref().to_string(), name.span(), value)],
@@ -389,7 +377,7 @@ fn apply(
 
 fn testing(environment: &Environment) -> Result<Testing, ConfigError> {
     let invalid = |name: &'static str, problem: &str| ConfigError::Invalid {
-        origin: "variable".to_owned(),
+        origin: "environment".to_owned(),
         name,
         problem: problem.to_owned(),
     };

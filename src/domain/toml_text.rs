@@ -79,10 +79,10 @@ mod tests {
     fn the_line_the_key_and_the_nearest_name_are_named() {
         insta::assert_snapshot!(message::<Style>("schema_version = 1\nnmae = \"x\"\n"), @"line 2: `nmae` is not known here; nearest is `name`");
         insta::assert_snapshot!(message::<Style>("schema_version = 1\n[staging]\nscheduler = \"DDIM\"\n"), @"line 3, at `scheduler`: `DDIM` is not known here; nearest is `DDIMScheduler`");
-        insta::assert_snapshot!(message::<Style>("[rooms.\"Livingroom\"]\nprompt = \"x\"\n"), @r#"line 1, at `[rooms."Livingroom"]`: `Livingroom` is not known here; nearest is `Living Room`"#);
-        insta::assert_snapshot!(message::<Staging>("prompt = \"x\"\nstrength = \"high\"\n"), @r#"line 2, at `strength`: invalid type: string "high", expected f64"#);
-        insta::assert_snapshot!(message::<Staging>("prompt = \"x\"\n"), @"line 1, at `prompt`: missing field `strength`");
+        insta::assert_snapshot!(message::<Style>("[rooms.\"Livingroom\"]\nprompt = \"x\"\n"), @"line 1: `Livingroom` is not known here; nearest is `Living Room`");
+        insta::assert_snapshot!(message::<Staging>("prompt = \"x\"\nstrength = \"high\"\n"), @r#"line 2, at `strength`: invalid type: string "high", expected a number"#);
+        insta::assert_snapshot!(message::<Staging>("prompt = \"x\"\n"), @"line 1: missing field `strength`");
         insta::assert_snapshot!(message::<Style>("name = \n"), @"line 1, at `name`: string values must be quoted, expected literal string");
-        insta::assert_snapshot!(message::<Style>("palette = [\n  { name = \"white\", hex = \"white\" },\n]\n"), @"line 2, at `{ name`: `white` is not a colour: write `#` and six hexadecimal digits, such as `#F4F1EB`");
+        insta::assert_snapshot!(message::<Style>("palette = [\n  { name = \"white\", hex = \"white\" },\n]\n"), @"line 2, at `hex`: `white` is not a colour: write `#` and six hexadecimal digits, such as `#F4F1EB`");
     }
 }

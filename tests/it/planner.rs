@@ -1,6 +1,11 @@
 //! Plans: what is decided for each picture, what is refused, what makes two jobs the same, and how a
 //! plan reads on a terminal.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what these helpers cannot do fails the test"
+)]
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
@@ -119,6 +124,7 @@ fn with_fake() -> Capabilities {
     let mut capabilities = embedded();
     capabilities.providers.push(ProviderCapability {
         name: "fake".to_owned(),
+        rehearsal: false,
         startup_seconds: 5.0,
         operations: [
             (OperationKind::Enhance, can(0.5)),
@@ -371,19 +377,26 @@ fn a_named_operation_that_cannot_be_done_is_refused_with_a_way_out() {
     let listing = listing();
     insta::assert_snapshot!(refusal(&listing, &embedded(), &request("stage", "local")), @r#"
     stage NoCapability
-    no model on this machine and not the provider `local` can stage
+    no model on this machine and not the provider `local` can stage rooms
     hint: `remedia doctor` shows what can be done here; `--operations enhance` leaves the rest out
     "#);
     insta::assert_snapshot!(refusal(&listing, &with_fake(), &request("video,enhance", "local")), @r#"
     video NoCapability
-    no model on this machine and not the provider `local` can video
+    no model on this machine and not the provider `local` can make videos
     hint: choose a provider that can, with `--provider fake`
     "#);
     insta::assert_snapshot!(refusal(&listing, &with_fake(), &request("stage", "fake")), @r#"
     stage RoomUnknown
     nothing says which room this photo shows: IMG_0815 with a rather long name from the camera.jpg
-    hint: name the room in `listing.toml`, or with `--room "IMG_0815 with a rather long name from the camera.jpg=Living Room"`
+    hint: name the room in `listing.toml`, or with `--room 'IMG_0815 with a rather long name from the camera.jpg=ROOM'`
     "#);
+    let mut rehearsal = with_fake();
+    rehearsal.providers[0].rehearsal = true;
+    let refused = refusal(&listing, &rehearsal, &request("video", "local"));
+    assert!(
+        !refused.contains("fake"),
+        "nobody is sent to a rehearsal: {refused}"
+    );
     let mut outside = listing.clone();
     outside.brackets.clear();
     outside.photos.truncate(1);
@@ -500,26 +513,24 @@ fn the_job_key_follows_what_is_delivered_and_nothing_else() {
     let mut other = |what: &str, key: blake3::Hash| {
         assert!(keys.insert(*key.as_bytes()), "{what} makes another job");
     };
-    let changes: [(&str, fn(&mut Listing)); 6] = [
-        ("an edited photo", |listing| {
-            listing.photos[4].id = id("edited")
-        }),
-        ("another room", |listing| {
-            listing.photos[4].room = Some(Room::Pantry)
-        }),
-        ("another order", |listing| listing.photos.swap(0, 4)),
-        ("another title", |listing| listing.title.push('!')),
-        ("one photo less", |listing| drop(listing.photos.remove(4))),
-        ("no bracket", |listing| listing.brackets.clear()),
-    ];
-    for (what, change) in changes {
+    let mut changed = |what: &str, change: &dyn Fn(&mut Listing)| {
         let mut changed = listing.clone();
         change(&mut changed);
         other(
             what,
             key(&changed, &modern, &embedded(), &PlanRequest::default()),
         );
-    }
+    };
+    changed("an edited photo", &|listing| {
+        listing.photos[4].id = id("edited");
+    });
+    changed("another room", &|listing| {
+        listing.photos[4].room = Some(Room::Pantry);
+    });
+    changed("another order", &|listing| listing.photos.swap(0, 4));
+    changed("another title", &|listing| listing.title.push('!'));
+    changed("one photo less", &|listing| drop(listing.photos.remove(4)));
+    changed("no bracket", &|listing| listing.brackets.clear());
     other(
         "a style",
         key(
@@ -573,29 +584,27 @@ fn a_plan_reads_well_on_a_terminal() {
     12 Maple Street, Springfield
     style modern, provider local, 5 pictures from 7 photos, engine 1
 
-    #  photo                   room                                     size  what is done
-    1  01 front.jpg            Front of Structure (by its name)  4000 × 3000  enhance (embedded)
-    2  02 living 0.jpg         Living Room (by its name)         4000 × 3000  fuse 3, enhance (embedded)
-    3  03 kitchen.jpg          Kitchen (by its name)             4000 × 3000  enhance (embedded)
-    4  IMG_0815 wi…camera.jpg  unknown                           4000 × 3000  enhance (embedded)
-    5  plan.png                Floor Plan (by its name)          4000 × 3000  delivered as it is
+    #  photo                                 room                       size  what is done
+    1  01 front.jpg                          Front of Structure  4000 × 3000  enhance (embedded)
+    2  02 living 0.jpg                       Living Room         4000 × 3000  fuse 3, enhance (embedded)
+    3  03 kitchen.jpg                        Kitchen             4000 × 3000  enhance (embedded)
+    4  IMG_0815 with a ra…om the camera.jpg  unknown             4000 × 3000  enhance (embedded)
+    5  plan.png                              Floor Plan          4000 × 3000  delivered as it is
+
+    rooms read from file names: #1-3, 5; `listing.toml` or `--room FILE=ROOM` sets them
 
     exposure brackets
-      2: 02 living -2.jpg (-2 EV), 02 living 0.jpg (+0 EV), 02 living +2.jpg (+2 EV) (by their names)
+      2: 02 living -2.jpg (-2 EV), 02 living 0.jpg (0 EV), 02 living +2.jpg (+2 EV) (by their names)
 
     not done
-      enhance, #5: a drawing is delivered as it is
+      enhance + stage + video for #5: a drawing is delivered as it is
         hint: if it is a photo, name its room in `listing.toml` or with `--room FILE=ROOM`
-      stage, #1: only rooms inside the building are staged
+      stage for #1: only rooms inside the building are staged
         hint: if it shows a room, name it in `listing.toml` or with `--room FILE=ROOM`
-      stage, #2-4: no model on this machine and not the provider `local` can stage
+      stage for #2-4: no model on this machine and not the provider `local` can stage rooms
         hint: `remedia doctor` shows what can be done here; `--operations enhance` leaves the rest out
-      stage, #5: a drawing is delivered as it is
-        hint: if it is a photo, name its room in `listing.toml` or with `--room FILE=ROOM`
-      video, #1-4: no model on this machine and not the provider `local` can video
+      video for #1-4: no model on this machine and not the provider `local` can make videos
         hint: `remedia doctor` shows what can be done here; `--operations enhance` leaves the rest out
-      video, #5: a drawing is delivered as it is
-        hint: if it is a photo, name its room in `listing.toml` or with `--room FILE=ROOM`
 
     files left out
       broken.jpg: the file ends in the middle of the picture; copy it from the camera again
@@ -614,33 +623,34 @@ fn a_plan_reads_well_on_a_terminal() {
     12 Maple Street, Springfield
     style modern, provider fake, 5 pictures from 7 photos, engine 1
 
-    #  photo             room                                     size  what is done
-    1  01 front.jpg      Front of Structure (by its name)  4000 × 3000  enhanc…mpts)
-    2  02 living 0.jpg   Living Room (by its name)         4000 × 3000  fuse 3…mpts)
-    3  03 kitchen.jpg    Kitchen (by its name)             4000 × 3000  enhanc…mpts)
-    4  IMG_0815…era.jpg  unknown                           4000 × 3000  enhanc…mpts)
-    5  plan.png          Floor Plan (by its name)          4000 × 3000  delive…it is
+    #  photo             room                what is done
+    1  01 front.jpg      Front of Structure  enhance + video (fake, up to 3
+                                             attempts)
+    2  02 living 0.jpg   Living Room         fuse 3, enhance + stage + video
+                                             (fake, up to 3 attempts)
+    3  03 kitchen.jpg    Kitchen             enhance + stage + video (fake,
+                                             up to 3 attempts)
+    4  IMG_0815…era.jpg  unknown             enhance + video (fake, up to 3
+                                             attempts)
+    5  plan.png          Floor Plan          delivered as it is
+
+    rooms read from file names: #1-3, 5; `listing.toml` or `--room
+    FILE=ROOM` sets them
 
     exposure brackets
-      2: 02 living -2.jpg (-2 EV), 02 living 0.jpg (+0 EV), 02 living +2.jpg
+      2: 02 living -2.jpg (-2 EV), 02 living 0.jpg (0 EV), 02 living +2.jpg
          (+2 EV) (by their names)
 
     not done
-      enhance, #5: a drawing is delivered as it is
+      enhance + stage + video for #5: a drawing is delivered as it is
         hint: if it is a photo, name its room in `listing.toml` or with
               `--room FILE=ROOM`
-      stage, #1: only rooms inside the building are staged
+      stage for #1: only rooms inside the building are staged
         hint: if it shows a room, name it in `listing.toml` or with `--room
               FILE=ROOM`
-      stage, #4: nothing says which room it is
-        hint: name the room in `listing.toml`, or with `--room "IMG_0815
-              with a rather long name from the camera.jpg=Living Room"`
-      stage, #5: a drawing is delivered as it is
-        hint: if it is a photo, name its room in `listing.toml` or with
-              `--room FILE=ROOM`
-      video, #5: a drawing is delivered as it is
-        hint: if it is a photo, name its room in `listing.toml` or with
-              `--room FILE=ROOM`
+      stage for #4: nothing says which room it is
+        hint: name the room in `listing.toml`, or with `--room 'IMG_0815
+              with a rather long name from the camera.jpg=ROOM'`
 
     files left out
       broken.jpg: the file ends in the middle of the picture; copy it from
