@@ -3,6 +3,7 @@
 mod deliver;
 mod engine;
 mod enhance;
+mod gallery;
 mod geometry;
 mod ingest;
 mod planner;
