@@ -319,12 +319,13 @@ impl PhotoWork<'_> {
             Some(picture) => Ok(picture),
             None => {
                 let decoded = self.read_original().and_then(|bytes| {
-                    imaging::decode(&bytes, &self.options.limits).map_err(|error| error.to_string())
+                    imaging::decode(&bytes, &self.options.limits)
+                        .map_err(|error| format!("cannot be decoded: {error}"))
                 });
                 decoded
                     .map(|decoded| picture.insert(decoded.into_eight()))
                     .map(|picture| &*picture)
-                    .map_err(|reason| Stop::Original(format!("original not usable: {reason}")))
+                    .map_err(|reason| Stop::Original(format!("the original {reason}")))
             }
         }
     }
@@ -332,11 +333,11 @@ impl PhotoWork<'_> {
     /// The original's bytes, if they are still the ones that its identity was made from.
     fn read_original(&self) -> Result<Vec<u8>, String> {
         let path = fsx::contained(self.source, self.original_file)
-            .map_err(|refused| refused.to_string())?;
+            .map_err(|refused| format!("has no plain name: {refused}"))?;
         // The message of the file system is given without the path, which is the person's own.
         let unreadable = |error: std::io::Error| {
             format!(
-                "it cannot be read any more ({}); put it back, then deliver again",
+                "cannot be read any more ({}); put it back, then deliver again",
                 error.kind()
             )
         };
@@ -348,11 +349,13 @@ impl PhotoWork<'_> {
             .read_to_end(&mut bytes)
             .map_err(unreadable)?;
         if bytes.len() as u64 > limit {
-            return Err(format!("it has more than {limit} bytes"));
+            return Err(format!(
+                "has more than {limit} bytes; raise the limit on file sizes"
+            ));
         }
         if PhotoId::from_digest(&blake3::hash(&bytes)) != *self.photo_id {
             return Err(
-                "it has changed since the listing was read; submit the listing again".to_owned(),
+                "has changed since the listing was read; submit the listing again".to_owned(),
             );
         }
         Ok(bytes)

@@ -4,6 +4,7 @@ mod config;
 mod deliver;
 mod engine;
 mod enhance;
+mod gallery;
 mod geometry;
 mod ingest;
 mod planner;
