@@ -65,7 +65,13 @@ pub struct GlobalArgs {
     pub no_progress: bool,
     /// Threads for pixel work; 0 means one for each core
     #[arg(long, global = true, value_name = "N")]
-    pub threads: Option<usize>,
+    pub threads: Option<String>,
+    /// Memory that photos in work may take together, such as `1GB`
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub memory_budget: Option<String>,
+    /// How much is told: `error`, `warn`, `info`, `debug` or `trace`
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log: Option<String>,
 }
 
 /// The commands.
@@ -147,17 +153,37 @@ pub struct ListingArgs {
     /// Title of the listing; the default is listing.toml's, else the folder's name
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
-    /// Seed of everything random; the default follows from the photos
+    /// Seed of everything random
     #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    pub seed: Option<String>,
     /// Attempts for each generated picture
     #[arg(long, value_name = "N")]
-    pub max_attempts: Option<u32>,
+    pub max_attempts: Option<String>,
+    /// JPEG quality of the finished photos
+    #[arg(long, value_name = "N", help_heading = "Sizes and limits")]
+    pub jpeg_quality: Option<String>,
+    /// Long side of the web copies in pixels
+    #[arg(long, value_name = "PIXELS", help_heading = "Sizes and limits")]
+    pub web_long_side: Option<String>,
+    /// JPEG quality of the web copies
+    #[arg(long, value_name = "N", help_heading = "Sizes and limits")]
+    pub web_quality: Option<String>,
+    /// Largest photo file that is read, such as `200MB`
+    #[arg(long, value_name = "SIZE", help_heading = "Sizes and limits")]
+    pub max_file_bytes: Option<String>,
+    /// Largest picture that is decoded, such as `200MP`
+    #[arg(long, value_name = "PIXELS", help_heading = "Sizes and limits")]
+    pub max_pixels: Option<String>,
+    /// Most photos of one listing
+    #[arg(long, value_name = "N", help_heading = "Sizes and limits")]
+    pub max_photos: Option<String>,
 }
 
 /// `remedia plan`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  remedia plan ./listing --style modern\n  remedia plan ./listing --json | jq '.plan.photos[].room'")]
+#[command(
+    after_help = "Examples:\n  remedia plan ./listing --style modern\n  remedia plan ./listing --json | jq '.plan.photos[].room'"
+)]
 pub struct PlanArgs {
     /// Listing and wishes.
     #[command(flatten)]
@@ -166,8 +192,10 @@ pub struct PlanArgs {
 
 /// `remedia submit`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  remedia submit ./listing --style modern\n  remedia submit ./listing --style coastal --out ./finished --room IMG_0007.jpg=Kitchen\n  remedia submit ./listing --set vertical_correction=off --jsonl\n\n\
-The same submit again finds the same job and ends at once.")]
+#[command(
+    after_help = "Examples:\n  remedia submit ./listing --style modern\n  remedia submit ./listing --style coastal --out ./finished --room IMG_0007.jpg=Kitchen\n  remedia submit ./listing --set vertical_correction=off --jsonl\n\n\
+The same submit again finds the same job and ends at once."
+)]
 pub struct SubmitArgs {
     /// Listing and wishes.
     #[command(flatten)]

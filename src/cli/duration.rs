@@ -7,13 +7,13 @@ use jiff::{Span, SpanRelativeTo};
 /// A text that is no length of time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a length of time: write it like 90s, 50m, 1h30m or 7d")]
-pub struct InvalidDuration(String);
+pub(crate) struct InvalidDuration(String);
 
 /// Reads a length of time; a day has 24 hours.
 ///
 /// # Errors
 /// [`InvalidDuration`] for anything else, negative lengths included.
-pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
     let invalid = || InvalidDuration(text.to_owned());
     let span: Span = text.trim().parse().map_err(|_| invalid())?;
     let signed = span
@@ -24,7 +24,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
 
 /// A length of time for people, to the second: `42 s`, `3 min 05 s`, `2 h 07 min`.
 #[must_use]
-pub fn for_people(duration: Duration) -> String {
+pub(crate) fn for_people(duration: Duration) -> String {
     let seconds = duration.as_secs() + u64::from(duration.subsec_millis() >= 500);
     match seconds {
         0..=59 => format!("{seconds} s"),
@@ -39,7 +39,13 @@ mod tests {
 
     #[test]
     fn lengths_of_time_are_read() {
-        for (text, seconds) in [("90s", 90), ("50m", 3000), ("1h30m", 5400), ("7d", 604_800), ("0s", 0)] {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("50m", 3000),
+            ("1h30m", 5400),
+            ("7d", 604_800),
+            ("0s", 0),
+        ] {
             assert_eq!(parse_duration(text).unwrap().as_secs(), seconds, "{text}");
         }
         for text in ["", "50", "-5m", "soon", "1 fortnight"] {

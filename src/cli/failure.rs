@@ -6,19 +6,19 @@ use super::exit::Exit;
 
 /// An error on its way out, with the exit code that it means and what to do next.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The exit code.
-    pub exit: Exit,
+    pub(crate) exit: Exit,
     /// What failed.
-    pub error: anyhow::Error,
+    pub(crate) error: anyhow::Error,
     /// What to do next: the first is the one command that continues the work.
-    pub hints: Vec<String>,
+    pub(crate) hints: Vec<String>,
 }
 
 impl Failure {
     /// An error with the general exit code.
     #[must_use]
-    pub fn new(error: impl Into<anyhow::Error>) -> Self {
+    pub(crate) fn new(error: impl Into<anyhow::Error>) -> Self {
         Self {
             exit: Exit::ERROR,
             error: error.into(),
@@ -28,27 +28,27 @@ impl Failure {
 
     /// A wrong command line.
     #[must_use]
-    pub fn usage(error: impl Into<anyhow::Error>) -> Self {
+    pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
         Self::new(error).exit(Exit::USAGE)
     }
 
     /// The same with another exit code.
     #[must_use]
-    pub fn exit(mut self, exit: Exit) -> Self {
+    pub(crate) fn exit(mut self, exit: Exit) -> Self {
         self.exit = exit;
         self
     }
 
     /// The same with one more hint.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
     /// Whether the reader of our output went away: `remedia list | head` is no failure.
     #[must_use]
-    pub fn is_broken_pipe(&self) -> bool {
+    pub(crate) fn is_broken_pipe(&self) -> bool {
         self.error.chain().any(|cause| {
             cause
                 .downcast_ref::<io::Error>()
@@ -58,11 +58,12 @@ impl Failure {
 
     /// The causes behind the heading, each once.
     #[must_use]
-    pub fn causes(&self) -> Vec<String> {
+    pub(crate) fn causes(&self) -> Vec<String> {
         let heading = self.error.to_string();
         let mut causes: Vec<String> = Vec::new();
         for cause in self.error.chain().skip(1).map(ToString::to_string) {
-            let told = heading.contains(&cause) || causes.iter().any(|known| known.contains(&cause));
+            let told =
+                heading.contains(&cause) || causes.iter().any(|known| known.contains(&cause));
             if !told {
                 causes.push(cause);
             }
@@ -74,5 +75,113 @@ impl Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::new(error)
+    }
+}
+
+impl From<crate::engine::EngineError> for Failure {
+    fn from(error: crate::engine::EngineError) -> Self {
+        use crate::engine::EngineError as E;
+        use crate::provider::FaultKind;
+        let exit = match &error {
+            E::Locked { .. } => Exit::LOCKED,
+            E::UnknownJob(_) | E::AmbiguousJob { .. } => Exit::USAGE,
+            E::Provider(fault) => match fault.kind {
+                FaultKind::Credentials => Exit::CREDENTIALS,
+                FaultKind::Network | FaultKind::Quota => Exit::TEMPORARY,
+                FaultKind::Refused => Exit::REFUSED,
+                FaultKind::Interrupted => Exit::INTERRUPTED,
+                FaultKind::Files | FaultKind::Unknown => Exit::ERROR,
+            },
+            other if other.is_retryable() => Exit::TEMPORARY,
+            _ => Exit::ERROR,
+        };
+        let hint = error.hint();
+        let failure = Self::new(error).exit(exit);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<crate::planner::PlanError> for Failure {
+    fn from(error: crate::planner::PlanError) -> Self {
+        use crate::planner::PlanError as E;
+        let (exit, hint) = match &error {
+            E::Refused { hint, .. } => (Exit::REFUSED, Some(hint.clone())),
+            E::UnknownProvider { .. } | E::OutOfRange { .. } => (Exit::USAGE, None),
+            E::NoPhotos { .. } => (
+                Exit::ERROR,
+                Some(
+                    "remedia reads JPEG, PNG, WebP and TIFF; `--recursive` looks into sub-folders"
+                        .to_owned(),
+                ),
+            ),
+            E::BracketWithoutPhoto(_) => (Exit::ERROR, None),
+        };
+        let failure = Self::new(error).exit(exit);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<crate::planner::styles::StyleError> for Failure {
+    fn from(error: crate::planner::styles::StyleError) -> Self {
+        Self::new(error).hint("mend that file; `remedia styles schema` prints the form of a style")
+    }
+}
+
+impl From<crate::planner::styles::UnknownStyle> for Failure {
+    fn from(error: crate::planner::styles::UnknownStyle) -> Self {
+        Self::usage(error).hint("`remedia styles` lists them")
+    }
+}
+
+impl From<crate::ingest::IngestError> for Failure {
+    fn from(error: crate::ingest::IngestError) -> Self {
+        use crate::ingest::IngestError as E;
+        let hint = match &error {
+            E::Missing(_) | E::NotAFolder(_) | E::TooManyEntries { .. } => {
+                "give the folder of one listing: `remedia plan FOLDER`"
+            }
+            E::Unreadable { .. } => "give yourself the right to read it, then ask again",
+            E::NoPhotos { .. } => {
+                "remedia reads JPEG, PNG, WebP and TIFF; `--recursive` looks into sub-folders"
+            }
+            E::ListingFile { .. } => "mend listing.toml, then ask again",
+            E::PatternFitsNothing { .. } => {
+                "give the file's name as `remedia plan FOLDER` shows it"
+            }
+            E::UnevenBrackets { .. } | E::BracketSizes { .. } => {
+                "`--brackets auto` finds them by EXIF and file names, `--brackets off` leaves them apart"
+            }
+        };
+        let exit = match &error {
+            E::PatternFitsNothing { .. } => Exit::USAGE,
+            _ => Exit::ERROR,
+        };
+        Self::new(error).exit(exit).hint(hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_the_heading_tells_is_not_told_again() {
+        let error = anyhow::anyhow!("no space left").context("failed to write `a`: no space left");
+        assert!(Failure::new(error).causes().is_empty());
+        let error = anyhow::anyhow!("inner").context("middle").context("outer");
+        assert_eq!(Failure::new(error).causes(), ["middle", "inner"]);
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_failure() {
+        let gone = io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(Failure::from(gone).is_broken_pipe());
+        assert!(!Failure::new(anyhow::anyhow!("else")).is_broken_pipe());
     }
 }

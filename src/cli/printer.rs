@@ -5,9 +5,24 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
+use super::exit::Exit;
+
+/// The version of the document that tells an error.
+const ERROR_SCHEMA_VERSION: u32 = 1;
+
+/// An error for programs, one line on standard error.
+#[derive(Serialize)]
+struct ErrorDocument<'a> {
+    schema_version: u32,
+    error: &'a str,
+    causes: &'a [String],
+    hints: &'a [String],
+    exit_code: u8,
+}
+
 /// The form of a command's result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// For people.
     #[default]
     Text,
@@ -19,7 +34,7 @@ pub enum Form {
 
 /// Prints results and messages in the form that the person asked for.
 #[derive(Clone, Debug)]
-pub struct Printer {
+pub(crate) struct Printer {
     form: Form,
     quiet: bool,
     verbose: bool,
@@ -30,7 +45,13 @@ pub struct Printer {
 impl Printer {
     /// A printer with these wishes; `no_color` is the value of `NO_COLOR`, set and not empty.
     #[must_use]
-    pub fn new(form: Form, quiet: bool, verbose: bool, progress: bool, no_color: bool) -> Self {
+    pub(crate) fn new(
+        form: Form,
+        quiet: bool,
+        verbose: bool,
+        progress: bool,
+        no_color: bool,
+    ) -> Self {
         let terminal = io::stderr().is_terminal();
         Self {
             form,
@@ -43,24 +64,24 @@ impl Printer {
 
     /// The form of results.
     #[must_use]
-    pub const fn form(&self) -> Form {
+    pub(crate) const fn form(&self) -> Form {
         self.form
     }
 
     /// Whether bars may be drawn: standard error is a terminal and nobody refused them.
     #[must_use]
-    pub fn draws_bars(&self) -> bool {
+    pub(crate) fn draws_bars(&self) -> bool {
         self.progress && !self.verbose && io::stderr().is_terminal()
     }
 
     /// Whether progress is told at all.
     #[must_use]
-    pub const fn tells_progress(&self) -> bool {
+    pub(crate) const fn tells_progress(&self) -> bool {
         self.progress
     }
 
     /// Writes a result for people to standard output, exactly as given.
-    pub fn result(&self, text: &str) -> io::Result<()> {
+    pub(crate) fn result(&self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
         if !text.is_empty() && !text.ends_with('\n') {
@@ -70,7 +91,7 @@ impl Printer {
     }
 
     /// Writes a result as one JSON document: indented, or on one line in the event stream.
-    pub fn document<T: Serialize>(&self, document: &T) -> io::Result<()> {
+    pub(crate) fn document<T: Serialize>(&self, document: &T) -> io::Result<()> {
         let text = match self.form {
             Form::JsonLines => serde_json::to_string(document),
             Form::Json | Form::Text => serde_json::to_string_pretty(document),
@@ -79,7 +100,7 @@ impl Printer {
     }
 
     /// Writes the result in the form asked for: `document` as JSON, or what `text` makes of it.
-    pub fn either<T: Serialize>(
+    pub(crate) fn either<T: Serialize>(
         &self,
         document: &T,
         text: impl FnOnce(&T) -> String,
@@ -91,21 +112,34 @@ impl Printer {
     }
 
     /// Tells something on standard error; a lost terminal is no failure of the work.
-    pub fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
             let _ = writeln!(io::stderr().lock(), "{text}");
         }
     }
 
     /// Tells something only with `--verbose`.
-    pub fn detail(&self, text: &str) {
+    pub(crate) fn detail(&self, text: &str) {
         if self.verbose {
             self.note(text);
         }
     }
 
     /// Tells an error: its heading, every cause, and what to do next. Never silenced.
-    pub fn failure(&self, heading: &str, causes: &[String], hints: &[String]) {
+    pub(crate) fn failure(&self, exit: Exit, heading: &str, causes: &[String], hints: &[String]) {
+        if self.form != Form::Text {
+            let document = ErrorDocument {
+                schema_version: ERROR_SCHEMA_VERSION,
+                error: heading,
+                causes,
+                hints,
+                exit_code: exit.code(),
+            };
+            if let Ok(text) = serde_json::to_string(&document) {
+                let _ = writeln!(io::stderr().lock(), "{text}");
+            }
+            return;
+        }
         let (bold, plain) = if self.color {
             ("\u{1b}[1;31m", "\u{1b}[0m")
         } else {

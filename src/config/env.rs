@@ -59,6 +59,8 @@ variables! {
     MAX_PHOTOS = "REMEDIA_MAX_PHOTOS";
     /// How much is told on the error stream: `error`, `warn`, `info`, `debug` or `trace`.
     LOG = "REMEDIA_LOG";
+    /// Script of the fake provider, for tests and dry runs.
+    FAKE_SCRIPT = "REMEDIA_FAKE_SCRIPT";
     /// Any value switches colour off.
     NO_COLOR = "NO_COLOR";
     /// For tests: the moment that the clock stands still at, RFC 3339.

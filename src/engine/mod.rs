@@ -172,3 +172,19 @@ impl Engine {
         self.options.home.join("jobs").join(job.as_str())
     }
 }
+
+#[expect(
+    clippy::unimplemented,
+    unused_variables,
+    reason = "signatures first; the bodies follow"
+)]
+impl Engine {
+    /// The listing that a job was made of.
+    pub fn listing(&self, job: &JobId) -> Result<crate::domain::listing::Listing, EngineError> {
+        unimplemented!()
+    }
+    /// What is wrong with the database, nothing where it is sound.
+    pub fn check(&self) -> Result<Vec<String>, EngineError> {
+        unimplemented!()
+    }
+}

@@ -2,12 +2,14 @@
 //! look the same. A provider takes an order, can be asked whether it has it, and gives results; what
 //! becomes of them is not its business.
 
+mod capabilities;
 mod contract;
 mod error;
 mod factory;
 pub mod fake;
 mod local;
 
+pub use capabilities::capabilities;
 pub use contract::{Order, Provider, RunContext, RunHandle, RunProgress, RunState};
 pub use error::{FaultKind, ProviderError};
 pub use factory::{ProviderSettings, Providers};

@@ -8,7 +8,14 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["domain", "imaging", "fsx", "clock"],
     &[
-        "config", "ingest", "planner", "bundle", "local", "composite", "validate", "deliver",
+        "config",
+        "ingest",
+        "planner",
+        "bundle",
+        "local",
+        "composite",
+        "validate",
+        "deliver",
     ],
     &["provider", "store", "blob"],
     &["engine"],
@@ -19,7 +26,11 @@ const LAYERS: &[&[&str]] = &[
 const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("imaging", "domain", "what a header says is a domain value"),
     ("fsx", "clock", "ages of leftovers"),
-    ("deliver", "ingest", "originals are read through the one checked reader"),
+    (
+        "deliver",
+        "ingest",
+        "originals are read through the one checked reader",
+    ),
 ];
 
 fn layer_of(module: &str) -> Option<usize> {
@@ -125,7 +136,11 @@ fn only_the_store_knows_sql() {
         let relative = file.strip_prefix(&root).unwrap().to_path_buf();
         let text = std::fs::read_to_string(&file).unwrap();
         if text.contains("rusqlite") {
-            assert!(relative.starts_with("store"), "{} names rusqlite", relative.display());
+            assert!(
+                relative.starts_with("store"),
+                "{} names rusqlite",
+                relative.display()
+            );
         }
     }
 }

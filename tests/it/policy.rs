@@ -22,7 +22,10 @@ const REFUSED: &[(&str, &str)] = &[
     ("rsa", "a timing side channel without a fix"),
     ("serde_yaml", "unmaintained"),
     ("atty", "unmaintained, an open advisory"),
-    ("tokio", "the core is blocking; a runtime belongs behind its own feature"),
+    (
+        "tokio",
+        "the core is blocking; a runtime belongs behind its own feature",
+    ),
     ("reqwest", "one HTTP client, ureq"),
 ];
 
@@ -32,7 +35,10 @@ fn packages() -> BTreeMap<String, Vec<String>> {
     let mut packages: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for package in lock["package"].as_array().unwrap() {
         let text = |key: &str| package[key].as_str().unwrap().to_owned();
-        packages.entry(text("name")).or_default().push(text("version"));
+        packages
+            .entry(text("name"))
+            .or_default()
+            .push(text("version"));
     }
     packages
 }
@@ -41,16 +47,30 @@ fn packages() -> BTreeMap<String, Vec<String>> {
 fn nothing_refused_is_in_the_graph() {
     let packages = packages();
     for (name, reason) in REFUSED {
-        assert!(!packages.contains_key(*name), "`{name}` is refused: {reason}");
+        assert!(
+            !packages.contains_key(*name),
+            "`{name}` is refused: {reason}"
+        );
     }
 }
 
 #[test]
 fn there_is_one_sqlite_and_one_of_each_heavy_crate() {
     let packages = packages();
-    for name in ["libsqlite3-sys", "rusqlite", "image", "serde", "clap", "rayon", "zune-jpeg"] {
+    for name in [
+        "libsqlite3-sys",
+        "rusqlite",
+        "image",
+        "serde",
+        "clap",
+        "rayon",
+        "zune-jpeg",
+    ] {
         let versions = packages.get(name).map_or(0, Vec::len);
-        assert_eq!(versions, 1, "`{name}` stands {versions} times in the lock file");
+        assert_eq!(
+            versions, 1,
+            "`{name}` stands {versions} times in the lock file"
+        );
     }
 }
 

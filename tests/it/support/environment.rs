@@ -20,7 +20,10 @@ pub(crate) struct Said {
 
 impl Environment {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("remedia-it-").tempdir().unwrap();
+        let folder = tempfile::Builder::new()
+            .prefix("remedia-it-")
+            .tempdir()
+            .unwrap();
         fs_err::create_dir(folder.path().join("home")).unwrap();
         fs_err::create_dir(folder.path().join("work")).unwrap();
         Self { folder }
@@ -79,7 +82,11 @@ impl Said {
     /// The same, if the run ended with this code.
     #[track_caller]
     pub(crate) fn with_code(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.out, self.error);
+        assert_eq!(
+            self.code, code,
+            "stdout: {}\nstderr: {}",
+            self.out, self.error
+        );
         self
     }
 

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 /// A path inside the package's `fixtures` folder.
 pub(crate) fn fixture(relative: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(relative)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(relative)
 }
 
 /// A small dim room with a bright window, a floor and some texture, as JPEG; `variant` changes the

@@ -1,0 +1,208 @@
+//! `remedia doctor`: is this machine ready, and what to do where it is not.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::wording::bytes;
+use crate::fsx;
+use crate::planner::styles::StyleLibrary;
+
+/// The version of [`Checkup`] that this build writes.
+const CHECKUP_SCHEMA_VERSION: u32 = 1;
+
+/// Less free space than this makes a listing of forty photos likely to fail.
+const LITTLE_SPACE: u64 = 2_000_000_000;
+
+/// What was checked.
+#[derive(Debug, Serialize)]
+struct Checkup {
+    schema_version: u32,
+    version: &'static str,
+    checks: Vec<Check>,
+}
+
+/// One thing that was checked.
+#[derive(Debug, Serialize)]
+struct Check {
+    name: &'static str,
+    state: State,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+/// How it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Good,
+    Warning,
+    Bad,
+}
+
+impl Check {
+    fn good(name: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            name,
+            state: State::Good,
+            text: text.into(),
+            hint: None,
+        }
+    }
+
+    fn warning(name: &'static str, text: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            name,
+            state: State::Warning,
+            text: text.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    fn bad(name: &'static str, text: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            state: State::Bad,
+            ..Self::warning(name, text, hint)
+        }
+    }
+}
+
+/// Checks the machine and says what it found.
+pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
+    let settings = context.settings();
+    let home = context.working_directory.join(&settings.home);
+    let out = context.working_directory.join(&settings.out);
+    let mut checks = vec![processors(settings.threads)];
+    checks.push(folder("home", &home, "`--home` or REMEDIA_HOME"));
+    checks.push(folder("output", &out, "`--out` or REMEDIA_OUT"));
+    checks.push(space("space for work files", &home));
+    checks.push(space("space for finished listings", &out));
+    checks.push(database(context));
+    checks.push(match StyleLibrary::load(settings.styles.as_deref()) {
+        Ok(library) => Check::good("styles", format!("{} styles", library.names().count())),
+        Err(error) => Check::bad("styles", error.to_string(), "mend or remove that file"),
+    });
+    checks.push(if context.resolved.warnings.is_empty() {
+        Check::good(
+            "settings",
+            format!("{} files read", context.resolved.files.len()),
+        )
+    } else {
+        Check::warning(
+            "settings",
+            context.resolved.warnings.join("; "),
+            "`remedia config show --origin` shows what is in force",
+        )
+    });
+    let worst = checks.iter().any(|check| check.state == State::Bad);
+    let checkup = Checkup {
+        schema_version: CHECKUP_SCHEMA_VERSION,
+        version: env!("CARGO_PKG_VERSION"),
+        checks,
+    };
+    context.printer.either(&checkup, as_text)?;
+    Ok(if worst { Exit::ERROR } else { Exit::SUCCESS })
+}
+
+fn as_text(checkup: &Checkup) -> String {
+    let mut text = format!("remedia {}\n", checkup.version);
+    for check in &checkup.checks {
+        let mark = match check.state {
+            State::Good => "ok     ",
+            State::Warning => "warning",
+            State::Bad => "bad    ",
+        };
+        text.push_str(&format!("{mark}  {}: {}\n", check.name, check.text));
+        if let Some(hint) = &check.hint {
+            text.push_str(&format!("         hint: {hint}\n"));
+        }
+    }
+    text
+}
+
+fn processors(threads: usize) -> Check {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let used = if threads == 0 { cores } else { threads };
+    Check::good("processors", format!("{cores} cores, {used} threads used"))
+}
+
+/// The nearest folder above that exists: where a missing one would be made.
+fn existing(path: &Path) -> &Path {
+    path.ancestors()
+        .find(|ancestor| ancestor.is_dir())
+        .unwrap_or(path)
+}
+
+fn folder(name: &'static str, path: &Path, how: &str) -> Check {
+    let shown = fsx::printable(&path.to_string_lossy());
+    let place = existing(path);
+    // Trying is the only honest test: rights, read-only mounts and quotas all answer alike.
+    match tempfile::Builder::new()
+        .prefix(".remedia-tmp-")
+        .tempfile_in(place)
+    {
+        Ok(_) => Check::good(name, shown),
+        Err(error) => Check::bad(
+            name,
+            format!("{shown} cannot be written: {error}"),
+            format!("give rights to it, or name another folder with {how}"),
+        ),
+    }
+}
+
+#[cfg(unix)]
+fn space(name: &'static str, path: &Path) -> Check {
+    match rustix::fs::statvfs(existing(path)) {
+        Ok(facts) => {
+            let free = facts.f_bavail.saturating_mul(facts.f_frsize);
+            if free < LITTLE_SPACE {
+                Check::warning(
+                    name,
+                    format!("{} free", bytes(free)),
+                    "make room; `remedia gc` says which work files could go",
+                )
+            } else {
+                Check::good(name, format!("{} free", bytes(free)))
+            }
+        }
+        Err(error) => Check::warning(
+            name,
+            format!("not known: {error}"),
+            "look at the disk yourself",
+        ),
+    }
+}
+
+#[cfg(not(unix))]
+fn space(name: &'static str, _: &Path) -> Check {
+    Check::good(name, "not measured on this system")
+}
+
+fn database(context: &Context) -> Check {
+    let checked = context
+        .engine()
+        .and_then(|engine| Ok((engine.check()?, engine.status()?.jobs)));
+    match checked {
+        Ok((problems, jobs)) if problems.is_empty() => {
+            Check::good("database", format!("sound, {jobs} jobs"))
+        }
+        Ok((problems, _)) => Check::bad(
+            "database",
+            problems.join("; "),
+            "restore remedia.sqlite in the home folder from a backup, or move it away: the listings can be submitted again",
+        ),
+        Err(failure) => Check::bad(
+            "database",
+            format!("{:#}", failure.error),
+            failure
+                .hints
+                .first()
+                .cloned()
+                .unwrap_or_else(|| "name another folder with `--home`".to_owned()),
+        ),
+    }
+}

@@ -1,0 +1,124 @@
+//! What a person asks of a job that exists: retry, approve, reject, cancel, resume, deliver.
+
+use crate::cli::arguments::{JobArgs, RetryArgs, ReviewArgs};
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::outcome;
+use crate::cli::progress::Progress;
+use crate::cli::wording;
+use crate::domain::id::{JobId, PhotoId};
+use crate::engine::{DriveLimits, Engine, RetryRequest};
+
+/// More attempts for photos of a job.
+pub(crate) fn retry(arguments: &RetryArgs, context: &Context) -> Result<Exit, Failure> {
+    let engine = context.engine()?;
+    let job = engine.find_job(&arguments.job)?;
+    let request = RetryRequest {
+        photos: photos(&engine, &job, &arguments.photos)?,
+        seed: arguments.seed,
+    };
+    let mut progress = Progress::new(&context.printer);
+    engine.retry(&job, &request, &mut progress)?;
+    drive(context, &engine, &job, progress)
+}
+
+/// Takes results that wait for a person.
+pub(crate) fn approve(arguments: &ReviewArgs, context: &Context) -> Result<Exit, Failure> {
+    let engine = context.engine()?;
+    let job = engine.find_job(&arguments.job)?;
+    let photos = photos(&engine, &job, &arguments.photos)?;
+    let mut progress = Progress::new(&context.printer);
+    engine.approve(&job, &photos, &mut progress)?;
+    drive(context, &engine, &job, progress)
+}
+
+/// Refuses results that wait for a person.
+pub(crate) fn reject(arguments: &ReviewArgs, context: &Context) -> Result<Exit, Failure> {
+    let engine = context.engine()?;
+    let job = engine.find_job(&arguments.job)?;
+    let photos = photos(&engine, &job, &arguments.photos)?;
+    let mut progress = Progress::new(&context.printer);
+    engine.reject(&job, &photos, &mut progress)?;
+    drive(context, &engine, &job, progress)
+}
+
+/// Goes on with a job.
+pub(crate) fn resume(arguments: &JobArgs, context: &Context) -> Result<Exit, Failure> {
+    let engine = context.engine()?;
+    let job = engine.find_job(&arguments.job)?;
+    let mut progress = Progress::new(&context.printer);
+    engine.resume(&job, &mut progress)?;
+    drive(context, &engine, &job, progress)
+}
+
+/// Writes the delivered folder again.
+pub(crate) fn deliver(arguments: &JobArgs, context: &Context) -> Result<Exit, Failure> {
+    let engine = context.engine()?;
+    let job = engine.find_job(&arguments.job)?;
+    let mut progress = Progress::new(&context.printer);
+    engine.deliver_again(&job, &mut progress)?;
+    drive(context, &engine, &job, progress)
+}
+
+/// Stops a job for good.
+pub(crate) fn cancel(arguments: &JobArgs, context: &Context) -> Result<Exit, Failure> {
+    let engine = context.engine()?;
+    let job = engine.find_job(&arguments.job)?;
+    let mut progress = Progress::new(&context.printer);
+    let summary = engine.cancel(&job, &mut progress)?;
+    progress.finish();
+    context.printer.either(&summary, wording::summary)?;
+    Ok(Exit::SUCCESS)
+}
+
+fn drive(
+    context: &Context,
+    engine: &Engine,
+    job: &JobId,
+    mut progress: Progress<'_>,
+) -> Result<Exit, Failure> {
+    context.watch_signals()?;
+    let limits = DriveLimits::to_the_end();
+    let driven = engine.drive(job, &mut progress, &context.interrupt, &limits)?;
+    progress.finish();
+    outcome::report(context, engine, &driven)
+}
+
+/// The photos that `names` mean: a file, its last part, an id or the start of one.
+fn photos(engine: &Engine, job: &JobId, names: &[String]) -> Result<Vec<PhotoId>, Failure> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known = engine.show(job)?.photos;
+    names
+        .iter()
+        .map(|name| {
+            let exact = known
+                .iter()
+                .filter(|photo| photo.file == *name || photo.photo.as_str() == name);
+            let loose = known.iter().filter(|photo| {
+                let last = photo.file.rsplit('/').next();
+                last == Some(name) || (name.len() >= 6 && photo.photo.as_str().starts_with(name))
+            });
+            let mut exact = exact.peekable();
+            let found: Vec<_> = if exact.peek().is_some() {
+                exact.collect()
+            } else {
+                loose.collect()
+            };
+            match found.as_slice() {
+                [one] => Ok(one.photo.clone()),
+                [] => Err(
+                    Failure::usage(anyhow::anyhow!("job `{job}` has no photo `{name}`"))
+                        .hint(format!("`remedia show {job}` lists its photos")),
+                ),
+                several => Err(Failure::usage(anyhow::anyhow!(
+                    "`{name}` means {} photos of job `{job}`",
+                    several.len()
+                ))
+                .hint("give the whole path or the whole id")),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,152 @@
+//! Everything a command works with: settings, printer, clock, and the wish to stop.
+
+use std::path::PathBuf;
+
+use crate::cli::arguments::{Cli, Command, GlobalArgs, ListingArgs};
+use crate::clock::Clock;
+use crate::config::{self, Environment, Flags, Key, LoadRequest, LogLevel, Resolved, Settings};
+use crate::engine::{Engine, EngineOptions, Interrupt};
+
+use super::failure::Failure;
+use super::printer::{Form, Printer};
+
+/// What every command gets.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// Settings with their origins.
+    pub(crate) resolved: Resolved,
+    /// Who may print where.
+    pub(crate) printer: Printer,
+    /// The clock, frozen in tests.
+    pub(crate) clock: Clock,
+    /// Set by Ctrl-C and by a termination signal.
+    pub(crate) interrupt: Interrupt,
+    /// The folder that remedia was started in.
+    pub(crate) working_directory: PathBuf,
+    /// The script of the fake provider, where one is named.
+    fake_script: Option<PathBuf>,
+}
+
+impl Context {
+    /// Resolves the settings of this command line.
+    pub(crate) fn load(cli: &Cli, form: Form) -> Result<Self, Failure> {
+        let working_directory = std::env::current_dir().map_err(|error| {
+            Failure::new(anyhow::Error::new(error).context("the current folder is gone"))
+        })?;
+        let environment = Environment::capture();
+        let fake_script = environment
+            .get(config::env::FAKE_SCRIPT)
+            .map(|path| working_directory.join(path));
+        let resolved = config::load(&LoadRequest {
+            flags: flags(cli),
+            environment,
+            working_directory: working_directory.clone(),
+            config_path: cli.global.config.clone(),
+            no_config: cli.global.no_config,
+        })
+        .map_err(|error| {
+            Failure::usage(error).hint("`remedia config show --origin` shows what is in force")
+        })?;
+        let global = &cli.global;
+        let printer = Printer::new(
+            form,
+            global.quiet || resolved.settings.log == LogLevel::Error,
+            global.verbose || resolved.settings.log >= LogLevel::Info,
+            !global.no_progress,
+            !resolved.color,
+        );
+        for warning in &resolved.warnings {
+            printer.note(&format!("warning: {warning}"));
+        }
+        let clock = resolved.testing.now.map_or(Clock::system(), Clock::frozen);
+        Ok(Self {
+            resolved,
+            printer,
+            clock,
+            interrupt: Interrupt::new(),
+            working_directory,
+            fake_script,
+        })
+    }
+
+    /// The settings.
+    pub(crate) const fn settings(&self) -> &Settings {
+        &self.resolved.settings
+    }
+
+    /// Opens the engine in the home that the settings name.
+    pub(crate) fn engine(&self) -> Result<Engine, Failure> {
+        let settings = self.settings();
+        let options = EngineOptions {
+            threads: settings.threads,
+            memory_budget_bytes: settings.memory_budget_bytes,
+            jpeg_quality: settings.jpeg_quality,
+            web_long_side: settings.web_long_side,
+            web_quality: settings.web_quality,
+            max_file_bytes: settings.limits.max_file_bytes,
+            max_pixels: settings.limits.max_pixels,
+            fake_script: self.fake_script.clone(),
+            ..EngineOptions::new(self.working_directory.join(&settings.home))
+        };
+        Ok(Engine::open(options, self.clock)?)
+    }
+
+    /// From now on Ctrl-C and a termination signal ask the work to stop at the next safe point; a
+    /// second one ends the process at once, which is as safe as a crash.
+    pub(crate) fn watch_signals(&self) -> Result<(), Failure> {
+        let interrupt = self.interrupt.clone();
+        ctrlc::set_handler(move || {
+            if interrupt.is_requested() {
+                #[expect(
+                    clippy::exit,
+                    clippy::disallowed_methods,
+                    reason = "the second Ctrl-C must not wait for anything"
+                )]
+                std::process::exit(i32::from(super::exit::Exit::INTERRUPTED.code()));
+            }
+            interrupt.request();
+        })
+        .map_err(Failure::new)
+    }
+}
+
+/// The settings that the command line gives.
+fn flags(cli: &Cli) -> Flags {
+    let GlobalArgs {
+        home,
+        threads,
+        memory_budget,
+        log,
+        ..
+    } = &cli.global;
+    let flags = Flags::default()
+        .with(Key::Home, home.as_ref())
+        .with(Key::Threads, threads.as_ref())
+        .with(Key::MemoryBudget, memory_budget.as_ref())
+        .with(Key::Log, log.as_ref());
+    match &cli.command {
+        Command::Plan(arguments) => listing_flags(flags, &arguments.listing),
+        Command::Submit(arguments) => listing_flags(flags, &arguments.listing),
+        Command::Styles(arguments) => flags.with(Key::Styles, arguments.styles.as_ref()),
+        _ => flags,
+    }
+}
+
+fn listing_flags(flags: Flags, listing: &ListingArgs) -> Flags {
+    flags
+        .with(Key::Style, listing.style.as_ref())
+        .with(Key::Styles, listing.styles.as_ref())
+        .with(Key::Operations, listing.operations.as_ref())
+        .with(Key::Provider, listing.provider.as_ref())
+        .with(Key::Out, listing.out.as_ref())
+        .with(Key::Recursive, listing.recursive.then_some("true"))
+        .with(Key::Brackets, listing.brackets.as_ref())
+        .with(Key::Seed, listing.seed.as_ref())
+        .with(Key::MaxAttempts, listing.max_attempts.as_ref())
+        .with(Key::JpegQuality, listing.jpeg_quality.as_ref())
+        .with(Key::WebLongSide, listing.web_long_side.as_ref())
+        .with(Key::WebQuality, listing.web_quality.as_ref())
+        .with(Key::MaxFileBytes, listing.max_file_bytes.as_ref())
+        .with(Key::MaxPixels, listing.max_pixels.as_ref())
+        .with(Key::MaxPhotos, listing.max_photos.as_ref())
+}

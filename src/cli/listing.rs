@@ -1,0 +1,150 @@
+//! From the folder and the wishes on the command line to a listing and its plan: what `plan` and
+//! `submit` share.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::cli::arguments::ListingArgs;
+use crate::config::{BracketSetting, Key, Origin};
+use crate::domain::listing::Listing;
+use crate::domain::plan::Plan;
+use crate::domain::room::Room;
+use crate::domain::step::StepOverride;
+use crate::domain::style::Style;
+use crate::imaging::DecodeLimits;
+use crate::ingest::{self, BracketMode, IngestOptions};
+use crate::planner::styles::StyleLibrary;
+use crate::planner::{self, PlanRequest};
+use crate::provider;
+
+use super::context::Context;
+use super::failure::Failure;
+
+/// A listing with the plan that was made for it.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    /// The listing as it was read.
+    pub(crate) listing: Listing,
+    /// The folder that it was read from, absolute.
+    pub(crate) source: PathBuf,
+    /// What is to be done.
+    pub(crate) plan: Plan,
+}
+
+/// Reads the listing and plans it; nothing is written.
+pub(crate) fn read_and_plan(
+    arguments: &ListingArgs,
+    context: &Context,
+) -> Result<Planned, Failure> {
+    let settings = context.settings();
+    let overrides = steps(&arguments.steps)?;
+    let rooms = rooms(&arguments.rooms)?;
+    let style = style(context)?;
+    let source = std::path::absolute(context.working_directory.join(&arguments.listing))?;
+    let options = IngestOptions {
+        recursive: settings.recursive,
+        limits: DecodeLimits {
+            max_file_bytes: settings.limits.max_file_bytes,
+            max_pixels: settings.limits.max_pixels,
+        },
+        max_photos: settings.limits.max_photos,
+        brackets: brackets(context),
+        rooms,
+        title: arguments.title.clone(),
+        ..IngestOptions::default()
+    };
+    let bar = reading_bar(context);
+    let listing = ingest::read_listing(&source, &options, &|done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    })?;
+    bar.finish_and_clear();
+    let request = PlanRequest {
+        operations: settings.operations.clone(),
+        provider: settings.provider.clone(),
+        seed: settings.seed,
+        max_attempts: settings.max_attempts,
+        overrides,
+        look: None,
+    };
+    let capabilities = provider::capabilities(settings.threads);
+    let plan = planner::plan(&listing, &style, &capabilities, &request).map_err(|error| {
+        let mut failure = Failure::from(error);
+        // Where every file was left out, the reasons are the answer.
+        for left_out in listing.left_out.iter().take(10) {
+            failure
+                .hints
+                .push(format!("{}: {}", left_out.file, left_out.reason));
+        }
+        failure
+    })?;
+    Ok(Planned {
+        listing,
+        source,
+        plan,
+    })
+}
+
+/// How brackets are found; where nobody set it, `listing.toml` may decide.
+fn brackets(context: &Context) -> Option<BracketMode> {
+    if context.resolved.origin(Key::Brackets) == &Origin::Default {
+        return None;
+    }
+    Some(match context.settings().brackets {
+        BracketSetting::Auto => BracketMode::Auto,
+        BracketSetting::Off => BracketMode::Off,
+        BracketSetting::Every(count) => BracketMode::Every(count as usize),
+    })
+}
+
+/// The style that the settings name.
+fn style(context: &Context) -> Result<Style, Failure> {
+    let settings = context.settings();
+    let library = StyleLibrary::load(settings.styles.as_deref())?;
+    Ok(library.get(&settings.style)?.clone())
+}
+
+/// Reads `STEP=VALUE` pairs.
+fn steps(texts: &[String]) -> Result<Vec<StepOverride>, Failure> {
+    texts
+        .iter()
+        .map(|text| {
+            text.parse()
+                .with_context(|| format!("`--set {text}` is not understood"))
+                .map_err(Failure::usage)
+        })
+        .collect()
+}
+
+/// Reads `FILE=ROOM` pairs; the file may hold an equals sign, the room has none.
+fn rooms(texts: &[String]) -> Result<Vec<(String, Room)>, Failure> {
+    texts
+        .iter()
+        .map(|text| {
+            let (file, room) = text.rsplit_once('=').ok_or_else(|| {
+                Failure::usage(anyhow::anyhow!("`--room {text}` has no `=`"))
+                    .hint("write it like `--room IMG_0012.jpg=Kitchen`")
+            })?;
+            let room = room.trim().parse::<Room>().map_err(Failure::usage)?;
+            Ok((file.to_owned(), room))
+        })
+        .collect()
+}
+
+/// A bar for reading the folder, drawn only when it takes a while.
+fn reading_bar(context: &Context) -> ProgressBar {
+    let target = if context.printer.draws_bars() {
+        ProgressDrawTarget::stderr_with_hz(10)
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let bar = ProgressBar::with_draw_target(None, target).with_message("reading");
+    if let Ok(style) = ProgressStyle::with_template("{msg:10} {bar:30} {pos}/{len}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}

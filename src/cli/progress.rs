@@ -1,0 +1,131 @@
+//! Events to what a person or a program sees: bars on a terminal, dated lines without one, JSON
+//! lines, or nothing. All are made from the same events.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::domain::event::{Event, EventKind, Stage};
+use crate::engine::EventSink;
+
+use super::printer::{Form, Printer};
+use super::wording;
+
+/// The shortest time between two lines about the same stage where there are no bars.
+const BETWEEN_LINES: Duration = Duration::from_secs(5);
+
+/// Stage, bar, count and the time that is left.
+const BAR: &str = "{msg:10} {bar:32.cyan/dim} {pos:>4}/{len:<4} {eta:>4} left";
+
+/// A listener for one command.
+#[derive(Debug)]
+pub(crate) struct Progress<'a> {
+    printer: &'a Printer,
+    form: Shape,
+}
+
+#[derive(Debug)]
+enum Shape {
+    Bars(Bars),
+    Lines(BTreeMap<Stage, Instant>),
+    Json,
+    Silent,
+}
+
+impl<'a> Progress<'a> {
+    /// The listener that suits the printer.
+    pub(crate) fn new(printer: &'a Printer) -> Self {
+        let form = if printer.form() == Form::JsonLines {
+            Shape::Json
+        } else if printer.draws_bars() {
+            Shape::Bars(Bars::new())
+        } else if printer.tells_progress() {
+            Shape::Lines(BTreeMap::new())
+        } else {
+            Shape::Silent
+        };
+        Self { printer, form }
+    }
+
+    /// Takes bars off the screen, so that the result stands alone.
+    pub(crate) fn finish(&self) {
+        if let Shape::Bars(bars) = &self.form {
+            bars.clear();
+        }
+    }
+}
+
+impl EventSink for Progress<'_> {
+    fn event(&mut self, event: &Event) {
+        match &mut self.form {
+            Shape::Silent => {}
+            Shape::Json => {
+                // A reader that went away ends the program when the result is written.
+                let _ = self.printer.document(event);
+            }
+            Shape::Bars(bars) => match &event.kind {
+                EventKind::Progress { stage, done, total } => bars.update(*stage, *done, *total),
+                _ if wording::is_notable(&event.kind) => {
+                    bars.above(&wording::event_text(event));
+                }
+                _ => {}
+            },
+            Shape::Lines(last) => match &event.kind {
+                EventKind::Progress { stage, done, total } => {
+                    let now = Instant::now();
+                    let due = last
+                        .get(stage)
+                        .is_none_or(|before| now.duration_since(*before) >= BETWEEN_LINES);
+                    if due || done == total {
+                        last.insert(*stage, now);
+                        self.printer.note(wording::event_line(event).trim_end());
+                    }
+                }
+                kind if wording::is_notable(kind)
+                    || matches!(kind, EventKind::StateChanged { .. }) =>
+                {
+                    self.printer.note(wording::event_line(event).trim_end());
+                }
+                _ => {}
+            },
+        }
+    }
+}
+
+/// One bar for each stage, with the time that is left.
+#[derive(Debug)]
+struct Bars {
+    all: MultiProgress,
+    stages: BTreeMap<Stage, ProgressBar>,
+}
+
+impl Bars {
+    fn new() -> Self {
+        Self {
+            all: MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(15)),
+            stages: BTreeMap::new(),
+        }
+    }
+
+    fn update(&mut self, stage: Stage, done: u64, total: u64) {
+        let bar = self.stages.entry(stage).or_insert_with(|| {
+            let style = ProgressStyle::with_template(BAR);
+            self.all.add(
+                ProgressBar::new(total)
+                    .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+                    .with_message(wording::stage(stage)),
+            )
+        });
+        bar.set_length(total);
+        bar.set_position(done);
+    }
+
+    fn above(&self, text: &str) {
+        let _ = self.all.println(text);
+    }
+
+    fn clear(&self) {
+        let _ = self.all.clear();
+    }
+}

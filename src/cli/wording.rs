@@ -1,0 +1,326 @@
+//! Jobs and events in words: tables, lines and summaries for people.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::domain::event::{Event, EventKind, Request, Stage};
+use crate::domain::listing::Listing;
+use crate::domain::plan::{Decision, Plan};
+use crate::domain::verdict::{Reason, Verdict};
+use crate::engine::{JobReport, JobSummary, ListReport, OperationCounts, StatusReport};
+
+use super::duration::for_people;
+
+/// What is said before the work starts: the size of the job, and loudly what will not be done.
+pub(crate) fn before_the_work(listing: &Listing, plan: &Plan) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{}: {}, style {}, about {}",
+        crate::fsx::printable(&listing.title),
+        counted(plan.photos.len() as u64, "picture", "pictures"),
+        plan.style.name,
+        for_people(Duration::try_from_secs_f64(plan.estimated_seconds).unwrap_or_default())
+    )];
+    for bracket in &listing.brackets {
+        let name = listing
+            .photo(&bracket.reference)
+            .map_or("", |photo| photo.file.as_str());
+        lines.push(format!(
+            "bracket: {} exposures become one picture, {}",
+            bracket.exposures.len(),
+            crate::fsx::printable(name)
+        ));
+    }
+    for left_out in &listing.left_out {
+        lines.push(format!("left out {}: {}", left_out.file, left_out.reason));
+    }
+    let mut skipped: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
+    for operation in plan.photos.iter().flat_map(|photo| &photo.operations) {
+        if let Decision::Skip { reason, hint, .. } = &operation.decision {
+            *skipped
+                .entry((operation.kind.name(), reason, hint))
+                .or_default() += 1;
+        }
+    }
+    for ((kind, reason, hint), count) in skipped {
+        lines.push(format!(
+            "skipped: {kind} on {}: {reason} (hint: {hint})",
+            counted(count, "picture", "pictures")
+        ));
+    }
+    lines
+}
+
+/// The name of a stage for people.
+pub(crate) const fn stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Enhance => "enhancing",
+        Stage::Remote => "remote",
+        Stage::Validate => "checking",
+        Stage::Deliver => "delivering",
+    }
+}
+
+/// Whether a person should see the event even while bars are drawn.
+pub(crate) const fn is_notable(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::AttemptFailed { .. }
+            | EventKind::Rejected { .. }
+            | EventKind::ReviewNeeded { .. }
+            | EventKind::OperationGaveUp { .. }
+            | EventKind::Fault { .. }
+            | EventKind::Found { .. }
+            | EventKind::OperatorNeeded { .. }
+            | EventKind::Failed { .. }
+            | EventKind::Warning { .. }
+    )
+}
+
+/// An event as one dated line.
+pub(crate) fn event_line(event: &Event) -> String {
+    format!("{} {} {}\n", event.at, event.job, event_text(event))
+}
+
+/// An event in words.
+pub(crate) fn event_text(event: &Event) -> String {
+    let photo = event
+        .photo
+        .as_ref()
+        .map_or_else(String::new, |photo| format!("photo {}: ", photo.short()));
+    format!("{photo}{}", kind_text(&event.kind))
+}
+
+fn kind_text(kind: &EventKind) -> String {
+    match kind {
+        EventKind::Created {
+            photos,
+            operations,
+            skipped,
+        } => format!("created: {photos} pictures, {operations} operations, {skipped} skipped"),
+        EventKind::OperationSkipped {
+            operation, reason, ..
+        } => format!("{operation} skipped: {reason}"),
+        EventKind::StateChanged { from, to } => format!("{from} → {to}"),
+        EventKind::Ordered {
+            run_id,
+            executor,
+            photos,
+            ..
+        } => format!("order {run_id} for {executor}: {photos} pictures"),
+        EventKind::Found { run_id } => format!("order {run_id} had arrived; it is not sent again"),
+        EventKind::Progress {
+            stage: name,
+            done,
+            total,
+        } => format!("{} {done}/{total}", stage(*name)),
+        EventKind::AttemptProduced {
+            operation,
+            number,
+            seconds,
+        } => match seconds {
+            Some(seconds) => format!("{operation}, attempt {number}: made in {seconds:.1} s"),
+            None => format!("{operation}, attempt {number}: made"),
+        },
+        EventKind::AttemptFailed {
+            operation,
+            number,
+            reason,
+        } => format!("{operation}, attempt {number} failed: {}", reason.text),
+        EventKind::Accepted { operation, number } => {
+            format!("{operation}, attempt {number}: accepted")
+        }
+        EventKind::Rejected {
+            operation,
+            number,
+            reasons,
+        } => format!("{operation}, attempt {number} rejected: {}", texts(reasons)),
+        EventKind::ReviewNeeded {
+            operation,
+            number,
+            reasons,
+        } => format!(
+            "{operation}, attempt {number} needs a person's eye: {}",
+            texts(reasons)
+        ),
+        EventKind::OperationGaveUp { operation, reasons } => format!(
+            "{operation} given up, the original is delivered: {}",
+            texts(reasons)
+        ),
+        EventKind::Fault {
+            executor,
+            text,
+            again_at,
+        } => match again_at {
+            Some(moment) => format!("{executor}: {text}; tried again at {moment}"),
+            None => format!("{executor}: {text}"),
+        },
+        EventKind::OperatorNeeded { instruction } => format!("waiting for a person: {instruction}"),
+        EventKind::Requested { request } => format!("{} requested", request_name(*request)),
+        EventKind::Delivered { folder, files } => format!("delivered {folder}: {files} files"),
+        EventKind::Failed { reason } => format!("failed: {reason}"),
+        EventKind::Warning { text } => format!("warning: {text}"),
+    }
+}
+
+const fn request_name(request: Request) -> &'static str {
+    match request {
+        Request::Retry => "retry",
+        Request::Resume => "resume",
+        Request::Cancel => "cancel",
+        Request::Approve => "approve",
+        Request::Reject => "reject",
+        Request::Deliver => "deliver",
+    }
+}
+
+fn texts(reasons: &[Reason]) -> String {
+    reasons
+        .iter()
+        .map(|reason| reason.text.as_str())
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// All jobs at a glance.
+pub(crate) fn status(report: &StatusReport) -> String {
+    if report.jobs == 0 {
+        return "no jobs yet; `remedia submit FOLDER --style NAME` makes one\n".to_owned();
+    }
+    let mut text = format!(
+        "{} with {}\n",
+        counted(report.jobs, "job", "jobs"),
+        counted(report.photos, "picture", "pictures")
+    );
+    for count in &report.states {
+        text.push_str(&format!("  {:>8}  {}\n", count.jobs, count.state));
+    }
+    if !report.active.is_empty() {
+        text.push('\n');
+        text.push_str(&table(&report.active));
+    }
+    text
+}
+
+/// One job in one paragraph.
+pub(crate) fn summary(job: &JobSummary) -> String {
+    let mut text = format!(
+        "{}: {}\n  {}, style {}, provider {}, {}\n  operations: {}\n  made {}, last change {}\n",
+        job.job,
+        job.state,
+        job.title,
+        job.style,
+        job.provider,
+        counted(job.photos, "picture", "pictures"),
+        operations(&job.operations),
+        job.created,
+        job.updated
+    );
+    if let Some(due) = job.due {
+        text.push_str(&format!("  tried again at {due}\n"));
+    }
+    if let Some(problem) = &job.problem {
+        text.push_str(&format!("  problem: {problem}\n"));
+    }
+    text
+}
+
+/// Jobs as a table.
+pub(crate) fn list(report: &ListReport) -> String {
+    if report.jobs.is_empty() {
+        return "no jobs\n".to_owned();
+    }
+    let mut text = table(&report.jobs);
+    let more = report.total.saturating_sub(report.jobs.len() as u64);
+    if more > 0 {
+        text.push_str(&format!("… and {more} more; `--limit` shows them\n"));
+    }
+    text
+}
+
+fn table(jobs: &[JobSummary]) -> String {
+    let width = jobs
+        .iter()
+        .map(|job| job.job.as_str().len())
+        .max()
+        .unwrap_or(0);
+    jobs.iter()
+        .map(|job| {
+            format!(
+                "{:width$}  {:17}  {:>5} pictures  {}\n",
+                job.job.as_str(),
+                job.state,
+                job.photos,
+                operations(&job.operations)
+            )
+        })
+        .collect()
+}
+
+fn operations(counts: &OperationCounts) -> String {
+    let parts: Vec<String> = [
+        (counts.accepted, "accepted"),
+        (counts.produced, "to be judged"),
+        (counts.rejected, "rejected"),
+        (counts.gave_up, "given up"),
+        (counts.pending, "pending"),
+        (counts.skipped, "skipped"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    if parts.is_empty() {
+        "none".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}
+
+/// One job in full.
+pub(crate) fn job(report: &JobReport) -> String {
+    let mut text = summary(&report.summary);
+    text.push_str(&format!(
+        "  photos from {}\n  delivered to {}\n  work files in {}\n  engine {}\n",
+        report.source, report.destination, report.work, report.engine_version
+    ));
+    for photo in &report.photos {
+        text.push_str(&format!("\n{}  ({})\n", photo.file, photo.photo.short()));
+        for operation in &photo.operations {
+            text.push_str(&format!("  {}: {}", operation.kind, operation.state));
+            if !operation.executor.is_empty() {
+                text.push_str(&format!(" by {}", operation.executor));
+            }
+            if let Some(reason) = &operation.reason {
+                text.push_str(&format!(": {reason}"));
+            }
+            text.push('\n');
+            for attempt in &operation.attempts {
+                let said = match (&attempt.verdict, &attempt.failure) {
+                    (_, Some(failure)) => format!("failed: {}", failure.text),
+                    (Some(Verdict::Accepted), None) => "accepted".to_owned(),
+                    (Some(Verdict::Rejected { reasons }), None) => {
+                        format!("rejected: {}", texts(reasons))
+                    }
+                    (Some(Verdict::NeedsReview { reasons }), None) => {
+                        format!("needs review: {}", texts(reasons))
+                    }
+                    (None, None) => "not judged yet".to_owned(),
+                };
+                text.push_str(&format!(
+                    "    attempt {}, seed {}, {:.1} s: {said}\n",
+                    attempt.number, attempt.seed, attempt.seconds
+                ));
+            }
+        }
+    }
+    text
+}
+
+/// A number of bytes for people.
+pub(crate) fn bytes(count: u64) -> String {
+    indicatif::HumanBytes(count).to_string()
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
