@@ -1,5 +1,5 @@
-//! When something is tried again: exponential delays with a jitter that depends on a seed alone, and
-//! the seeds of later attempts.
+//! When something is tried again: exponential delays with a jitter that depends on a
+//! seed alone.
 
 use std::time::Duration;
 
@@ -57,14 +57,7 @@ impl RetryPolicy {
     }
 }
 
-/// The seed of attempt `number`, derived from `seed`: different for every number.
-#[must_use]
-pub fn attempt_seed(seed: u64, number: u32) -> u64 {
-    mix(seed.wrapping_add(u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
-}
-
-/// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014): a bijection, so that different inputs
-/// stay different.
+/// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
 const fn mix(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -91,12 +84,6 @@ mod tests {
         fn an_executors_wish_is_the_least(fault in 1_u32..10, seed: u64, wish in 0_u64..100_000) {
             let wish = Duration::from_secs(wish);
             prop_assert!(RetryPolicy::default().delay(fault, seed, Some(wish)) >= wish);
-        }
-
-        #[test]
-        fn attempts_have_different_seeds(seed: u64, first in 1_u32..50, second in 1_u32..50) {
-            prop_assume!(first != second);
-            prop_assert_ne!(attempt_seed(seed, first), attempt_seed(seed, second));
         }
     }
 

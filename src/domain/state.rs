@@ -312,7 +312,7 @@ pub fn next(
         (S::Collecting, I::ResultsCollected) => S::Validating,
         (S::Validating, I::RetryNeeded) => S::Retrying,
         (S::Validating, I::NextExecutor) => S::Planned,
-        (S::Validating, I::ReviewNeeded) => S::NeedsReview,
+        (S::Planned | S::Validating, I::ReviewNeeded) => S::NeedsReview,
         (S::Validating, I::Settled) => S::Delivering,
         (S::Retrying, I::RetryDue) => S::Planned,
         (S::NeedsReview, I::Reviewed) => S::Validating,
@@ -365,7 +365,6 @@ pub fn next(
             | I::RetryNeeded
             | I::RetryDue
             | I::NextExecutor
-            | I::ReviewNeeded
             | I::Reviewed
             | I::Settled
             | I::DeliveryFinished

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::bundle::BundleError;
 use crate::domain::id::JobId;
 use crate::domain::state::{IllegalTransition, JobState};
 use crate::provider::ProviderError;
@@ -14,6 +15,9 @@ pub enum EngineError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// An order cannot be written or read.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// A file of the home or of a job.
     #[error(transparent)]
     Files(#[from] io::Error),
@@ -53,20 +57,21 @@ pub enum EngineError {
         request: &'static str,
     },
     /// The listing folder is gone.
-    #[error("listing folder `{0}` is not there")]
+    #[error("listing folder `{}` is not there", .0.display())]
     SourceMissing(PathBuf),
-    /// Writing into the output folder would touch the originals.
-    #[error(
-        "output folder `{out}` lies inside the listing folder `{source_folder}`, where nothing is ever written"
-    )]
-    OutputInsideSource {
-        /// Where output was asked for.
+    /// A path that is no Unicode text cannot be recorded.
+    #[error("path `{}` is no Unicode text", .0.display())]
+    NotUnicode(PathBuf),
+    /// Every name for the delivered folder is taken.
+    #[error("no free name for `{slug}` in `{}`", out.display())]
+    NoFreeName {
+        /// The listing's slug.
+        slug: String,
+        /// The output folder.
         out: PathBuf,
-        /// Where the photos lie.
-        source_folder: PathBuf,
     },
     /// A document in the job's work folder cannot be read.
-    #[error("document `{path}` is damaged: {reason}")]
+    #[error("document `{}` is damaged: {reason}", path.display())]
     DamagedDocument {
         /// Which file.
         path: PathBuf,
@@ -74,7 +79,7 @@ pub enum EngineError {
         reason: String,
     },
     /// The delivered folder cannot be written.
-    #[error("failed to deliver to `{destination}`: {reason}")]
+    #[error("failed to deliver to `{}`: {reason}", destination.display())]
     Delivery {
         /// Where to.
         destination: PathBuf,
@@ -103,12 +108,14 @@ impl EngineError {
             Self::Locked { .. } => true,
             Self::Delivery { retryable, .. } => *retryable,
             Self::Files(_)
+            | Self::Bundle(_)
             | Self::Transition(_)
             | Self::UnknownJob(_)
             | Self::AmbiguousJob { .. }
             | Self::NotNow { .. }
             | Self::SourceMissing(_)
-            | Self::OutputInsideSource { .. }
+            | Self::NotUnicode(_)
+            | Self::NoFreeName { .. }
             | Self::DamagedDocument { .. }
             | Self::NothingTo { .. } => false,
         }
@@ -127,16 +134,15 @@ impl EngineError {
                 Some(format!("`remedia show {job}` tells where it stands"))
             }
             Self::SourceMissing(_) => Some("put the folder back, then ask again".to_owned()),
-            Self::OutputInsideSource { .. } => {
-                Some("choose another folder with `--out`".to_owned())
-            }
+            Self::NotUnicode(_) => Some("rename the folder".to_owned()),
+            Self::NoFreeName { .. } => Some("choose another folder with `--out`".to_owned()),
             Self::DamagedDocument { .. } => {
                 Some("make the job anew with `remedia submit … --force`".to_owned())
             }
             Self::Delivery { .. } => Some("make room or give rights, then ask again".to_owned()),
             Self::Store(error) => error.hint(),
             Self::Provider(error) => error.hint(),
-            Self::Files(_) | Self::Transition(_) => None,
+            Self::Files(_) | Self::Bundle(_) | Self::Transition(_) => None,
         }
     }
 }

@@ -136,6 +136,8 @@ pub struct DriveOutcome {
     pub counts: OperationCounts,
     /// The folder that it delivers into, absolute.
     pub destination: PathBuf,
+    /// What went wrong last, or what is missing in the delivered folder.
+    pub problem: Option<String>,
     /// Why the drive ended.
     pub ending: Ending,
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Every temporary file of remedia starts with this, so that a later run can clear what a killed
 /// one left.
-const TEMPORARY_PREFIX: &str = ".remedia-tmp-";
+pub const TEMPORARY_PREFIX: &str = ".remedia-tmp-";
 
 /// Writes `bytes` to `path` atomically.
 ///

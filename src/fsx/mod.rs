@@ -3,5 +3,7 @@
 mod atomic;
 mod contained;
 
-pub use atomic::{remove_temporary_files, sync_directory, write_atomic, write_atomic_with};
+pub use atomic::{
+    TEMPORARY_PREFIX, remove_temporary_files, sync_directory, write_atomic, write_atomic_with,
+};
 pub use contained::{PathRefused, contained, printable};

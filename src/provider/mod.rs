@@ -8,9 +8,11 @@ mod error;
 mod factory;
 pub mod fake;
 mod local;
+mod source;
 
 pub use capabilities::capabilities;
 pub use contract::{Order, Provider, RunContext, RunHandle, RunProgress, RunState};
 pub use error::{FaultKind, ProviderError};
 pub use factory::{ProviderSettings, Providers};
 pub use local::{LocalProvider, LocalSettings};
+pub(crate) use source::read_source;

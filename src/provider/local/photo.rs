@@ -16,6 +16,7 @@ use crate::fsx;
 use crate::imaging::{self, DecodeLimits, JpegOptions};
 use crate::local::{self, SourcePicture};
 use crate::provider::contract::Order;
+use crate::provider::source::read_source;
 
 /// What an attempt made.
 pub(super) struct Made {
@@ -139,28 +140,6 @@ pub(super) fn make(
         report,
         seconds: started.elapsed().as_secs_f64(),
     })
-}
-
-fn read_source(
-    folder: &Path,
-    file: &str,
-    expected: &crate::domain::id::PhotoId,
-    limits: &DecodeLimits,
-) -> Result<Vec<u8>, Reason> {
-    let _ = limits;
-    let path = fsx::contained(folder, file)
-        .map_err(|error| Reason::new(ReasonCode::SourceMissing, error.to_string()))?;
-    let bytes = fs_err::read(path).map_err(|error| {
-        Reason::new(
-            ReasonCode::SourceMissing,
-            fsx::printable(&error.to_string()),
-        )
-    })?;
-    if &crate::domain::id::PhotoId::from_digest(&blake3::hash(&bytes)) == expected {
-        Ok(bytes)
-    } else {
-        Err(Reason::new(ReasonCode::SourceChanged, "the photo changed"))
-    }
 }
 
 /// Puts the picture and then its record on disk: a record is there only if its picture is.

@@ -3,6 +3,7 @@
 
 pub(crate) mod delivery;
 mod environment;
+pub(crate) mod images;
 mod photos;
 mod schemas;
 

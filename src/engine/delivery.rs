@@ -1,0 +1,323 @@
+//! Handing settled results to delivery, and recording what was delivered.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fs::TryLockError;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::deliver::manifest::{MANIFEST_FILE, Manifest};
+use crate::deliver::{
+    DeliverError, DeliveredOperation, DeliveryOptions, DeliveryPhoto, DeliveryRequest,
+    OperationOutcome,
+};
+use crate::domain::enhancement::EnhancementReport;
+use crate::domain::event::{EventKind, Stage};
+use crate::domain::plan::{Decision, Plan, PlannedPhoto};
+use crate::domain::results::Results;
+use crate::domain::state::{JobInput, OperationState};
+use crate::domain::verdict::Verdict;
+use crate::fsx;
+use crate::store::{AssetKind, AssetRecord, AttemptRecord, PhotoRecord};
+
+use super::documents;
+use super::error::EngineError;
+use super::interrupt::Interrupt;
+use super::lock::lock_file;
+use super::ordering::Attempts;
+use super::request::Ending;
+use super::session::Session;
+
+/// How often a folder that another job delivers into is looked at.
+const FOLDER_WAIT: Duration = Duration::from_millis(200);
+
+impl Session<'_> {
+    /// Writes the delivered folder and records every file of it.
+    pub(super) fn deliver(&mut self, interrupt: &Interrupt) -> Result<Option<Ending>, EngineError> {
+        let listing = self.work.listing()?;
+        let plan = self.work.plan_with_extra()?;
+        let photos = self.delivery_photos(&plan)?;
+        let destination = PathBuf::from(&self.record.destination);
+        let source = PathBuf::from(&self.record.source);
+        // Two jobs of one listing share its folder; they take turns.
+        let turns = self.engine.options.home.join("locks");
+        fs_err::create_dir_all(&turns)?;
+        let name = blake3::hash(self.record.destination.as_bytes()).to_hex();
+        let turn = lock_file(&turns.join(format!("{}.lock", &name[..32])))?;
+        while matches!(turn.try_lock(), Err(TryLockError::WouldBlock)) {
+            if interrupt.wait(FOLDER_WAIT) {
+                return Ok(Some(Ending::Interrupted));
+            }
+            self.renew()?;
+        }
+        let options = &self.engine.options;
+        let request = DeliveryRequest {
+            listing: &listing,
+            plan: &plan,
+            job_id: &self.record.id,
+            created: self.record.created,
+            source: &source,
+            destination: &destination,
+            photos: &photos,
+            options: DeliveryOptions {
+                web_long_side: options.web_long_side,
+                web_quality: options.web_quality,
+                original_quality: options.jpeg_quality,
+                limits: self.engine.limits(),
+                max_in_flight: options.threads,
+                memory_budget_bytes: options.memory_budget_bytes,
+            },
+        };
+        let session: &Session<'_> = self;
+        let delivered = crate::deliver::deliver(
+            &request,
+            &|done, total| {
+                session.progress(Stage::Deliver, done as u64, total as u64);
+                // A lease that cannot be renewed shows when the step is recorded.
+                let _ = session.renew();
+            },
+            &|| interrupt.is_requested(),
+        );
+        let delivered = match delivered {
+            Ok(delivered) => delivered,
+            Err(DeliverError::Interrupted) => return Ok(Some(Ending::Interrupted)),
+            Err(error) => return Err(self.delivery_failed(destination, &error)),
+        };
+        let assets = delivered_assets(&destination)?;
+        let folder = destination
+            .file_name()
+            .map(|name| fsx::printable(&name.to_string_lossy()))
+            .unwrap_or_default();
+        let mut events = vec![self.event(
+            None,
+            EventKind::Delivered {
+                folder,
+                files: u32::try_from(assets.len()).unwrap_or(u32::MAX),
+            },
+        )];
+        for problem in &delivered.problems {
+            events.push(self.event(
+                Some(&problem.photo_id),
+                EventKind::Warning {
+                    text: problem.reason.clone(),
+                },
+            ));
+        }
+        let problem = delivered.problems.first().map(|first| {
+            format!(
+                "{} of {} photos could not be delivered complete; the first: {}",
+                delivered.problems.len(),
+                plan.photos.len(),
+                first.reason
+            )
+        });
+        self.advance(JobInput::DeliveryFinished, |change| {
+            change.faults = 0;
+            change.problem = problem;
+            change.assets = Some((AssetKind::Delivered, assets));
+            change.events.append(&mut events);
+        })?;
+        Ok(None)
+    }
+
+    fn delivery_failed(&mut self, destination: PathBuf, error: &DeliverError) -> EngineError {
+        let reason = with_causes(error);
+        let told = self.event(
+            None,
+            EventKind::Warning {
+                text: format!("delivery stopped: {}", error_code(error)),
+            },
+        );
+        let noted = self.note(|change| {
+            change.problem = Some(reason.clone());
+            change.events.push(told);
+        });
+        // On a full disk the record cannot be written either; the delivery's error says it better.
+        drop(noted);
+        EngineError::Delivery {
+            destination,
+            reason,
+            retryable: error.is_retryable(),
+        }
+    }
+
+    fn delivery_photos(&self, plan: &Plan) -> Result<Vec<DeliveryPhoto>, EngineError> {
+        let records = self.store().photos(&self.record.id)?;
+        let by_id: HashMap<_, _> = records.iter().map(|photo| (&photo.id, photo)).collect();
+        let recorded = self.store().attempts(&self.record.id)?;
+        let attempts = Attempts::new(&recorded);
+        let mut answers: HashMap<String, Results> = HashMap::new();
+        for order in self.store().orders(&self.record.id)? {
+            let path = self.work.results(order.number);
+            if path.try_exists()? {
+                answers.insert(order.run_id, documents::read(&path)?);
+            }
+        }
+        Ok(plan
+            .photos
+            .iter()
+            .filter_map(|planned| {
+                let record = by_id.get(&planned.photo_id)?;
+                Some(self.delivery_photo(planned, record, &attempts, &answers))
+            })
+            .collect())
+    }
+
+    fn delivery_photo(
+        &self,
+        planned: &PlannedPhoto,
+        record: &PhotoRecord,
+        attempts: &Attempts<'_>,
+        answers: &HashMap<String, Results>,
+    ) -> DeliveryPhoto {
+        let mut master = None;
+        let mut operations = Vec::with_capacity(record.operations.len());
+        for operation in &record.operations {
+            let made = attempts.of(&record.id, operation.kind);
+            let accepted = made
+                .iter()
+                .rev()
+                .find(|attempt| attempt.verdict == Some(Verdict::Accepted));
+            let outcome = match operation.state {
+                OperationState::Accepted => {
+                    if let Some(image) = accepted.and_then(|attempt| attempt.image.as_ref()) {
+                        master = Some(self.work.outputs().join(image));
+                    }
+                    OperationOutcome::Accepted
+                }
+                OperationState::Skipped => skipped(planned, operation.kind),
+                _ => OperationOutcome::GaveUp {
+                    reasons: reasons(made, operation.reason.as_deref()),
+                },
+            };
+            let told = accepted.or(made.last());
+            operations.push(DeliveredOperation {
+                kind: operation.kind,
+                outcome,
+                attempts: u32::try_from(made.len()).unwrap_or(u32::MAX),
+                seed: told.map(|attempt| attempt.seed),
+                report: accepted.and_then(|attempt| report(attempt, answers)),
+            });
+        }
+        DeliveryPhoto {
+            photo_id: record.id.clone(),
+            master,
+            operations,
+        }
+    }
+}
+
+fn skipped(
+    planned: &PlannedPhoto,
+    kind: crate::domain::operation::OperationKind,
+) -> OperationOutcome {
+    let decision = planned
+        .operations
+        .iter()
+        .find(|operation| operation.kind == kind)
+        .map(|operation| &operation.decision);
+    match decision {
+        Some(Decision::Skip { code, reason, .. }) => OperationOutcome::Skipped {
+            code: *code,
+            reason: reason.clone(),
+        },
+        _ => OperationOutcome::GaveUp {
+            reasons: Vec::new(),
+        },
+    }
+}
+
+fn reasons(attempts: &[&AttemptRecord], reason: Option<&str>) -> Vec<String> {
+    let mut reasons: Vec<String> = attempts
+        .iter()
+        .flat_map(|attempt| {
+            let refused: &[_] = match &attempt.verdict {
+                Some(Verdict::Rejected { reasons } | Verdict::NeedsReview { reasons }) => reasons,
+                Some(Verdict::Accepted) | None => &[],
+            };
+            attempt.failure.iter().chain(refused)
+        })
+        .map(|reason| reason.text.clone())
+        .collect();
+    if reasons.is_empty() {
+        reasons.extend(reason.map(str::to_owned));
+    }
+    reasons
+}
+
+fn report(
+    attempt: &AttemptRecord,
+    answers: &HashMap<String, Results>,
+) -> Option<EnhancementReport> {
+    // The order that recorded the attempt first, or a later one that found it done.
+    let mut ordered: Vec<&Results> = answers.get(&attempt.run_id).into_iter().collect();
+    ordered.extend(answers.values());
+    ordered.into_iter().find_map(|results| {
+        results
+            .operation(&attempt.photo, attempt.kind)?
+            .attempts
+            .iter()
+            .find(|made| made.number == attempt.number && made.seed == attempt.seed)?
+            .report
+            .clone()
+    })
+}
+
+/// Every file of the delivered folder, as its manifest names them, and the manifest itself.
+fn delivered_assets(destination: &Path) -> Result<Vec<AssetRecord>, EngineError> {
+    let path = destination.join(MANIFEST_FILE);
+    let bytes = fs_err::read(&path)?;
+    let manifest: Manifest = documents::read(&path)?;
+    let asset = |path: &str, blake3: &str, bytes: u64| AssetRecord {
+        kind: AssetKind::Delivered,
+        path: path.to_owned(),
+        blake3: blake3.to_owned(),
+        bytes,
+    };
+    let mut assets: Vec<AssetRecord> = manifest
+        .photos
+        .iter()
+        .flat_map(|photo| &photo.files)
+        .map(|file| asset(&file.path, &file.blake3, file.bytes))
+        .collect();
+    assets.extend(
+        manifest
+            .documents
+            .iter()
+            .map(|file| asset(&file.path, &file.blake3, file.bytes)),
+    );
+    assets.push(asset(
+        MANIFEST_FILE,
+        blake3::hash(&bytes).to_hex().as_str(),
+        bytes.len() as u64,
+    ));
+    assets.sort_by(|one, other| one.path.cmp(&other.path));
+    assets.dedup_by(|one, other| one.path == other.path);
+    Ok(assets)
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// One word for the record, which names no folder of this machine.
+const fn error_code(error: &DeliverError) -> &'static str {
+    match error {
+        DeliverError::Interrupted => "interrupted",
+        DeliverError::DiskFull { .. } => "the disk is full",
+        DeliverError::Permission { .. } => "no permission",
+        DeliverError::Io { .. } => "the folder cannot be written",
+        DeliverError::Occupied { .. } => "something else is in the way",
+        DeliverError::Request(_) => "the request is inconsistent",
+        DeliverError::Master { .. } => "an accepted picture is damaged",
+        DeliverError::Document { .. } => "a document cannot be made",
+        DeliverError::Encode { .. } => "a picture cannot be made",
+    }
+}

@@ -1,0 +1,161 @@
+//! The documents of a job's work folder, each written whole before the step that reads it.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::id::PhotoId;
+use crate::domain::listing::Listing;
+use crate::domain::operation::OperationKind;
+use crate::domain::plan::{Plan, PlannedAttempt};
+use crate::fsx;
+
+use super::error::EngineError;
+
+/// The version of [`ExtraAttempts`] that this build writes.
+const EXTRA_SCHEMA_VERSION: u32 = 1;
+
+/// The work folder of one job.
+#[derive(Clone, Debug)]
+pub(super) struct WorkFolder {
+    root: PathBuf,
+}
+
+/// Attempts that a person asked for beyond the plan, which itself is never changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExtraAttempts {
+    schema_version: u32,
+    pub(super) attempts: Vec<ExtraAttempt>,
+}
+
+/// One attempt beyond the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExtraAttempt {
+    pub(super) photo: PhotoId,
+    pub(super) operation: OperationKind,
+    pub(super) attempt: PlannedAttempt,
+}
+
+impl WorkFolder {
+    pub(super) const fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where results lie.
+    pub(super) fn outputs(&self) -> PathBuf {
+        self.root.join("outputs")
+    }
+
+    /// Where order `number` lies.
+    pub(super) fn order(&self, number: u32) -> PathBuf {
+        self.root.join("orders").join(number.to_string())
+    }
+
+    /// Where the answer to order `number` lies.
+    pub(super) fn results(&self, number: u32) -> PathBuf {
+        self.order(number).join("results.json")
+    }
+
+    pub(super) fn write_listing(&self, listing: &Listing) -> Result<(), EngineError> {
+        write(&self.root.join("listing.json"), listing)
+    }
+
+    pub(super) fn listing(&self) -> Result<Listing, EngineError> {
+        read(&self.root.join("listing.json"))
+    }
+
+    pub(super) fn write_plan(&self, plan: &Plan) -> Result<(), EngineError> {
+        write(&self.root.join("plan.json"), plan)
+    }
+
+    pub(super) fn plan(&self) -> Result<Plan, EngineError> {
+        read(&self.root.join("plan.json"))
+    }
+
+    pub(super) fn write_extra(&self, attempts: Vec<ExtraAttempt>) -> Result<(), EngineError> {
+        let document = ExtraAttempts {
+            schema_version: EXTRA_SCHEMA_VERSION,
+            attempts,
+        };
+        write(&self.root.join("extra-attempts.json"), &document)
+    }
+
+    pub(super) fn extra(&self) -> Result<Vec<ExtraAttempt>, EngineError> {
+        let path = self.root.join("extra-attempts.json");
+        if !path.try_exists()? {
+            return Ok(Vec::new());
+        }
+        Ok(read::<ExtraAttempts>(&path)?.attempts)
+    }
+
+    /// The plan with the attempts that a person asked for.
+    pub(super) fn plan_with_extra(&self) -> Result<Plan, EngineError> {
+        let mut plan = self.plan()?;
+        let extra = self.extra()?;
+        for photo in &mut plan.photos {
+            for operation in &mut photo.operations {
+                operation.attempts.extend(
+                    extra
+                        .iter()
+                        .filter(|one| {
+                            one.photo == photo.photo_id && one.operation == operation.kind
+                        })
+                        .map(|one| one.attempt.clone()),
+                );
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Every folder of the job in which files are written.
+    pub(super) fn written_folders(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.root.clone(), self.outputs()];
+        if let Ok(entries) = fs_err::read_dir(self.root.join("orders")) {
+            for entry in entries.flatten() {
+                folders.push(entry.path());
+                folders.push(entry.path().join("photos"));
+            }
+        }
+        folders
+    }
+
+    /// Clears what a killed run left half-written.
+    pub(super) fn remove_temporary_files(&self) -> Result<usize, EngineError> {
+        let mut removed = 0;
+        for folder in self.written_folders() {
+            removed += fsx::remove_temporary_files(&folder)?;
+        }
+        Ok(removed)
+    }
+}
+
+pub(super) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), EngineError> {
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| damaged(path, &error))?;
+    bytes.push(b'\n');
+    // The same document is not written twice, so that asking again leaves no trace.
+    if fs_err::read(path).is_ok_and(|present| present == bytes) {
+        return Ok(());
+    }
+    fsx::write_atomic(path, &bytes)?;
+    Ok(())
+}
+
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, EngineError> {
+    let bytes = fs_err::read(path)?;
+    serde_json::from_slice(&bytes).map_err(|error| damaged(path, &error))
+}
+
+fn damaged(path: &Path, error: &serde_json::Error) -> EngineError {
+    EngineError::DamagedDocument {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}

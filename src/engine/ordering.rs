@@ -1,0 +1,311 @@
+//! The next order of a job: what is open, for the executor whose turn it is.
+
+use std::collections::HashMap;
+
+use crate::bundle;
+use crate::domain::capabilities::EMBEDDED_EXECUTOR;
+use crate::domain::event::EventKind;
+use crate::domain::id::PhotoId;
+use crate::domain::job::{
+    JOB_SCHEMA_VERSION, JobOrder, OrderLimits, OrderedOperation, OrderedPhoto, run_id,
+};
+use crate::domain::operation::OperationKind;
+use crate::domain::plan::{Plan, PlannedPhoto};
+use crate::domain::state::{JobInput, OperationState};
+use crate::domain::verdict::{Reason, ReasonCode, Verdict};
+use crate::store::{AttemptRecord, OperationChange, OperationRecord, OrderRecord, PhotoRecord};
+
+use super::error::EngineError;
+use super::session::Session;
+
+/// The attempts of each operation on each photo.
+pub(super) struct Attempts<'a> {
+    by_operation: HashMap<(&'a PhotoId, OperationKind), Vec<&'a AttemptRecord>>,
+}
+
+impl<'a> Attempts<'a> {
+    pub(super) fn new(attempts: &'a [AttemptRecord]) -> Self {
+        let mut by_operation: HashMap<_, Vec<_>> = HashMap::new();
+        for attempt in attempts {
+            by_operation
+                .entry((&attempt.photo, attempt.kind))
+                .or_default()
+                .push(attempt);
+        }
+        Self { by_operation }
+    }
+
+    /// In order of their numbers.
+    pub(super) fn of<'b>(
+        &'b self,
+        photo: &'b PhotoId,
+        kind: OperationKind,
+    ) -> &'b [&'a AttemptRecord] {
+        self.by_operation
+            .get(&(photo, kind))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// The number of the last attempt that has come to an end.
+    pub(super) fn finished(&self, photo: &PhotoId, kind: OperationKind) -> u32 {
+        self.of(photo, kind)
+            .iter()
+            .filter(|attempt| attempt.failure.is_some() || attempt.verdict.is_some())
+            .map(|attempt| attempt.number)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Whether the last result waits for a person.
+    pub(super) fn awaits_review(&self, photo: &PhotoId, kind: OperationKind) -> bool {
+        self.of(photo, kind)
+            .last()
+            .is_some_and(|attempt| matches!(attempt.verdict, Some(Verdict::NeedsReview { .. })))
+    }
+}
+
+/// Whether an executor has something to do for it: nothing is there, the last was refused, or what
+/// is there was never judged.
+fn is_open(photo: &PhotoRecord, operation: &OperationRecord, attempts: &Attempts<'_>) -> bool {
+    operation.state.is_open()
+        || (operation.state == OperationState::Produced
+            && !attempts.awaits_review(&photo.id, operation.kind))
+}
+
+/// Whose turn it is: the embedded engine's, then the others' in the order of the plan.
+fn next_executor(photos: &[PhotoRecord], attempts: &Attempts<'_>) -> Option<String> {
+    let mut open = photos
+        .iter()
+        .flat_map(|photo| photo.operations.iter().map(move |one| (photo, one)))
+        .filter(|(photo, operation)| is_open(photo, operation, attempts))
+        .map(|(_, operation)| operation.executor.as_str());
+    let first = open.next()?;
+    if first == EMBEDDED_EXECUTOR || open.any(|executor| executor == EMBEDDED_EXECUTOR) {
+        return Some(EMBEDDED_EXECUTOR.to_owned());
+    }
+    Some(first.to_owned())
+}
+
+impl Session<'_> {
+    /// Writes the next order, or finds that nothing is left to order.
+    pub(super) fn write_order(&mut self) -> Result<(), EngineError> {
+        let photos = self.store().photos(&self.record.id)?;
+        let recorded = self.store().attempts(&self.record.id)?;
+        let attempts = Attempts::new(&recorded);
+        let Some(executor) = next_executor(&photos, &attempts) else {
+            let review = photos
+                .iter()
+                .flat_map(|photo| &photo.operations)
+                .any(|operation| operation.state == OperationState::Produced);
+            let input = if review {
+                JobInput::ReviewNeeded
+            } else {
+                JobInput::NothingToDo
+            };
+            self.advance(input, |_| {})?;
+            return Ok(());
+        };
+        let source = std::path::Path::new(&self.record.source);
+        if !source.is_dir() {
+            return Err(EngineError::SourceMissing(source.to_owned()));
+        }
+        let plan = self.work.plan_with_extra()?;
+        let orders = self.store().orders(&self.record.id)?;
+        let number = orders.last().map_or(0, |order| order.number) + 1;
+        let parent = orders
+            .iter()
+            .rev()
+            .find(|order| order.executor == executor)
+            .map(|order| order.run_id.clone());
+        let mut document = self.order_document(&plan, &photos, &attempts, &executor, number);
+        document.parent.clone_from(&parent);
+        let folder = self.work.order(number);
+        fs_err::create_dir_all(&folder)?;
+        let mut unreadable = Vec::new();
+        if self.engine.provider(&executor)?.is_remote() {
+            document.photos.retain(|photo| {
+                match self.write_working_photo(&folder, photo, &attempts) {
+                    Ok(()) => true,
+                    Err(reason) => {
+                        unreadable.push((photo.clone(), reason));
+                        false
+                    }
+                }
+            });
+        }
+        let mut operations = Vec::new();
+        let mut events = Vec::new();
+        for photo in &photos {
+            for operation in &photo.operations {
+                let ordered = document.photos.iter().any(|one| {
+                    one.photo_id == photo.id
+                        && one.operations.iter().any(|one| one.kind == operation.kind)
+                });
+                if ordered
+                    || operation.executor != executor
+                    || !is_open(photo, operation, &attempts)
+                {
+                    continue;
+                }
+                let reason = unreadable
+                    .iter()
+                    .find(|(unreadable, _)| unreadable.photo_id == photo.id)
+                    .map_or_else(
+                        || Reason::new(ReasonCode::Internal, "the plan has no attempt left"),
+                        |(_, reason)| reason.clone(),
+                    );
+                operations.push(OperationChange {
+                    photo: photo.id.clone(),
+                    kind: operation.kind,
+                    state: OperationState::GaveUp,
+                    allowed: operation.allowed,
+                    reason: Some(reason.text.clone()),
+                });
+                events.push(self.event(
+                    Some(&photo.id),
+                    EventKind::OperationGaveUp {
+                        operation: operation.kind,
+                        reasons: vec![reason],
+                    },
+                ));
+            }
+        }
+        if document.photos.is_empty() {
+            // Nothing of it can be ordered; the next look finds what else is open.
+            return self.note(|change| {
+                change.operations = operations;
+                change.events = events;
+            });
+        }
+        bundle::write_order(&folder, &document)?;
+        let count = u32::try_from(document.photos.len()).unwrap_or(u32::MAX);
+        events.push(self.event(
+            None,
+            EventKind::Ordered {
+                run_id: document.run_id.clone(),
+                executor: executor.clone(),
+                photos: count,
+                parent: parent.clone(),
+            },
+        ));
+        self.advance(JobInput::OrderWritten, |change| {
+            change.operations = operations;
+            change.order = Some(OrderRecord {
+                number,
+                run_id: document.run_id.clone(),
+                executor,
+                parent,
+                photos: count,
+                remote: None,
+            });
+            change.events.append(&mut events);
+        })?;
+        Ok(())
+    }
+
+    fn order_document(
+        &self,
+        plan: &Plan,
+        photos: &[PhotoRecord],
+        attempts: &Attempts<'_>,
+        executor: &str,
+        number: u32,
+    ) -> JobOrder {
+        let options = &self.engine.options;
+        let by_id: HashMap<&PhotoId, &PhotoRecord> =
+            photos.iter().map(|photo| (&photo.id, photo)).collect();
+        let ordered = plan
+            .photos
+            .iter()
+            .filter_map(|planned| {
+                let photo = by_id.get(&planned.photo_id)?;
+                ordered_photo(planned, photo, attempts, executor)
+            })
+            .collect();
+        JobOrder {
+            schema_version: JOB_SCHEMA_VERSION,
+            run_id: run_id(&self.record.id, number),
+            job_id: self.record.id.clone(),
+            created: self.record.created,
+            parent: None,
+            executor: executor.to_owned(),
+            engine_version: plan.engine_version.clone(),
+            style: plan.style.clone(),
+            limits: OrderLimits {
+                max_attempts: plan.max_attempts,
+                jpeg_quality: options.jpeg_quality,
+                clip_score_threshold: (executor != EMBEDDED_EXECUTOR)
+                    .then_some(options.clip_score_threshold),
+            },
+            photos: ordered,
+        }
+    }
+
+    /// Puts the photo at working size into the order: what was accepted of it so far, or the
+    /// original.
+    fn write_working_photo(
+        &self,
+        folder: &std::path::Path,
+        photo: &OrderedPhoto,
+        attempts: &Attempts<'_>,
+    ) -> Result<(), Reason> {
+        let accepted = OperationKind::ALL
+            .iter()
+            .flat_map(|&kind| attempts.of(&photo.photo_id, kind))
+            .filter(|attempt| attempt.verdict == Some(Verdict::Accepted))
+            .filter_map(|attempt| attempt.image.as_ref())
+            .next_back();
+        let limits = self.engine.limits();
+        let bytes = match accepted {
+            Some(image) => fs_err::read(self.work.outputs().join(image))
+                .map_err(|error| Reason::new(ReasonCode::MissingOutput, error.to_string())),
+            None => crate::provider::read_source(
+                std::path::Path::new(&self.record.source),
+                &photo.file,
+                &photo.photo_id,
+                &limits,
+            ),
+        }?;
+        bundle::write_working_photo(folder, &photo.photo_id, &bytes, &limits)
+            .map_err(|error| Reason::new(ReasonCode::BadInput, error.to_string()))
+    }
+}
+
+fn ordered_photo(
+    planned: &PlannedPhoto,
+    photo: &PhotoRecord,
+    attempts: &Attempts<'_>,
+    executor: &str,
+) -> Option<OrderedPhoto> {
+    let mut operations = Vec::new();
+    for record in &photo.operations {
+        if record.executor != executor || !is_open(photo, record, attempts) {
+            continue;
+        }
+        let finished = attempts.finished(&photo.id, record.kind);
+        let left: Vec<_> = planned
+            .operations
+            .iter()
+            .filter(|operation| operation.kind == record.kind)
+            .flat_map(|operation| &operation.attempts)
+            .filter(|attempt| attempt.number > finished && attempt.number <= record.allowed)
+            .cloned()
+            .collect();
+        if !left.is_empty() {
+            operations.push(OrderedOperation {
+                kind: record.kind,
+                attempts: left,
+            });
+        }
+    }
+    (!operations.is_empty()).then(|| OrderedPhoto {
+        photo_id: planned.photo_id.clone(),
+        file: planned.file.clone(),
+        sources: planned.sources.clone(),
+        width: planned.width,
+        height: planned.height,
+        room: planned.room,
+        group: planned.group.clone(),
+        operations,
+    })
+}
