@@ -110,12 +110,24 @@ impl FromStr for StepSetting {
 }
 
 /// Which steps are done and how, in the order in which they are applied. Noise is measured and
-/// removed in the picture as it was taken; the look comes last.
+/// removed in the picture as it was taken; light and colour come before the geometry, because
+/// vignetting lies round the lens axis; the look comes last.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EnhancementSettings {
     /// Noise reduction; a fixed value is its strength, 0 (none) to 1 (full).
     pub noise_reduction: StepSetting,
+    /// Darkening towards the corners; a fixed value is a strength, 0 (none) to 1 (what an uncorrected
+    /// wide-angle lens leaves).
+    pub vignetting: StepSetting,
+    /// White balance; a fixed value is the scene's colour temperature in kelvin, 2000 to 12000.
+    pub white_balance: StepSetting,
+    /// Exposure; a fixed value is the gain in EV, -3 to 3.
+    pub exposure: StepSetting,
+    /// Opening of shadows; a fixed value is a strength, 0 to 1.
+    pub shadows: StepSetting,
+    /// Recovery of bright windows and skies; a fixed value is a strength, 0 to 1.
+    pub highlights: StepSetting,
     /// Radial lens distortion; a fixed value is k1 of `x_d = x_u (1 + k1 r²)` with r normalised by
     /// the focal length, -0.2 to 0.2.
     pub lens_distortion: StepSetting,
@@ -125,14 +137,6 @@ pub struct EnhancementSettings {
     /// Roll correction; a fixed value is the roll taken out, in degrees (positive: the camera was
     /// turned counter-clockwise), -10 to 10.
     pub roll_correction: StepSetting,
-    /// White balance; a fixed value is the scene's colour temperature in kelvin, 2000 to 12000.
-    pub white_balance: StepSetting,
-    /// Exposure; a fixed value is the gain in EV, -3 to 3.
-    pub exposure: StepSetting,
-    /// Opening of shadows; a fixed value is a strength, 0 to 1.
-    pub shadows: StepSetting,
-    /// Recovery of bright windows and skies; a fixed value is a strength, 0 to 1.
-    pub highlights: StepSetting,
     /// Detail-preserving sharpening; a fixed value is a strength, 0 to 1.
     pub sharpening: StepSetting,
 }
@@ -143,13 +147,14 @@ impl EnhancementSettings {
     pub const fn all_off() -> Self {
         Self {
             noise_reduction: StepSetting::Off,
-            lens_distortion: StepSetting::Off,
-            vertical_correction: StepSetting::Off,
-            roll_correction: StepSetting::Off,
+            vignetting: StepSetting::Off,
             white_balance: StepSetting::Off,
             exposure: StepSetting::Off,
             shadows: StepSetting::Off,
             highlights: StepSetting::Off,
+            lens_distortion: StepSetting::Off,
+            vertical_correction: StepSetting::Off,
+            roll_correction: StepSetting::Off,
             sharpening: StepSetting::Off,
         }
     }

@@ -1,5 +1,25 @@
 //! Pixels only: decode, orient, colour, resize, lines and vanishing points, warps, encode, metadata.
 
+mod capture;
+pub mod color;
+mod decode;
+mod encode;
+mod header;
+mod icc;
+mod jpeg;
+pub mod lines;
+pub mod metadata;
+mod orient;
 mod picture;
+mod resize;
+pub mod vanishing;
+pub mod warp;
 
+pub use capture::capture;
+pub use decode::{DecodeError, DecodeLimits, decode};
+pub use encode::{ChromaSubsampling, EncodeError, JpegOptions, encode_jpeg};
+pub use header::{Content, Header, check_complete, probe, sniff};
+pub use icc::srgb_profile;
+pub use metadata::{IptcFields, MetadataError, OutputMetadata, with_metadata};
 pub use picture::{Picture, Samples};
+pub use resize::{ResizeError, fit, resize};

@@ -1,0 +1,248 @@
+//! Measures the enhancement against a listing with exact truth and prints the table: the mean CIEDE2000
+//! difference to the clean reference, outside the window panes, of the photo as taken, of a naive script
+//! (grey-world white balance, gain, shoulder) and of remedia, with the geometry switched off so that the
+//! pictures stay aligned.
+//!
+//!     cargo run --release --example enhancement_quality -- [LISTING] [--write FOLDER]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use rayon::prelude::*;
+use remedia::domain::enhancement::{EnhancementSettings, Look, StepSetting};
+use remedia::imaging::color::{TransferTables, delta_e_2000, srgb8_to_lab};
+use remedia::imaging::{DecodeLimits, Picture, Samples, capture, decode};
+use remedia::local::{SourcePicture, enhance};
+
+type Failure = Box<dyn std::error::Error>;
+
+/// The label of glass panes seen from inside.
+const WINDOW_VIEW: u8 = 13;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let mut listing = PathBuf::from("fixtures/listings/maple-street");
+    let mut write = None;
+    let mut good = Vec::new();
+    let mut arguments = std::env::args_os().skip(1);
+    while let Some(argument) = arguments.next() {
+        if argument == "--write" {
+            write = arguments.next().map(PathBuf::from);
+        } else if argument == "--good" {
+            good.extend(arguments.next().map(PathBuf::from));
+        } else {
+            listing = PathBuf::from(argument);
+        }
+    }
+    if let Some(folder) = &write {
+        fs_err::create_dir_all(folder)?;
+    }
+    let mut names: Vec<String> = fs_err::read_dir(listing.join("truth"))?
+        .filter_map(|entry| {
+            let name = entry.ok()?.file_name().into_string().ok()?;
+            name.strip_suffix("_clean.jpg").map(str::to_owned)
+        })
+        .collect();
+    names.sort();
+    println!("| photo | as taken | naive | remedia | naive falls | remedia falls | good picture |");
+    println!("|---|---|---|---|---|---|---|");
+    for name in &names {
+        measure(&listing, name, write.as_deref())?;
+    }
+    for folder in good {
+        measure_good(&folder, write.as_deref())?;
+    }
+    Ok(())
+}
+
+/// Geometry off: the comparison is pixel by pixel.
+fn aligned() -> EnhancementSettings {
+    EnhancementSettings {
+        lens_distortion: StepSetting::Off,
+        vertical_correction: StepSetting::Off,
+        roll_correction: StepSetting::Off,
+        ..EnhancementSettings::default()
+    }
+}
+
+fn measure(listing: &Path, name: &str, write: Option<&Path>) -> Result<(), Failure> {
+    let photo = load(&listing.join(format!("{name}.jpg")))?;
+    let clean = load(&listing.join(format!("truth/{name}_clean.jpg")))?;
+    let labels = load_labels(&listing.join(format!("truth/{name}_labels.png")))?;
+    let started = std::time::Instant::now();
+    let (ours, report) = enhance(vec![photo.clone()], 0, &aligned(), &Look::default())?;
+    let seconds = started.elapsed().as_secs_f64();
+    let naive = naive(&photo.picture);
+    let (kept, _) = enhance(vec![clean.clone()], 0, &aligned(), &Look::default())?;
+    let difference = |picture: &Picture| mean_difference(picture, &clean.picture, &labels);
+    let (before, simple, after) = (
+        difference(&photo.picture),
+        difference(&naive),
+        difference(&ours),
+    );
+    println!(
+        "| {name} | {before:.2} | {simple:.2} | {after:.2} | {:.1} % | {:.1} % | {:.2} |",
+        100.0 * (1.0 - simple / before),
+        100.0 * (1.0 - after / before),
+        difference(&kept)
+    );
+    if std::env::var_os("VERBOSE").is_some() {
+        for step in &report.steps {
+            eprintln!(
+                "    {} {} {:?} {:?}",
+                step.name, step.applied, step.reason, step.parameters
+            );
+        }
+        eprintln!("    {seconds:.3} s");
+    }
+    if let Some(folder) = write {
+        save(&ours, &folder.join(format!("{name}.png")))?;
+        save(&naive, &folder.join(format!("{name}_naive.png")))?;
+        save(&kept, &folder.join(format!("{name}_clean.png")))?;
+    }
+    Ok(())
+}
+
+/// The change of pictures that are good already.
+fn measure_good(folder: &Path, write: Option<&Path>) -> Result<(), Failure> {
+    let mut files: Vec<PathBuf> = fs_err::read_dir(folder)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jpg"))
+        .collect();
+    files.sort();
+    println!("| good picture | change |");
+    println!("|---|---|");
+    let mut sum = 0.0;
+    for file in &files {
+        let photo = load(file)?;
+        let (ours, report) = enhance(vec![photo.clone()], 0, &aligned(), &Look::default())?;
+        let change = mean_difference(&ours, &photo.picture, &[]);
+        sum += change;
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        println!("| {name} | {change:.2} |");
+        if std::env::var_os("VERBOSE").is_some() {
+            for step in report.steps.iter().filter(|step| step.applied) {
+                eprintln!("    {} {:?}", step.name, step.parameters);
+            }
+        }
+        if let Some(folder) = write {
+            save(&ours, &folder.join(format!("good_{name}.png")))?;
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a few files")]
+    let mean = sum / files.len().max(1) as f64;
+    println!("| mean | {mean:.2} |");
+    Ok(())
+}
+
+/// What a first script does: grey-world gains, the upper quartile to a fixed brightness, a shoulder.
+fn naive(picture: &Picture) -> Picture {
+    let tables = TransferTables::shared();
+    let Samples::Eight(samples) = &picture.samples else {
+        return picture.clone();
+    };
+    let mut sums = [0.0_f64; 3];
+    for pixel in samples.chunks_exact(3) {
+        for (sum, &sample) in sums.iter_mut().zip(pixel) {
+            *sum += f64::from(tables.decode_eight(sample));
+        }
+    }
+    let grey = sums.iter().sum::<f64>() / 3.0;
+    let gains = sums.map(|sum| (grey / sum.max(1e-9)) as f32);
+    let balanced = |pixel: &[u8]| {
+        [0, 1, 2].map(|channel| tables.decode_eight(pixel[channel]) * gains[channel])
+    };
+    let mut bright: Vec<f32> = samples
+        .chunks_exact(3)
+        .map(|pixel| remedia::imaging::color::luminance(balanced(pixel)))
+        .collect();
+    bright.sort_unstable_by(f32::total_cmp);
+    let gain = (0.45 / bright[bright.len() * 3 / 4].max(1e-4)).clamp(1.0, 8.0);
+    let samples = samples
+        .chunks_exact(3)
+        .flat_map(|pixel| balanced(pixel).map(|value| value * gain))
+        .map(|value| {
+            let value = if value > 0.7 {
+                0.7 + 0.3 * (1.0 - (-(value - 0.7) / 0.3).exp())
+            } else {
+                value
+            };
+            (tables.encode_sixteen(value) / 257) as u8
+        })
+        .collect();
+    Picture {
+        samples: Samples::Eight(samples),
+        ..*picture
+    }
+}
+
+/// The mean CIEDE2000 difference outside the window panes.
+fn mean_difference(picture: &Picture, truth: &Picture, labels: &[u8]) -> f64 {
+    let (Samples::Eight(first), Samples::Eight(second)) = (&picture.samples, &truth.samples) else {
+        return f64::NAN;
+    };
+    let rows: Vec<(f64, u32)> = first
+        .par_chunks(picture.width * 3)
+        .zip(second.par_chunks(picture.width * 3))
+        .enumerate()
+        .map(|(y, (first, second))| {
+            let mut sum = (0.0, 0);
+            for (x, (first, second)) in first.chunks(3).zip(second.chunks(3)).enumerate() {
+                if labels.get(y * picture.width + x) == Some(&WINDOW_VIEW) {
+                    continue;
+                }
+                let lab = |pixel: &[u8]| srgb8_to_lab([pixel[0], pixel[1], pixel[2]]);
+                sum = (sum.0 + delta_e_2000(lab(first), lab(second)), sum.1 + 1);
+            }
+            sum
+        })
+        .collect();
+    let (sum, count) = rows
+        .into_iter()
+        .fold((0.0, 0), |all, row| (all.0 + row.0, all.1 + row.1));
+    sum / f64::from(count.max(1))
+}
+
+fn load(path: &Path) -> Result<SourcePicture, Failure> {
+    let bytes = fs_err::read(path)?;
+    let capture = capture(&bytes);
+    Ok(SourcePicture {
+        picture: decode(&bytes, &DecodeLimits::default())?.into_eight(),
+        iso: capture.iso,
+        focal_length_35mm: capture.focal_length_35mm,
+        exposure_value: None,
+    })
+}
+
+fn load_labels(path: &Path) -> Result<Vec<u8>, Failure> {
+    // The class is the palette's index: the decoder must not look the colour up.
+    let mut decoder = png::Decoder::new(std::io::BufReader::new(fs_err::File::open(path)?));
+    decoder.set_transformations(png::Transformations::IDENTITY);
+    let mut reader = decoder.read_info()?;
+    let mut labels = vec![0; reader.output_buffer_size().ok_or("an odd size")?];
+    let info = reader.next_frame(&mut labels)?;
+    labels.truncate(info.buffer_size());
+    Ok(labels)
+}
+
+fn save(picture: &Picture, path: &Path) -> Result<(), Failure> {
+    if let Samples::Eight(samples) = &picture.samples {
+        image::save_buffer(
+            path,
+            samples,
+            picture.width as u32,
+            picture.height as u32,
+            image::ExtendedColorType::Rgb8,
+        )?;
+    }
+    Ok(())
+}

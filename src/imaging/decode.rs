@@ -1,0 +1,277 @@
+//! From a file's bytes to an upright sRGB [`Picture`]. Everything that a file claims is checked
+//! against limits before memory is spent on it, and a picture that is not complete is an error: a
+//! half-grey photo must not be finished as if it were whole.
+
+use std::io::Cursor;
+
+use image::codecs::{png::PngDecoder, tiff::TiffDecoder, webp::WebPDecoder};
+use image::error::ImageError;
+use image::{DynamicImage, ImageDecoder, Limits};
+
+use super::header::{self, Header, check_complete};
+use super::icc;
+use super::jpeg::{self, JpegPixels};
+use super::orient;
+use super::picture::{Picture, Samples};
+use crate::domain::listing::PhotoFormat;
+
+/// What is refused before it is decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeLimits {
+    /// Largest file, in bytes.
+    pub max_file_bytes: u64,
+    /// Largest picture, in pixels.
+    pub max_pixels: u64,
+}
+
+impl Default for DecodeLimits {
+    /// 200 MB and 200 megapixels: above every camera that photographs homes.
+    fn default() -> Self {
+        Self {
+            max_file_bytes: 200_000_000,
+            max_pixels: 200_000_000,
+        }
+    }
+}
+
+/// Why bytes do not become a picture. The messages do not name the file: the caller knows it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// A format or a variant that this build does not read.
+    #[error("{what} is not supported; {hint}")]
+    Unsupported {
+        /// What the content is.
+        what: String,
+        /// What the person can do.
+        hint: String,
+    },
+    /// The content is damaged or cut short.
+    #[error(
+        "the {format} file is damaged: {reason}; copy it again from the camera or leave it out"
+    )]
+    Damaged {
+        /// The format's name.
+        format: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// More bytes than allowed.
+    #[error(
+        "the file has {bytes} bytes, more than the limit of {limit}; raise `limits.max_file_bytes` or save it smaller"
+    )]
+    TooManyBytes {
+        /// Size of the file.
+        bytes: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+    /// More pixels than allowed.
+    #[error(
+        "the picture has {width} x {height} pixels, more than the limit of {limit} in all; raise `limits.max_pixels` or save it smaller"
+    )]
+    TooManyPixels {
+        /// Width that the header claims.
+        width: u32,
+        /// Height that the header claims.
+        height: u32,
+        /// What is allowed.
+        limit: u64,
+    },
+}
+
+impl DecodeError {
+    /// Whether another attempt with the same bytes could end differently: never.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        false
+    }
+}
+
+/// Pixels as they are stored, before colour conversion.
+pub(super) enum Stored {
+    Gray8(Vec<u8>),
+    Gray16(Vec<u16>),
+    Rgb8(Vec<u8>),
+    Rgb16(Vec<u16>),
+    /// Four 8-bit channels, 255 is no ink.
+    InvertedCmyk(Vec<u8>),
+    /// Three channels of linear light, 1 is white.
+    LinearRgb(Vec<f32>),
+}
+
+/// Decodes a photo: EXIF orientation applied, the embedded profile converted to sRGB (a broken
+/// profile counts as sRGB), CMYK and grey turned into RGB, transparency laid on white. 8-bit files
+/// give 8-bit samples, all others 16.
+///
+/// # Errors
+/// [`DecodeError`]: beyond the limits, damaged, cut short, or a format that is not read.
+pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, DecodeError> {
+    check_bytes(bytes.len() as u64, limits)?;
+    let header = header::probe(bytes)?;
+    check_pixels(&header, limits)?;
+    let (stored, profile) = match header.format {
+        PhotoFormat::Jpeg => decode_jpeg(bytes)?,
+        format => decode_other(bytes, format, limits)?,
+    };
+    let samples = icc::into_srgb(stored, profile.as_deref());
+    let (stored_width, stored_height) = header.stored_size();
+    let (width, height) = (stored_width as usize, stored_height as usize);
+    let picture = match samples {
+        Samples::Eight(samples) => Picture::from_eight(width, height, samples),
+        Samples::Sixteen(samples) => Picture::from_sixteen(width, height, samples),
+    }
+    .ok_or_else(|| DecodeError::Damaged {
+        format: header.format_name(),
+        reason: "its size differs from its header".to_owned(),
+    })?;
+    Ok(orient::upright(picture, header.orientation))
+}
+
+/// Refuses a file with more bytes than allowed.
+pub(crate) const fn check_bytes(bytes: u64, limits: &DecodeLimits) -> Result<(), DecodeError> {
+    if bytes > limits.max_file_bytes {
+        return Err(DecodeError::TooManyBytes {
+            bytes,
+            limit: limits.max_file_bytes,
+        });
+    }
+    Ok(())
+}
+
+/// Refuses a picture that claims more pixels than allowed.
+pub(crate) fn check_pixels(header: &Header, limits: &DecodeLimits) -> Result<(), DecodeError> {
+    if u64::from(header.width) * u64::from(header.height) > limits.max_pixels {
+        return Err(DecodeError::TooManyPixels {
+            width: header.width,
+            height: header.height,
+            limit: limits.max_pixels,
+        });
+    }
+    Ok(())
+}
+
+fn decode_jpeg(bytes: &[u8]) -> Result<(Stored, Option<Vec<u8>>), DecodeError> {
+    let layout = jpeg::layout(bytes)?;
+    let stored = match jpeg::decode(bytes, &layout)? {
+        JpegPixels::Gray(samples) => Stored::Gray8(samples),
+        JpegPixels::Rgb(samples) => Stored::Rgb8(samples),
+        JpegPixels::InvertedCmyk(samples) => Stored::InvertedCmyk(samples),
+    };
+    Ok((stored, layout.icc(bytes)))
+}
+
+fn decode_other(
+    bytes: &[u8],
+    format: PhotoFormat,
+    limits: &DecodeLimits,
+) -> Result<(Stored, Option<Vec<u8>>), DecodeError> {
+    check_complete(bytes, format)?;
+    let name = header::format_name(format);
+    let failed = |error: ImageError| from_image_error(name, &error);
+    let mut allowed = Limits::no_limits();
+    // Four 32-bit channels per pixel at most, and room for the decoder's own tables.
+    allowed.max_alloc = Some(
+        limits
+            .max_pixels
+            .saturating_mul(16)
+            .saturating_add(64 << 20),
+    );
+    let reader = Cursor::new(bytes);
+    let (image, profile) = match format {
+        PhotoFormat::Png => finish(
+            PngDecoder::with_limits(reader, allowed.clone()).map_err(failed)?,
+            allowed,
+        ),
+        PhotoFormat::Webp => finish(WebPDecoder::new(reader).map_err(failed)?, allowed),
+        PhotoFormat::Tiff | PhotoFormat::Jpeg => {
+            finish(TiffDecoder::new(reader).map_err(failed)?, allowed)
+        }
+    }
+    .map_err(failed)?;
+    Ok((stored_from(image), profile))
+}
+
+fn finish(
+    mut decoder: impl ImageDecoder,
+    limits: Limits,
+) -> Result<(DynamicImage, Option<Vec<u8>>), ImageError> {
+    decoder.set_limits(limits)?;
+    let profile = decoder.icc_profile().ok().flatten();
+    Ok((DynamicImage::from_decoder(decoder)?, profile))
+}
+
+pub(super) fn from_image_error(format: &'static str, error: &ImageError) -> DecodeError {
+    match error {
+        ImageError::Unsupported(what) => DecodeError::Unsupported {
+            what: format!("this kind of {format} ({what})"),
+            hint: "open it in an image editor and save it as JPEG or as a plain 8- or 16-bit TIFF"
+                .to_owned(),
+        },
+        ImageError::Limits(what) => DecodeError::Damaged {
+            format,
+            reason: format!("it asks for more memory than its size explains ({what})"),
+        },
+        other => DecodeError::Damaged {
+            format,
+            reason: other
+                .to_string()
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" "),
+        },
+    }
+}
+
+fn stored_from(image: DynamicImage) -> Stored {
+    match image {
+        DynamicImage::ImageLuma8(image) => Stored::Gray8(image.into_raw()),
+        DynamicImage::ImageLuma16(image) => Stored::Gray16(image.into_raw()),
+        DynamicImage::ImageLumaA8(image) => Stored::Gray8(flattened::<2, 1>(&image.into_raw())),
+        DynamicImage::ImageRgb8(image) => Stored::Rgb8(image.into_raw()),
+        DynamicImage::ImageRgba8(image) => Stored::Rgb8(flattened::<4, 3>(&image.into_raw())),
+        DynamicImage::ImageLumaA16(image) => {
+            Stored::Gray16(flattened_16::<2, 1>(&image.into_raw()))
+        }
+        DynamicImage::ImageRgb16(image) => Stored::Rgb16(image.into_raw()),
+        DynamicImage::ImageRgba16(image) => Stored::Rgb16(flattened_16::<4, 3>(&image.into_raw())),
+        DynamicImage::ImageRgb32F(image) => Stored::LinearRgb(image.into_raw()),
+        other => Stored::LinearRgb(
+            other
+                .into_rgba32f()
+                .into_raw()
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .flat_map(|&[red, green, blue, alpha]| {
+                    [red, green, blue].map(|value| value * alpha + 1.0 - alpha)
+                })
+                .collect(),
+        ),
+    }
+}
+
+/// Lays 8-bit pixels with a last channel of opacity on white.
+fn flattened<const FROM: usize, const TO: usize>(samples: &[u8]) -> Vec<u8> {
+    let mut flat = Vec::with_capacity(samples.len() / FROM * TO);
+    for pixel in samples.as_chunks::<FROM>().0 {
+        let alpha = u32::from(pixel[FROM - 1]);
+        for &value in &pixel[..TO] {
+            let mixed = (u32::from(value) * alpha + 255 * (255 - alpha) + 127) / 255;
+            flat.push(mixed.min(255) as u8);
+        }
+    }
+    flat
+}
+
+/// Lays 16-bit pixels with a last channel of opacity on white.
+fn flattened_16<const FROM: usize, const TO: usize>(samples: &[u16]) -> Vec<u16> {
+    let mut flat = Vec::with_capacity(samples.len() / FROM * TO);
+    for pixel in samples.as_chunks::<FROM>().0 {
+        let alpha = u64::from(pixel[FROM - 1]);
+        for &value in &pixel[..TO] {
+            let mixed = (u64::from(value) * alpha + 65535 * (65535 - alpha) + 32767) / 65535;
+            flat.push(mixed.min(65535) as u16);
+        }
+    }
+    flat
+}

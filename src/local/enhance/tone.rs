@@ -1,0 +1,356 @@
+//! Light and colour: everything that is estimated on the proxy, and the one pass over the full picture
+//! that applies vignetting, white balance, exposure and the local gains together.
+
+use rayon::prelude::*;
+
+use super::exposure::Exposure;
+use super::guided::{LinearModel, Plane};
+use super::proxy::Proxy;
+use super::regions::Regions;
+use super::vignetting::Vignetting;
+use super::white_balance::WhiteBalance;
+use crate::domain::enhancement::{EnhancementSettings, StepReport, StepSetting};
+use crate::imaging::color::{TransferTables, luminance};
+use crate::imaging::{Picture, Samples};
+
+/// Luminance below this is not told apart when local gains are chosen.
+const DARKEST: f32 = 1.0 / 1024.0;
+/// Where the highlights begin to be rolled off, in linear light.
+const KNEE: f32 = 0.70;
+/// The variance of log2 luminance below which a neighbourhood counts as flat.
+const EDGE_VARIANCE: f32 = 0.04;
+
+/// What is done to the light and colour of one photo.
+#[derive(Debug)]
+pub(super) struct Tone {
+    vignetting: Vignetting,
+    white_balance: WhiteBalance,
+    exposure: Exposure,
+    local: Option<Local>,
+    highlights: StepReport,
+    shadows: StepReport,
+}
+
+/// Local gains: log2 of the gain as a linear function of log2 luminance round every proxy pixel.
+#[derive(Debug)]
+struct Local {
+    model: LinearModel,
+    lowest: f32,
+    highest: f32,
+}
+
+/// Estimates everything on a small copy of the photo.
+pub(super) fn estimate(
+    picture: &Picture,
+    focal_length_35mm: Option<f64>,
+    settings: &EnhancementSettings,
+) -> Tone {
+    let mut proxy = Proxy::of(picture);
+    let vignetting = Vignetting::estimate(settings.vignetting, focal_length_35mm);
+    let regions = Regions::of(&proxy);
+    lift_corners(&mut proxy, &vignetting);
+    let white_balance = WhiteBalance::estimate(settings.white_balance, &proxy, &regions);
+    for pixel in &mut proxy.pixels {
+        for (value, gain) in pixel.iter_mut().zip(white_balance.gains) {
+            *value *= gain;
+        }
+    }
+    let exposure = Exposure::estimate(settings.exposure, &proxy, &regions);
+    let strength = |setting: StepSetting, auto: f64| match setting {
+        StepSetting::Off => 0.0,
+        StepSetting::Fixed(strength) => strength,
+        StepSetting::Auto => auto,
+    };
+    let highlights = strength(settings.highlights, 1.0);
+    let shadows = strength(settings.shadows, 0.0);
+    let local = Local::choose(&proxy, &regions, &exposure, highlights, shadows);
+    let report = |name: &str, setting: StepSetting, strength: f64| {
+        if setting == StepSetting::Off {
+            StepReport::not_applied(name, "switched off")
+        } else if strength == 0.0 {
+            StepReport::not_applied(name, "not needed")
+        } else {
+            StepReport::applied(name, [("strength", strength)])
+        }
+    };
+    Tone {
+        highlights: report("highlights", settings.highlights, highlights),
+        shadows: report("shadows", settings.shadows, shadows),
+        vignetting,
+        white_balance,
+        exposure,
+        local,
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "positions within a picture"
+)]
+fn lift_corners(proxy: &mut Proxy, vignetting: &Vignetting) {
+    let (width, height) = (proxy.width as f64, proxy.height as f64);
+    let diagonal = width.hypot(height);
+    for (y, row) in proxy.pixels.chunks_mut(proxy.width).enumerate() {
+        let dy = (y as f64 + 0.5 - 0.5 * height) / diagonal;
+        for (x, pixel) in row.iter_mut().enumerate() {
+            let dx = (x as f64 + 0.5 - 0.5 * width) / diagonal;
+            let gain = vignetting.gain(dx * dx + dy * dy) as f32;
+            *pixel = pixel.map(|value| value * gain);
+        }
+    }
+}
+
+impl Local {
+    #[expect(clippy::cast_possible_truncation, reason = "gains in single precision")]
+    fn choose(
+        proxy: &Proxy,
+        regions: &Regions,
+        exposure: &Exposure,
+        highlights: f64,
+        shadows: f64,
+    ) -> Option<Self> {
+        if highlights == 0.0 && shadows == 0.0 {
+            return None;
+        }
+        let (width, height) = (proxy.width, proxy.height);
+        let guide = Plane::new(
+            width,
+            height,
+            proxy
+                .pixels
+                .iter()
+                .map(|&pixel| luminance(pixel).max(DARKEST).log2())
+                .collect(),
+        );
+        let long = width.max(height);
+        let base =
+            LinearModel::fit(&guide, &guide, (long / 60).max(1), EDGE_VARIANCE).evaluate(&guide);
+        let gain_ev = exposure.gain_ev as f32;
+        let (highlights, shadows) = (highlights as f32, shadows as f32);
+        let field: Vec<f32> = base
+            .values
+            .iter()
+            .zip(&regions.sky.values)
+            .map(|(&base, &sky)| {
+                let after = base + gain_ev;
+                let dark = ((-3.0 - after) * 0.5).clamp(0.0, 1.0);
+                let lift = shadows * 0.8 * dark;
+                // The sky keeps the brightness that it has.
+                let keep = -highlights * sky * gain_ev.max(0.0);
+                lift + keep
+            })
+            .collect();
+        let lowest = field.iter().copied().fold(0.0, f32::min);
+        let highest = field.iter().copied().fold(0.0, f32::max);
+        if highest - lowest < 1e-3 {
+            return None;
+        }
+        let model = LinearModel::fit(
+            &guide,
+            &Plane::new(width, height, field),
+            (long / 160).max(1),
+            EDGE_VARIANCE,
+        );
+        Some(Self {
+            model,
+            lowest,
+            highest,
+        })
+    }
+}
+
+impl Tone {
+    /// One report for each step, in the order of application.
+    pub(super) fn reports(&self) -> [StepReport; 5] {
+        [
+            self.vignetting.report(),
+            self.white_balance.report(),
+            self.exposure.report(),
+            self.shadows.clone(),
+            self.highlights.clone(),
+        ]
+    }
+
+    /// Whether every step leaves the picture as it is.
+    fn changes_nothing(&self) -> bool {
+        self.local.is_none()
+            && self.exposure.gain_ev == 0.0
+            && self.white_balance.gains == [1.0; 3]
+            && self.vignetting.changes_nothing()
+    }
+
+    /// Applies everything. The result has 16-bit samples, unless there is nothing to change.
+    pub(super) fn apply(&self, picture: Picture) -> Picture {
+        if self.changes_nothing() {
+            return picture;
+        }
+        let (width, height) = (picture.width, picture.height);
+        let tables = TransferTables::shared();
+        let samples = match picture.samples {
+            Samples::Eight(samples) => {
+                let mut wide = vec![0_u16; samples.len()];
+                wide.par_chunks_mut(width * 3)
+                    .zip(samples.par_chunks(width * 3))
+                    .enumerate()
+                    .for_each(|(y, (target, source))| {
+                        let pixels = source.chunks_exact(3).map(|pixel| match *pixel {
+                            [red, green, blue] => {
+                                [red, green, blue].map(|s| tables.decode_eight(s))
+                            }
+                            _ => [0.0; 3],
+                        });
+                        self.apply_row(y, width, height, pixels, target);
+                    });
+                wide
+            }
+            Samples::Sixteen(mut samples) => {
+                samples.par_chunks_mut(width * 3).enumerate().for_each_init(
+                    Vec::new,
+                    |line: &mut Vec<[f32; 3]>, (y, target)| {
+                        line.clear();
+                        line.extend(target.chunks_exact(3).map(|pixel| match *pixel {
+                            [red, green, blue] => {
+                                [red, green, blue].map(|s| tables.decode_sixteen(s))
+                            }
+                            _ => [0.0; 3],
+                        }));
+                        self.apply_row(y, width, height, line.iter().copied(), target);
+                    },
+                );
+                samples
+            }
+        };
+        Picture {
+            width,
+            height,
+            samples: Samples::Sixteen(samples),
+        }
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "positions within a picture"
+    )]
+    fn apply_row(
+        &self,
+        y: usize,
+        width: usize,
+        height: usize,
+        pixels: impl Iterator<Item = [f32; 3]>,
+        target: &mut [u16],
+    ) {
+        let tables = TransferTables::shared();
+        let diagonal = (width as f64).hypot(height as f64);
+        let dy = (y as f64 + 0.5 - 0.5 * height as f64) / diagonal;
+        let gain_ev = self.exposure.gain_ev.exp2() as f32;
+        let gains = self.white_balance.gains.map(|gain| gain * gain_ev);
+        let bends = gains.map(bend);
+        let ungained = 1.0 / gain_ev;
+        let sampler = self
+            .local
+            .as_ref()
+            .map(|local| LocalRow::new(local, y, width, height));
+        for (x, (linear, target)) in pixels.zip(target.chunks_exact_mut(3)).enumerate() {
+            let dx = (x as f64 + 0.5 - 0.5 * width as f64) / diagonal;
+            let corner = self.vignetting.gain(dx * dx + dy * dy) as f32;
+            let mut value = [
+                linear[0] * gains[0] * corner,
+                linear[1] * gains[1] * corner,
+                linear[2] * gains[2] * corner,
+            ];
+            if let Some(sampler) = &sampler {
+                let guide = (luminance(value) * ungained).max(DARKEST).log2();
+                let gain = sampler.gain(x, guide);
+                value = value.map(|value| value * gain);
+            }
+            for ((sample, value), bend) in target.iter_mut().zip(value).zip(bends) {
+                *sample = tables.encode_sixteen(roll_off(value, bend));
+            }
+        }
+    }
+}
+
+/// Rolls highlights off from the knee on, so that what was white before the gain is white after it: a
+/// gain of 1 changes nothing and no gain leaves a grey white.
+#[inline]
+fn roll_off(value: f32, bend: f32) -> f32 {
+    if value <= KNEE || bend == 0.0 {
+        value
+    } else {
+        let over = (value - KNEE) / (1.0 - KNEE);
+        KNEE + (1.0 - KNEE) * over / (1.0 + bend * over)
+    }
+}
+
+/// The bend of [`roll_off`] that brings `gain`, what white becomes, back to 1.
+fn bend(gain: f32) -> f32 {
+    if gain <= 1.0 {
+        0.0
+    } else {
+        1.0 - (1.0 - KNEE) / (gain - KNEE)
+    }
+}
+
+/// The local model along one row of the full picture.
+struct LocalRow<'a> {
+    slope: Vec<f32>,
+    offset: Vec<f32>,
+    local: &'a Local,
+    scale: f32,
+}
+
+impl<'a> LocalRow<'a> {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positions within a picture"
+    )]
+    fn new(local: &'a Local, y: usize, width: usize, height: usize) -> Self {
+        let rows = local.model.slope.height;
+        let columns = local.model.slope.width;
+        let position = ((y as f32 + 0.5) * rows as f32 / height as f32 - 0.5)
+            .clamp(0.0, rows.saturating_sub(1) as f32);
+        let row = position as usize;
+        let fraction = position - row as f32;
+        let blend = |plane: &Plane| -> Vec<f32> {
+            let line = |row: usize| {
+                let row = row.min(rows - 1);
+                plane.values.iter().skip(row * columns).take(columns)
+            };
+            line(row)
+                .zip(line(row + 1))
+                .map(|(low, high)| low + (high - low) * fraction)
+                .collect()
+        };
+        Self {
+            slope: blend(&local.model.slope),
+            offset: blend(&local.model.offset),
+            local,
+            scale: columns as f32 / width as f32,
+        }
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positions within a picture"
+    )]
+    fn gain(&self, x: usize, guide: f32) -> f32 {
+        let last = self.slope.len() - 1;
+        let position = ((x as f32 + 0.5) * self.scale - 0.5).clamp(0.0, last as f32);
+        let column = position as usize;
+        let fraction = position - column as f32;
+        let at = |line: &[f32]| {
+            let low = line.get(column).copied().unwrap_or(0.0);
+            let high = line.get((column + 1).min(last)).copied().unwrap_or(low);
+            low + (high - low) * fraction
+        };
+        (at(&self.slope) * guide + at(&self.offset))
+            .clamp(self.local.lowest, self.local.highest)
+            .exp2()
+    }
+}

@@ -1,0 +1,67 @@
+//! The darkening towards the corners that a lens leaves, taken out round the centre of the picture.
+
+use crate::domain::enhancement::{StepReport, StepSetting};
+
+/// How fast the light falls off: a corrected wide-angle lens keeps about half of the natural `cos⁴` law.
+const SPREAD: f64 = 0.35;
+const POWER: f64 = 0.55;
+/// Taken for a photo that does not say its focal length, in millimetres on 24 x 36 mm film: the usual
+/// wide angle of a listing photo.
+const ASSUMED_FOCAL_LENGTH: f64 = 24.0;
+/// The diagonal of 24 x 36 mm film, in millimetres.
+const FILM_DIAGONAL: f64 = 43.266_615;
+/// The share of the usual falloff that is taken out without further evidence.
+const PRIOR_STRENGTH: f64 = 0.5;
+
+/// The gain that takes vignetting out: `(1 + SPREAD r²)^(POWER strength)`, r in focal lengths.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Vignetting {
+    /// 0 (none) to 1.
+    strength: f64,
+    /// The focal length over the picture's diagonal.
+    focal_per_diagonal: f64,
+}
+
+impl Vignetting {
+    pub(super) fn estimate(setting: StepSetting, focal_length_35mm: Option<f64>) -> Self {
+        let focal_length = focal_length_35mm
+            .filter(|length| length.is_finite() && *length >= 8.0)
+            .unwrap_or(ASSUMED_FOCAL_LENGTH);
+        let strength = match setting {
+            StepSetting::Off => 0.0,
+            StepSetting::Fixed(strength) => strength,
+            StepSetting::Auto => PRIOR_STRENGTH,
+        };
+        Self {
+            strength,
+            focal_per_diagonal: focal_length / FILM_DIAGONAL,
+        }
+    }
+
+    /// The gain at a squared distance from the picture's centre, in diagonals.
+    pub(super) fn gain(&self, squared_distance: f64) -> f64 {
+        let squared = squared_distance / self.focal_per_diagonal.powi(2);
+        (1.0 + SPREAD * squared).powf(POWER * self.strength)
+    }
+
+    pub(super) fn changes_nothing(&self) -> bool {
+        self.strength == 0.0
+    }
+
+    pub(super) fn report(&self) -> StepReport {
+        if self.strength == 0.0 {
+            return StepReport::not_applied("vignetting", "switched off");
+        }
+        StepReport::applied(
+            "vignetting",
+            [
+                ("strength", self.strength),
+                (
+                    "focal_length_35mm_millimetres",
+                    self.focal_per_diagonal * FILM_DIAGONAL,
+                ),
+                ("corner_gain_ev", self.gain(0.25).log2()),
+            ],
+        )
+    }
+}

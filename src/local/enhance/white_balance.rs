@@ -1,0 +1,180 @@
+//! White balance: the light's colour, estimated from the photo or given in kelvin, and the gains of red,
+//! green and blue that make it neutral.
+
+use super::proxy::Proxy;
+use super::regions::Regions;
+use crate::domain::enhancement::{StepReport, StepSetting};
+use crate::imaging::color::{LUMINANCE_WEIGHTS, linear_to_xyz};
+
+/// What a well balanced room keeps of warmth: `ln(red / green)` and `ln(blue / green)` of its bright
+/// surfaces (wood, cream walls and reflected lamp light pull them from grey).
+const ROOM_TINT: [f64; 2] = [0.040, -0.070];
+/// The Minkowski norm of the estimate ("shades of grey", Finlayson and Trezzi 2004): higher weighs bright
+/// surfaces more.
+const NORM: i32 = 4;
+/// How far a well balanced picture strays from `ROOM_TINT`, in red and in blue; less than this is left.
+const SPREAD: [f64; 2] = [0.035, 0.06];
+/// The strongest correction, as a natural logarithm of the gain against green.
+const LARGEST: f64 = 0.75;
+
+/// The gains of a white balance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct WhiteBalance {
+    /// Gains of linear red, green and blue; a grey keeps its luminance.
+    pub(super) gains: [f32; 3],
+    reason: Option<&'static str>,
+}
+
+impl WhiteBalance {
+    pub(super) fn estimate(setting: StepSetting, proxy: &Proxy, regions: &Regions) -> Self {
+        match setting {
+            StepSetting::Off => Self {
+                gains: [1.0; 3],
+                reason: Some("switched off"),
+            },
+            StepSetting::Fixed(kelvin) => Self::from_temperature(kelvin),
+            StepSetting::Auto => Self::from_scene(proxy, regions),
+        }
+    }
+
+    /// The gains that make a black body of this temperature as white as one of 6504 K.
+    fn from_temperature(kelvin: f64) -> Self {
+        let scene = planckian(kelvin);
+        let white = planckian(6504.0);
+        let ratio = |channel: usize| (white[channel] / scene[channel].max(1e-3)).ln();
+        Self {
+            gains: gains(ratio(0) - ratio(1), ratio(2) - ratio(1)),
+            reason: None,
+        }
+    }
+
+    fn from_scene(proxy: &Proxy, regions: &Regions) -> Self {
+        let mut sums = [0.0_f64; 3];
+        let mut count = 0.0;
+        for ((pixel, &unusable), &sky) in proxy
+            .pixels
+            .iter()
+            .zip(&regions.unusable)
+            .zip(&regions.sky.values)
+        {
+            if unusable
+                || sky > 0.1
+                || (regions.sky_share > 0.0 && pixel[1] > 1.1 * pixel[0].max(pixel[2]))
+            {
+                continue;
+            }
+            for (sum, value) in sums.iter_mut().zip(pixel) {
+                *sum += f64::from(*value).powi(NORM);
+            }
+            count += 1.0;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a share of at most a million")]
+        if count < 0.05 * proxy.pixels.len() as f64 {
+            return Self {
+                gains: [1.0; 3],
+                reason: Some("too little of the picture is neither blown nor black"),
+            };
+        }
+        let [red, green, blue] = sums.map(|sum| (sum / count).max(1e-12).ln() / f64::from(NORM));
+        let cast = [red - green - ROOM_TINT[0], blue - green - ROOM_TINT[1]];
+        let size = (cast[0] / SPREAD[0]).powi(2) + (cast[1] / SPREAD[1]).powi(2);
+        let trust = size / (size + 1.0);
+        let [red, blue] = cast.map(|value| (-value * trust).clamp(-LARGEST, LARGEST));
+        Self {
+            gains: gains(red, blue),
+            reason: None,
+        }
+    }
+
+    pub(super) fn report(&self) -> StepReport {
+        if let Some(reason) = self.reason {
+            return StepReport::not_applied("white_balance", reason);
+        }
+        let light = self.gains.map(|gain| 1.0 / f64::from(gain));
+        let [x, y, z] = linear_to_xyz(light);
+        let sum = (x + y + z).max(1e-6);
+        StepReport::applied(
+            "white_balance",
+            [
+                ("scene_temperature_kelvin", temperature(x / sum, y / sum)),
+                ("red_gain_ratio", f64::from(self.gains[0])),
+                ("green_gain_ratio", f64::from(self.gains[1])),
+                ("blue_gain_ratio", f64::from(self.gains[2])),
+            ],
+        )
+    }
+}
+
+/// Gains with these natural logarithms against green, scaled so that grey keeps its luminance.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "gains near 1 in single precision"
+)]
+fn gains(red: f64, blue: f64) -> [f32; 3] {
+    let gains = [red.exp(), 1.0, blue.exp()];
+    let luminance: f64 = gains
+        .iter()
+        .zip(LUMINANCE_WEIGHTS)
+        .map(|(gain, weight)| gain * f64::from(weight))
+        .sum();
+    gains.map(|gain| (gain / luminance) as f32)
+}
+
+/// Linear sRGB of a black body (Kim et al. 2002, cubic approximation of the Planckian locus, 1667 K to
+/// 25000 K), luminance 1.
+fn planckian(kelvin: f64) -> [f64; 3] {
+    let t = 1000.0 / kelvin.clamp(1667.0, 25_000.0);
+    let x = if kelvin < 4000.0 {
+        ((-0.266_123_9 * t - 0.234_358_9) * t + 0.877_695_6) * t + 0.179_910
+    } else {
+        ((-3.025_846_9 * t + 2.107_037_9) * t + 0.222_634_7) * t + 0.240_390
+    };
+    let y = if kelvin < 2222.0 {
+        ((-1.106_381_4 * x - 1.348_110_2) * x + 2.185_558_32) * x - 0.202_196_83
+    } else if kelvin < 4000.0 {
+        ((-0.954_947_6 * x - 1.374_185_93) * x + 2.091_370_15) * x - 0.167_488_67
+    } else {
+        ((3.081_758 * x - 5.873_386_7) * x + 3.751_129_97) * x - 0.370_014_83
+    };
+    xyz_to_linear([x / y, 1.0, (1.0 - x - y) / y])
+}
+
+/// XYZ (D65) to linear sRGB, the inverse of the matrix in IEC 61966-2-1.
+fn xyz_to_linear([x, y, z]: [f64; 3]) -> [f64; 3] {
+    [
+        3.240_454_2 * x - 1.537_138_5 * y - 0.498_531_4 * z,
+        -0.969_266 * x + 1.876_010_8 * y + 0.041_556 * z,
+        0.055_643_4 * x - 0.204_025_9 * y + 1.057_225_2 * z,
+    ]
+}
+
+/// Correlated colour temperature of a chromaticity (McCamy 1992), in kelvin.
+fn temperature(x: f64, y: f64) -> f64 {
+    let n = (x - 0.332) / (0.185_8 - y);
+    (((449.0 * n + 3525.0) * n + 6823.3) * n + 5520.33).clamp(1000.0, 40_000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warm_light_is_cooled_and_cool_light_is_warmed() {
+        let warm = WhiteBalance::from_temperature(3000.0).gains;
+        assert!(warm[2] > 1.5 * warm[1] && warm[0] < warm[1], "{warm:?}");
+        let cool = WhiteBalance::from_temperature(9000.0).gains;
+        assert!(cool[2] < cool[1] && cool[0] > cool[1], "{cool:?}");
+        let neutral = WhiteBalance::from_temperature(6504.0).gains;
+        assert!(neutral.iter().all(|gain| (gain - 1.0).abs() < 1e-6));
+    }
+
+    #[test]
+    fn the_reported_temperature_is_the_one_that_was_asked_for() {
+        for kelvin in [2500.0, 3200.0, 4500.0, 5500.0, 7500.0] {
+            let light = planckian(kelvin);
+            let [x, y, z] = linear_to_xyz(light);
+            let back = temperature(x / (x + y + z), y / (x + y + z));
+            assert!((back - kelvin).abs() < 0.03 * kelvin, "{kelvin}: {back}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Several exposures of one view made into one picture.
