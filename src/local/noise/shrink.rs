@@ -27,7 +27,7 @@ const MIDDLE_FREQUENCY: f32 = 4.5;
 const FINEST_FREQUENCY: f32 = 10.3;
 
 /// Shrinkage where a block holds nothing but noise, in noise deviations.
-const FLAT_THRESHOLD: f32 = 3.0;
+const FLAT_THRESHOLD: f32 = 3.6;
 /// Shrinkage where a block is full of structure.
 const TEXTURE_THRESHOLD: f32 = 1.4;
 
@@ -53,7 +53,7 @@ impl Expected {
             for (v, (scale, inverse)) in scales.0.iter_mut().zip(&mut inverse.0).enumerate() {
                 let fineness = ((u + v) as f32 - MIDDLE_FREQUENCY).max(0.0)
                     / (FINEST_FREQUENCY - MIDDLE_FREQUENCY);
-                let spectrum = (1.0 + (finest_ratio as f32 - 1.0) * fineness).max(0.25);
+                let spectrum = (1.0 + (finest_ratio as f32 - 1.0) * fineness).max(0.3);
                 let factor = SCALE[u] * SCALE[v] * 8.0 * spectrum;
                 *scale = factor * factor;
                 *inverse = if u + v == 0 { 0.0 } else { 1.0 / *scale };
@@ -202,7 +202,7 @@ fn shrink_block(coefficients: &mut [Lanes; 8], noise: f32, expected: &Expected) 
     let activity = total.0.iter().sum::<f32>() / (63.0 * noise);
     // A block as active as noise alone is smoothed harder than one with structure, where what is
     // left of the noise cannot be seen.
-    let structure = ((activity - 1.1) / 1.0).clamp(0.0, 1.0);
+    let structure = (activity - 1.2).clamp(0.0, 1.0);
     let threshold = FLAT_THRESHOLD + (TEXTURE_THRESHOLD - FLAT_THRESHOLD) * structure;
     let level = threshold * threshold * noise;
     let mean = coefficients[0].0[0];
