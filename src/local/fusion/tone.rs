@@ -9,7 +9,7 @@ use super::ghost::box_mean;
 use super::radiance::{DARKEST_LIGHT, Encoder, Exposure, Overview};
 
 /// Linear light that the middle of the room is brought to.
-const ROOM: f32 = 0.32;
+const ROOM: f32 = 0.4;
 
 /// Light above this multiple of the room's middle is no part of the room.
 const BEYOND_ROOM: f32 = 5.0;
@@ -91,18 +91,22 @@ impl Tone {
             let color = [light[0] * self.gain, light[1] * self.gain, light[2] * self.gain];
             let brightest = color[0].max(color[1]).max(color[2]).max(DARKEST_LIGHT);
             let pull = slope * brightest.log2() + offset;
-            let mut scale = if pull > 0.0 { (-pull).exp2() } else { 1.0 };
-            let pulled = brightest * scale;
-            if pulled > SHOULDER {
-                let over = (pulled - SHOULDER) / (1.0 - SHOULDER);
-                let bent = SHOULDER + (1.0 - SHOULDER) * (1.0 - (-over).exp());
-                scale *= bent / pulled;
-            }
+            let scale = if pull > 0.0 { (-pull).exp2() } else { 1.0 };
             for (sample, value) in pixel.iter_mut().zip(color) {
-                *sample = encoder.encode(value * scale);
+                *sample = encoder.encode(shouldered(value * scale));
             }
         }
     }
+}
+
+/// Bends a channel below white. Each channel for itself, so that what is far too bright turns white and
+/// not into a patch of the lamp's colour.
+fn shouldered(value: f32) -> f32 {
+    if value <= SHOULDER {
+        return value;
+    }
+    let over = (value - SHOULDER) / (1.0 - SHOULDER);
+    SHOULDER + (1.0 - SHOULDER) * (1.0 - (-over).exp())
 }
 
 /// The gain that brings the middle of the room's light to where it belongs, within what the exposures
@@ -123,7 +127,7 @@ fn room_gain(light: &[f32], exposures: &[Exposure<'_>]) -> f32 {
 }
 
 /// Radius of the guided filter, cells.
-const RADIUS: usize = 4;
+const RADIUS: usize = 2;
 
 /// Variance of the guide (EV squared) below which it is taken as flat.
 const FLAT: f32 = 0.35;
