@@ -15,6 +15,8 @@ const EVEN: f64 = 1.4;
 const SPANNING: f64 = 2.8;
 /// How much brighter than the usual target a room is kept that is white all over, EV.
 const WHITE_ROOM_EV: f64 = 0.7;
+/// How much more the geometric mean may ask for than the mean: black furniture pulls it down.
+const BLACK_FURNITURE_EV: f64 = 0.2;
 /// The strongest gain, EV.
 const LARGEST_EV: f64 = 2.6;
 /// A picture within this of the target counts as well exposed, EV.
@@ -61,8 +63,9 @@ impl Measured {
     }
 
     /// The gain that is missing. Means find a well exposed room within a tenth of an EV or so; two kinds of
-    /// picture lie elsewhere on purpose: white rooms, and dark ones with bright spots.
-    fn gain_ev(&self, exterior: bool) -> f64 {
+    /// picture lie elsewhere on purpose: white rooms, and dark ones with bright spots. A finished picture
+    /// that is a little dark is meant to be.
+    fn gain_ev(&self, exterior: bool, finished: bool) -> f64 {
         let mean = (TARGET_MEAN / self.mean).log2();
         let geometric = (TARGET_GEOMETRIC / self.geometric_mean).log2();
         let range = self.bright_surfaces / self.mean;
@@ -71,15 +74,25 @@ impl Measured {
         let missing = if exterior {
             mean
         } else {
-            (0.5 * (mean + geometric) + white) * spanning
+            ((0.5 * (mean + geometric)).min(mean + BLACK_FURNITURE_EV) + white) * spanning
         };
         let size = (missing.max(0.0) / TOLERANCE_EV).powi(4);
-        (missing * size / (size + 1.0)).clamp(0.0, LARGEST_EV)
+        let gain = (missing * size / (size + 1.0)).clamp(0.0, LARGEST_EV);
+        if finished {
+            gain * (0.25 + 0.75 * ((gain - 1.0) / 1.5).clamp(0.0, 1.0))
+        } else {
+            gain
+        }
     }
 }
 
 impl Exposure {
-    pub(super) fn estimate(setting: StepSetting, proxy: &Proxy, regions: &Regions) -> Self {
+    pub(super) fn estimate(
+        setting: StepSetting,
+        proxy: &Proxy,
+        regions: &Regions,
+        finished: bool,
+    ) -> Self {
         let mut bright: Vec<f32> = proxy
             .pixels
             .iter()
@@ -94,7 +107,7 @@ impl Exposure {
             StepSetting::Off => (0.0, Some("switched off")),
             StepSetting::Fixed(gain) => (gain, None),
             StepSetting::Auto => {
-                let gain = measured.gain_ev(regions.sky_share > 0.0);
+                let gain = measured.gain_ev(regions.sky_share > 0.0, finished);
                 if gain < 0.02 {
                     (0.0, Some("already well exposed"))
                 } else {

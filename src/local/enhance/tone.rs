@@ -41,23 +41,25 @@ struct Local {
     highest: f32,
 }
 
-/// Estimates everything on a small copy of the photo.
+/// Estimates everything on a small copy of the photo. `finished`: somebody has worked on the picture
+/// before, so that less of what looks wrong is taken for a defect.
 pub(super) fn estimate(
     picture: &Picture,
     focal_length_35mm: Option<f64>,
+    finished: bool,
     settings: &EnhancementSettings,
 ) -> Tone {
     let mut proxy = Proxy::of(picture);
-    let vignetting = Vignetting::estimate(settings.vignetting, focal_length_35mm);
+    let vignetting = Vignetting::estimate(settings.vignetting, focal_length_35mm, finished);
     let regions = Regions::of(&proxy);
     lift_corners(&mut proxy, &vignetting);
-    let white_balance = WhiteBalance::estimate(settings.white_balance, &proxy, &regions);
+    let white_balance = WhiteBalance::estimate(settings.white_balance, &proxy, &regions, finished);
     for pixel in &mut proxy.pixels {
         for (value, gain) in pixel.iter_mut().zip(white_balance.gains) {
             *value *= gain;
         }
     }
-    let exposure = Exposure::estimate(settings.exposure, &proxy, &regions);
+    let exposure = Exposure::estimate(settings.exposure, &proxy, &regions, finished);
     let strength = |setting: StepSetting, auto: f64| match setting {
         StepSetting::Off => 0.0,
         StepSetting::Fixed(strength) => strength,

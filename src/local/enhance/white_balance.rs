@@ -25,14 +25,19 @@ pub(super) struct WhiteBalance {
 }
 
 impl WhiteBalance {
-    pub(super) fn estimate(setting: StepSetting, proxy: &Proxy, regions: &Regions) -> Self {
+    pub(super) fn estimate(
+        setting: StepSetting,
+        proxy: &Proxy,
+        regions: &Regions,
+        finished: bool,
+    ) -> Self {
         match setting {
             StepSetting::Off => Self {
                 gains: [1.0; 3],
                 reason: Some("switched off"),
             },
             StepSetting::Fixed(kelvin) => Self::from_temperature(kelvin),
-            StepSetting::Auto => Self::from_scene(proxy, regions),
+            StepSetting::Auto => Self::from_scene(proxy, regions, finished),
         }
     }
 
@@ -47,7 +52,7 @@ impl WhiteBalance {
         }
     }
 
-    fn from_scene(proxy: &Proxy, regions: &Regions) -> Self {
+    fn from_scene(proxy: &Proxy, regions: &Regions, finished: bool) -> Self {
         let exterior = regions.sky_share > 0.0;
         let candidates = proxy
             .pixels
@@ -66,9 +71,16 @@ impl WhiteBalance {
                 reason: Some("too little of the picture is neither blown nor black"),
             };
         };
+        // A finished picture was balanced by someone: more of what it shows is meant.
+        let spread = SPREAD.map(|spread| if finished { 1.6 * spread } else { spread });
         let tint = if exterior { EXTERIOR_TINT } else { ROOM_TINT };
-        let cast = [surfaces[0] - tint[0], surfaces[1] - tint[1]];
-        let size = (cast[0] / SPREAD[0]).powi(2) + (cast[1] / SPREAD[1]).powi(2);
+        // Anything between grey and the usual warmth is right: only what lies beyond is a cast.
+        let scaled = |vector: [f64; 2]| [vector[0] / spread[0], vector[1] / spread[1]];
+        let dot = |a: [f64; 2], b: [f64; 2]| a[0] * b[0] + a[1] * b[1];
+        let (direction, seen) = (scaled(tint), scaled(surfaces));
+        let along = (dot(direction, seen) / dot(direction, direction)).clamp(0.0, 1.0);
+        let cast = [surfaces[0] - along * tint[0], surfaces[1] - along * tint[1]];
+        let size = dot(scaled(cast), scaled(cast));
         let trust = size * size / (size * size + 1.0);
         let [red, blue] = cast.map(|value| (-value * trust).clamp(-LARGEST, LARGEST));
         Self {
