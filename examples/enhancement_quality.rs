@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use rayon::prelude::*;
 use remedia::domain::enhancement::{EnhancementSettings, Look, StepSetting};
-use remedia::imaging::color::{TransferTables, delta_e_2000, srgb8_to_lab};
+use remedia::imaging::color::{TransferTables, delta_e_2000, luminance, srgb8_to_lab};
 use remedia::imaging::{DecodeLimits, Picture, Samples, capture, decode};
 use remedia::local::{SourcePicture, enhance};
 
@@ -144,7 +144,7 @@ fn measure_good(folder: &Path, write: Option<&Path>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What a first script does: grey-world gains, the upper quartile to a fixed brightness, a shoulder.
+/// What a first script does: grey-world gains, the log-average to a fixed brightness, a shoulder.
 fn naive(picture: &Picture) -> Picture {
     let tables = TransferTables::shared();
     let Samples::Eight(samples) = &picture.samples else {
@@ -161,12 +161,11 @@ fn naive(picture: &Picture) -> Picture {
     let balanced = |pixel: &[u8]| {
         [0, 1, 2].map(|channel| tables.decode_eight(pixel[channel]) * gains[channel])
     };
-    let mut bright: Vec<f32> = samples
+    let logarithms: f64 = samples
         .chunks_exact(3)
-        .map(|pixel| remedia::imaging::color::luminance(balanced(pixel)))
-        .collect();
-    bright.sort_unstable_by(f32::total_cmp);
-    let gain = (0.45 / bright[bright.len() * 3 / 4].max(1e-4)).clamp(1.0, 8.0);
+        .map(|pixel| f64::from(luminance(balanced(pixel)) + 1e-3).ln())
+        .sum();
+    let gain = (0.3 / (logarithms / picture.pixels() as f64).exp()).clamp(1.0, 8.0) as f32;
     let samples = samples
         .chunks_exact(3)
         .flat_map(|pixel| balanced(pixel).map(|value| value * gain))

@@ -18,6 +18,10 @@ use crate::local::{geometry, noise, sharpen};
 /// Changes whenever the same photo and settings would give other pixels: part of a job's identity.
 pub const ENGINE_VERSION: &str = "classic-1";
 
+/// A picture with less noise than this (standard deviation of luma, code values of 0 to 255) and without
+/// a word from its camera has been through an editor.
+const FINISHED_NOISE: f64 = 3.0;
+
 /// One decoded exposure with what its camera recorded about it.
 #[derive(Clone, Debug)]
 pub struct SourcePicture {
@@ -102,7 +106,9 @@ pub fn enhance(
     report.steps.push(step);
     picture = noise::reduce(picture, &grain, strength);
 
-    let tone = tone::estimate(&picture, source.focal_length_35mm, settings);
+    let camera_spoke = source.iso.is_some() || source.focal_length_35mm.is_some();
+    let finished = !camera_spoke && grain.luma_sigma() < FINISHED_NOISE;
+    let tone = tone::estimate(&picture, source.focal_length_35mm, finished, settings);
     report.steps.extend(tone.reports());
     picture = tone.apply(picture);
 
