@@ -7,6 +7,7 @@
 
 use std::path::Path;
 
+use proptest::prelude::*;
 use remedia::config::{
     BracketSetting, Environment, Flags, Key, LoadRequest, LogLevel, Origin, Resolved, load, show,
     show_json,
@@ -328,7 +329,7 @@ fn files_that_are_no_text_are_refused() {
     insta::assert_snapshot!(machine.refusal(), @"settings file `/project/remedia.toml`: it has 2097152 bytes, more than 1048576");
     fs_err::remove_file(machine.path("project/remedia.toml")).unwrap();
     fs_err::create_dir_all(machine.path("project/remedia.toml")).unwrap();
-    assert!(machine.refusal().contains("/project/remedia.toml"));
+    insta::assert_snapshot!(machine.refusal(), @"settings file `/project/remedia.toml`: it is no plain file");
 }
 
 #[test]
@@ -366,4 +367,30 @@ fn the_json_form_carries_every_setting_with_its_origin() {
     assert_eq!(of("threads")["value"], 1);
     assert_eq!(of("threads")["origin"]["kind"], "user_file");
     insta::assert_snapshot!(of("style"), @r#"{"description":"Style used where none is named.","flag":"--style","key":"style","origin":{"kind":"flag","name":"--style"},"value":"boho","variable":"REMEDIA_STYLE"}"#);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// Whatever a settings file holds, it is read or refused with its name.
+    #[test]
+    fn no_file_breaks_the_reading(text in "([a-z_]{0,9}(\\.[a-z_]{0,5})?( = )?[\\PC]{0,9}\n){0,4}") {
+        let machine = Machine::new().project(&text);
+        if let Err(error) = load(&machine.request()) {
+            prop_assert!(error.to_string().contains("remedia.toml"), "{}", error);
+        }
+    }
+
+    /// The same for values that are nearly right.
+    #[test]
+    fn no_value_breaks_the_reading(key in prop::sample::select(Key::ALL), value in "[-+0-9a-zA-Z.\"'\\[\\]{}, ]{0,12}") {
+        let machine = Machine::new().project(&format!("{key} = {value}\n"));
+        if let Err(error) = load(&machine.request()) {
+            prop_assert!(error.to_string().contains("line 1"), "{}", error);
+        }
+        let machine = Machine::new().flag(key, &value);
+        if let Err(error) = load(&machine.request()) {
+            prop_assert!(error.to_string().contains(key.name()), "{}", error);
+        }
+    }
 }

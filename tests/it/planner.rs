@@ -30,6 +30,7 @@ use crate::support::{assert_schema_is_current, fixture};
 const DELIVERY: DeliveryKey = DeliveryKey {
     jpeg_quality: 92,
     web_long_side: 2048,
+    web_quality: 84,
 };
 
 fn style(name: &str) -> Style {
@@ -563,6 +564,17 @@ fn the_job_key_follows_what_is_delivered_and_nothing_else() {
         key(&listing, &modern, &engine, &PlanRequest::default()),
     );
     let made = plan(&listing, &modern, &embedded(), &PlanRequest::default()).unwrap();
+    other(
+        "a web quality",
+        job_key(
+            &listing,
+            &made,
+            DeliveryKey {
+                web_quality: 70,
+                ..DELIVERY
+            },
+        ),
+    );
     other(
         "a quality",
         job_key(
