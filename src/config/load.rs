@@ -78,7 +78,7 @@ impl fmt::Display for Origin {
             Self::Default => formatter.write_str("default"),
             Self::UserFile(path) | Self::ProjectFile(path) | Self::GivenFile(path) => {
                 let path = crate::fsx::printable(&path.to_string_lossy());
-                write!(formatter, "file `{path}`")
+                write!(formatter, "settings file `{path}`")
             }
             Self::Variable(name) => write!(formatter, "variable {name}"),
             Self::Flag(name) => write!(formatter, "flag {name}"),
@@ -356,7 +356,7 @@ fn apply(
         Key::Operations => settings.operations = value::operations(raw)?,
         Key::Provider => settings.provider = value::word(raw, "the name of a provider")?,
         Key::MaxAttempts => {
-            settings.max_attempts = value::number(raw, 1, u64::from(MOST_ATTEMPTS))?
+            settings.max_attempts = value::number(raw, 1, u64::from(MOST_ATTEMPTS))?;
         }
         Key::Seed => settings.seed = value::number(raw, 0, LARGEST_SEED)?,
         Key::JpegQuality => settings.jpeg_quality = value::number(raw, 50, 100)?,

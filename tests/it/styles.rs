@@ -169,6 +169,30 @@ fn nothing_that_is_fixed_to_the_house_is_put_into_it() {
     }
 }
 
+/// Light, weather and views belong to the photo, and people do not belong into it: a prompt that names
+/// them changes what the house shows.
+#[test]
+fn no_prompt_asks_for_light_weather_views_or_people() {
+    let unwanted = [
+        "light", "sun", "daylight", "glow", "dusk", "snow", "sky", "view", "window", "door",
+        "people", "family", "children", "boy", "girl", "man", "woman", "cross", "flag",
+    ];
+    for entry in embedded().entries() {
+        let style = &entry.style;
+        let rooms = style.rooms.values().flat_map(|room| {
+            room.furniture
+                .iter()
+                .chain([&room.prompt])
+                .map(String::as_str)
+        });
+        for text in rooms.chain([style.staging.prompt.as_str()]) {
+            for word in text.split(|character: char| !character.is_alphabetic()) {
+                assert!(!unwanted.contains(&word), "{}: {text}", style.name);
+            }
+        }
+    }
+}
+
 #[test]
 fn looks_are_small_and_distinct_and_digests_differ() {
     let library = embedded();
