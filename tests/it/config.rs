@@ -370,7 +370,7 @@ fn the_json_form_carries_every_setting_with_its_origin() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     /// Whatever a settings file holds, it is read or refused with its name.
     #[test]

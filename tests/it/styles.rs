@@ -326,7 +326,7 @@ fn files_that_are_no_text_or_too_big_and_missing_folders_are_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     /// A style file with anything cut out of it or put into it is read or refused with its name.
     #[test]
