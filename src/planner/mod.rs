@@ -16,4 +16,4 @@ pub use plan::plan;
 pub use prompt::{HOUSE_NEGATIVES, retry_parameters};
 pub use render::render;
 pub use request::{PlanError, PlanRequest};
-pub use seed::{LARGEST_SEED, attempt_seed};
+pub use seed::attempt_seed;

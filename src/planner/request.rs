@@ -5,14 +5,9 @@ use crate::domain::enhancement::Look;
 use crate::domain::listing::Listing;
 use crate::domain::nearest::nearest;
 use crate::domain::operation::{OperationKind, OperationRequest};
-use crate::domain::plan::{Decision, PlannedPhoto, SkipCode};
+use crate::domain::plan::{Decision, LARGEST_SEED, MOST_ATTEMPTS, PlannedPhoto, SkipCode};
 use crate::domain::step::StepOverride;
 use crate::fsx::printable;
-
-use super::seed::LARGEST_SEED;
-
-/// More attempts than this on one photo are a mistake, not a wish.
-const MOST_ATTEMPTS: u32 = 20;
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,6 +7,7 @@
 
 use std::path::Path;
 
+use proptest::prelude::*;
 use remedia::config::{
     BracketSetting, Environment, Flags, Key, LoadRequest, LogLevel, Origin, Resolved, load, show,
     show_json,
@@ -302,18 +303,18 @@ fn what_is_wrong_is_named_with_its_place() {
     insta::assert_snapshot!(project("limits = 3\n"), @"settings file `/project/remedia.toml`, line 1: there is no setting `limits`; nearest is `limits.max_pixels`");
     insta::assert_snapshot!(project("style = modern\n"), @"settings file `/project/remedia.toml`: line 1, at `style`: string values must be quoted, expected literal string");
     insta::assert_snapshot!(project("style = \"a\"\nstyle = \"b\"\n"), @"settings file `/project/remedia.toml`: line 2: duplicate key");
-    insta::assert_snapshot!(project("jpeg_quality = 9\n"), @"file `/project/remedia.toml`, line 1: jpeg_quality: 9 is out of range; 50 to 100 is allowed");
-    insta::assert_snapshot!(project("jpeg_quality = 92.5\n"), @"file `/project/remedia.toml`, line 1: jpeg_quality: a number with a fraction is not a whole number");
-    insta::assert_snapshot!(project("jpeg_quality = -1\n"), @"file `/project/remedia.toml`, line 1: jpeg_quality: a number that is not 0 or more is not a whole number");
-    insta::assert_snapshot!(project("out = 5\n"), @"file `/project/remedia.toml`, line 1: out: `5` is not a path: put it in quotes");
-    insta::assert_snapshot!(project("out = \"\"\n"), @"file `/project/remedia.toml`, line 1: out: the path is empty");
-    insta::assert_snapshot!(project("recursive = \"perhaps\"\n"), @"file `/project/remedia.toml`, line 1: recursive: `perhaps` is not `true` or `false`");
-    insta::assert_snapshot!(project("brackets = 1\n"), @"file `/project/remedia.toml`, line 1: brackets: `1` is not `auto`, `off` or a number of exposures from 2 to 9");
-    insta::assert_snapshot!(project("operations = [\"enhanse\"]\n"), @"file `/project/remedia.toml`, line 1: operations: `enhanse` is not an operation; use `auto`, or a list of `enhance`, `stage`, `video`");
-    insta::assert_snapshot!(project("operations = [1]\n"), @"file `/project/remedia.toml`, line 1: operations: a list that holds more than texts is not `auto`, or a list of operations");
-    insta::assert_snapshot!(project("memory_budget = \"5 bananas\"\n"), @"file `/project/remedia.toml`, line 1: memory_budget: `5 bananas` is not a size: write a number, or one with a unit such as `200MB`");
-    insta::assert_snapshot!(project("memory_budget = \"5MB\"\n"), @"file `/project/remedia.toml`, line 1: memory_budget: `5MB` is out of range; 100MB to 1TB is allowed");
-    insta::assert_snapshot!(project("log = \"verbose\"\n"), @"file `/project/remedia.toml`, line 1: log: `verbose` is not `error`, `warn`, `info`, `debug` or `trace`");
+    insta::assert_snapshot!(project("jpeg_quality = 9\n"), @"settings file `/project/remedia.toml`, line 1: jpeg_quality: 9 is out of range; 50 to 100 is allowed");
+    insta::assert_snapshot!(project("jpeg_quality = 92.5\n"), @"settings file `/project/remedia.toml`, line 1: jpeg_quality: a number with a fraction is not a whole number");
+    insta::assert_snapshot!(project("jpeg_quality = -1\n"), @"settings file `/project/remedia.toml`, line 1: jpeg_quality: a number that is not 0 or more is not a whole number");
+    insta::assert_snapshot!(project("out = 5\n"), @"settings file `/project/remedia.toml`, line 1: out: `5` is not a path: put it in quotes");
+    insta::assert_snapshot!(project("out = \"\"\n"), @"settings file `/project/remedia.toml`, line 1: out: the path is empty");
+    insta::assert_snapshot!(project("recursive = \"perhaps\"\n"), @"settings file `/project/remedia.toml`, line 1: recursive: `perhaps` is not `true` or `false`");
+    insta::assert_snapshot!(project("brackets = 1\n"), @"settings file `/project/remedia.toml`, line 1: brackets: `1` is not `auto`, `off` or a number of exposures from 2 to 9");
+    insta::assert_snapshot!(project("operations = [\"enhanse\"]\n"), @"settings file `/project/remedia.toml`, line 1: operations: `enhanse` is not an operation; use `auto`, or a list of `enhance`, `stage`, `video`");
+    insta::assert_snapshot!(project("operations = [1]\n"), @"settings file `/project/remedia.toml`, line 1: operations: a list that holds more than texts is not `auto`, or a list of operations");
+    insta::assert_snapshot!(project("memory_budget = \"5 bananas\"\n"), @"settings file `/project/remedia.toml`, line 1: memory_budget: `5 bananas` is not a size: write a number, or one with a unit such as `200MB`");
+    insta::assert_snapshot!(project("memory_budget = \"5MB\"\n"), @"settings file `/project/remedia.toml`, line 1: memory_budget: `5MB` is out of range; 100MB to 1TB is allowed");
+    insta::assert_snapshot!(project("log = \"verbose\"\n"), @"settings file `/project/remedia.toml`, line 1: log: `verbose` is not `error`, `warn`, `info`, `debug` or `trace`");
     insta::assert_snapshot!(Machine::new().variable("REMEDIA_THREADS", "many").refusal(), @"variable REMEDIA_THREADS: threads: `many` is not a whole number");
     insta::assert_snapshot!(Machine::new().flag(Key::Operations, "").refusal(), @"flag --operations: operations: `` is not `auto`, or a list of operations");
     insta::assert_snapshot!(Machine::new().variable("REMEDIA_TEST_NOW", "today").refusal(), @"environment: REMEDIA_TEST_NOW: it is no RFC 3339 moment such as `2026-01-31T12:00:00Z`");
@@ -328,7 +329,7 @@ fn files_that_are_no_text_are_refused() {
     insta::assert_snapshot!(machine.refusal(), @"settings file `/project/remedia.toml`: it has 2097152 bytes, more than 1048576");
     fs_err::remove_file(machine.path("project/remedia.toml")).unwrap();
     fs_err::create_dir_all(machine.path("project/remedia.toml")).unwrap();
-    assert!(machine.refusal().contains("/project/remedia.toml"));
+    insta::assert_snapshot!(machine.refusal(), @"settings file `/project/remedia.toml`: it is no plain file");
 }
 
 #[test]
@@ -366,4 +367,30 @@ fn the_json_form_carries_every_setting_with_its_origin() {
     assert_eq!(of("threads")["value"], 1);
     assert_eq!(of("threads")["origin"]["kind"], "user_file");
     insta::assert_snapshot!(of("style"), @r#"{"description":"Style used where none is named.","flag":"--style","key":"style","origin":{"kind":"flag","name":"--style"},"value":"boho","variable":"REMEDIA_STYLE"}"#);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Whatever a settings file holds, it is read or refused with its name.
+    #[test]
+    fn no_file_breaks_the_reading(text in "([a-z_]{0,9}(\\.[a-z_]{0,5})?( = )?[\\PC]{0,9}\n){0,4}") {
+        let machine = Machine::new().project(&text);
+        if let Err(error) = load(&machine.request()) {
+            prop_assert!(error.to_string().contains("remedia.toml"), "{}", error);
+        }
+    }
+
+    /// The same for values that are nearly right.
+    #[test]
+    fn no_value_breaks_the_reading(key in prop::sample::select(Key::ALL), value in "[-+0-9a-zA-Z.\"'\\[\\]{}, ]{0,12}") {
+        let machine = Machine::new().project(&format!("{key} = {value}\n"));
+        if let Err(error) = load(&machine.request()) {
+            prop_assert!(error.to_string().contains("remedia.toml`, line ") || error.to_string().contains("remedia.toml`: line "), "{}", error);
+        }
+        let machine = Machine::new().flag(key, &value);
+        if let Err(error) = load(&machine.request()) {
+            prop_assert!(error.to_string().contains(key.name()), "{}", error);
+        }
+    }
 }

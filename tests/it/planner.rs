@@ -30,6 +30,7 @@ use crate::support::{assert_schema_is_current, fixture};
 const DELIVERY: DeliveryKey = DeliveryKey {
     jpeg_quality: 92,
     web_long_side: 2048,
+    web_quality: 84,
 };
 
 fn style(name: &str) -> Style {
@@ -303,8 +304,8 @@ fn a_provider_that_can_do_it_does_it_with_every_attempt_written_out() {
     else {
         panic!("staging is diffusion");
     };
-    insta::assert_snapshot!(prompt, @"modern living room, a calm seating group facing the room, low three-seat sofa in oatmeal wool, walnut coffee table, charcoal lounge chair, flat-woven rug, slim arc lamp, fiddle-leaf fig, clean lines, walnut and brushed steel, soft daylight, warm white walnut charcoal");
-    insta::assert_snapshot!(negative_prompt, @"new window, new door, changed walls, changed floor, people, pets, text, logo, watermark, distorted, blurry, bed, dining table, ornate carving, floral pattern, clutter, shabby furniture");
+    insta::assert_snapshot!(prompt, @"modern living room, calm seating group facing the room, low three-seat sofa in oatmeal wool, walnut coffee table, charcoal lounge chair, flat-woven rug, slim arc lamp, fiddle-leaf fig, clean lines, walnut, wool and brushed steel, warm white walnut charcoal");
+    insta::assert_snapshot!(negative_prompt, @"new window, new door, changed walls, changed floor, changed lighting, people, pets, text, logo, watermark, distorted, blurry, bed, dining table, ornate carving, floral pattern, clutter, shabby furniture");
     let enhance = operation(&made, "03 kitchen.jpg", OperationKind::Enhance);
     assert_eq!(
         enhance.decision,
@@ -563,6 +564,17 @@ fn the_job_key_follows_what_is_delivered_and_nothing_else() {
         key(&listing, &modern, &engine, &PlanRequest::default()),
     );
     let made = plan(&listing, &modern, &embedded(), &PlanRequest::default()).unwrap();
+    other(
+        "a web quality",
+        job_key(
+            &listing,
+            &made,
+            DeliveryKey {
+                web_quality: 70,
+                ..DELIVERY
+            },
+        ),
+    );
     other(
         "a quality",
         job_key(

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use proptest::prelude::*;
 use remedia::domain::enhancement::EnhancementSettings;
 use remedia::domain::plan::AttemptParameters;
 use remedia::domain::room::Room;
@@ -168,6 +169,30 @@ fn nothing_that_is_fixed_to_the_house_is_put_into_it() {
     }
 }
 
+/// Light, weather and views belong to the photo, and people do not belong into it: a prompt that names
+/// them changes what the house shows.
+#[test]
+fn no_prompt_asks_for_light_weather_views_or_people() {
+    let unwanted = [
+        "light", "sun", "daylight", "glow", "dusk", "snow", "sky", "view", "window", "door",
+        "people", "family", "children", "boy", "girl", "man", "woman", "cross", "flag",
+    ];
+    for entry in embedded().entries() {
+        let style = &entry.style;
+        let rooms = style.rooms.values().flat_map(|room| {
+            room.furniture
+                .iter()
+                .chain([&room.prompt])
+                .map(String::as_str)
+        });
+        for text in rooms.chain([style.staging.prompt.as_str()]) {
+            for word in text.split(|character: char| !character.is_alphabetic()) {
+                assert!(!unwanted.contains(&word), "{}: {text}", style.name);
+            }
+        }
+    }
+}
+
 #[test]
 fn looks_are_small_and_distinct_and_digests_differ() {
     let library = embedded();
@@ -298,4 +323,23 @@ fn files_that_are_no_text_or_too_big_and_missing_folders_are_refused() {
     assert!(error.to_string().contains("300000 bytes"), "{error}");
     let error = StyleLibrary::load(Some(Path::new("/no/such/folder"))).unwrap_err();
     assert!(error.to_string().contains("/no/such/folder"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// A style file with anything cut out of it or put into it is read or refused with its name.
+    #[test]
+    fn no_style_file_breaks_the_reading(at in 0.0..1.0, cut in 0_usize..40, put in "\\PC{0,6}") {
+        let mut text: Vec<char> = embedded().entry("modern").unwrap().text.chars().collect();
+        let start = (at * text.len() as f64) as usize;
+        let end = (start + cut).min(text.len());
+        text.splice(start..end, put.chars());
+        let text: String = text.into_iter().collect();
+        let folder = folder(&[("modern.toml", &text)]);
+        if let Err(error) = StyleLibrary::load(Some(folder.path())) {
+            let message = error.to_string();
+            prop_assert!(message.contains("modern.toml"), "{}", message);
+        }
+    }
 }
