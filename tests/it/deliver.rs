@@ -1,6 +1,13 @@
 //! Deliveries: what they hold, what they say, and what becomes of them when they are cut short.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where its preparation fails"
+)]
+
 use std::cell::Cell;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use remedia::deliver::manifest::{DeliveredAs, FileRole, Manifest, manifest_schema};
 use remedia::deliver::{DeliverError, DeliveredOperation, OperationOutcome};
@@ -295,6 +302,49 @@ fn a_killed_delivery_of_other_photos_leaves_nothing_behind() {
         fresh.contents()
     };
     assert_eq!(delivery.contents(), expected);
+}
+
+/// Delivers for [`a_delivery_that_is_killed_at_any_moment_is_ended_by_the_next`], in a process of
+/// its own that can be killed.
+#[test]
+fn deliver_in_a_process_of_its_own() {
+    let Some(destination) = std::env::var_os("REMEDIA_TEST_DELIVER_TO") else {
+        return;
+    };
+    let mut delivery = Delivery::small(&[Some(Room::Kitchen); 12]);
+    delivery.destination = destination.into();
+    delivery.deliver().unwrap();
+}
+
+#[test]
+fn a_delivery_that_is_killed_at_any_moment_is_ended_by_the_next() {
+    let whole = Delivery::small(&[Some(Room::Kitchen); 12]);
+    let start = Instant::now();
+    whole.deliver().unwrap();
+    let took = start.elapsed();
+    let mut cut_short = 0;
+    for moment in 0..12_u32 {
+        let mut delivery = Delivery::small(&[Some(Room::Kitchen); 12]);
+        let folder = tempfile::tempdir().unwrap();
+        delivery.destination = folder.path().join("maple-street");
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "deliver::deliver_in_a_process_of_its_own"])
+            .env("REMEDIA_TEST_DELIVER_TO", &delivery.destination)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while !delivery.destination.exists() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        std::thread::sleep(took * moment / 10);
+        let _ = child.kill();
+        child.wait().unwrap();
+        cut_short += u32::from(!delivery.destination.join("manifest.json").exists());
+        delivery.deliver().unwrap();
+        assert_eq!(delivery.contents(), whole.contents(), "killed at {moment}");
+    }
+    assert!(cut_short > 0, "no delivery was killed before its end");
 }
 
 #[test]

@@ -1,5 +1,11 @@
 //! The gallery: what its text must hold, and what it does in a real browser where one is installed.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends where its preparation fails"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
