@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::domain::listing::Listing;
 use crate::domain::id::JobId;
 use crate::domain::state::JobState;
 use crate::fsx;
@@ -140,6 +141,22 @@ impl Engine {
             jobs: jobs.iter().map(summary).collect(),
             total,
         })
+    }
+
+    /// The listing that a job was made of, as it was read.
+    ///
+    /// # Errors
+    /// [`EngineError::DamagedDocument`], or what the file system says.
+    pub fn listing(&self, job: &JobId) -> Result<Listing, EngineError> {
+        self.work(job).listing()
+    }
+
+    /// What is damaged in the database, one line for each finding; nothing where it is sound.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`] where it cannot be read.
+    pub fn integrity(&self) -> Result<Vec<String>, EngineError> {
+        Ok(self.store().integrity()?)
     }
 
     /// One job in full.

@@ -145,4 +145,10 @@ pub trait JobStore: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the record cannot be read.
     fn destination_owner(&self, destination: &str) -> Result<Option<String>, StoreError>;
+
+    /// What is damaged, one line for each finding; nothing where all is sound.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    fn integrity(&self) -> Result<Vec<String>, StoreError>;
 }

@@ -411,6 +411,10 @@ impl JobStore for MemoryStore {
         }
     }
 
+    fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
     fn destination_owner(&self, destination: &str) -> Result<Option<String>, StoreError> {
         let inner = self.lock();
         Ok(inner

@@ -185,7 +185,7 @@ fn space(name: &'static str, _: &Path) -> Check {
 fn database(context: &Context) -> Check {
     let checked = context
         .engine()
-        .and_then(|engine| Ok((engine.check()?, engine.status()?.jobs)));
+        .and_then(|engine| Ok((engine.integrity()?, engine.status()?.jobs)));
     match checked {
         Ok((problems, jobs)) if problems.is_empty() => {
             Check::good("database", format!("sound, {jobs} jobs"))

@@ -67,19 +67,6 @@ impl SqliteStore {
         })
     }
 
-    /// Looks for damage; gives one line for each finding.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn integrity(&self) -> Result<Vec<String>, StoreError> {
-        let connection = self.lock();
-        let mut statement = connection.prepare("PRAGMA integrity_check")?;
-        let lines = statement
-            .query_map([], |row| row.get::<_, String>(0))?
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(lines.into_iter().filter(|line| line != "ok").collect())
-    }
-
     fn lock(&self) -> MutexGuard<'_, Connection> {
         // A panic while the lock was held has rolled its transaction back, so the connection is
         // still good.
@@ -202,6 +189,15 @@ impl JobStore for SqliteStore {
 
     fn reserve_destination(&self, destination: &str, source: &str) -> Result<bool, StoreError> {
         self.write(|transaction| write::reserve_destination(transaction, destination, source))
+    }
+
+    fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare("PRAGMA integrity_check")?;
+        let lines = statement
+            .query_map([], |row| row.get::<_, String>(0))?
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
 
     fn destination_owner(&self, destination: &str) -> Result<Option<String>, StoreError> {
