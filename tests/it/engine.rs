@@ -4,12 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use remedia::clock::Clock;
-use remedia::domain::capabilities::{
-    Capabilities, EmbeddedCapability, OperationCapability, ProviderCapability,
-};
+use remedia::domain::capabilities::{Capabilities, EmbeddedCapability};
 use remedia::domain::event::{Event, EventKind};
 use remedia::domain::id::JobId;
-use remedia::domain::operation::{OperationKind, OperationRequest};
+use remedia::domain::operation::OperationRequest;
 use remedia::domain::retry::RetryPolicy;
 use remedia::domain::state::JobState;
 use remedia::engine::{
@@ -40,26 +38,26 @@ impl House {
         house
     }
 
-    fn with_script(mut self, script: &str) -> Self {
+    pub(crate) fn with_script(mut self, script: &str) -> Self {
         let path = self.root.path().join("script.toml");
         fs_err::write(&path, script).unwrap();
         self.script = Some(path);
         self
     }
 
-    fn listing(&self) -> PathBuf {
+    pub(crate) fn listing(&self) -> PathBuf {
         self.root.path().join("12 Oak Lane")
     }
 
-    fn out(&self) -> PathBuf {
+    pub(crate) fn out(&self) -> PathBuf {
         self.root.path().join("out")
     }
 
-    fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.root.path().join("home")
     }
 
-    fn engine(&self) -> Engine {
+    pub(crate) fn engine(&self) -> Engine {
         let options = EngineOptions {
             retry: RetryPolicy::immediate(5),
             fake_script: self.script.clone(),
@@ -73,7 +71,7 @@ impl House {
         .unwrap()
     }
 
-    fn request(&self, provider: &str, operations: &str) -> SubmitRequest {
+    pub(crate) fn request(&self, provider: &str, operations: &str) -> SubmitRequest {
         let listing = read_listing(&self.listing(), &IngestOptions::default(), &|_, _| ()).unwrap();
         let styles = StyleLibrary::load(None).unwrap();
         let capabilities = Capabilities {
@@ -82,19 +80,13 @@ impl House {
                 megapixels_per_second: 6.0,
                 cores: 2,
             },
-            providers: vec![ProviderCapability {
-                name: "fake".to_owned(),
-                startup_seconds: 0.0,
-                operations: [(
-                    OperationKind::Stage,
-                    OperationCapability {
-                        seconds_per_attempt: 1.0,
-                        deterministic: false,
-                    },
-                )]
-                .into(),
-                missing: std::collections::BTreeMap::new(),
-            }],
+            providers: vec![
+                serde_json::from_value(serde_json::json!({
+                    "name": "fake",
+                    "operations": { "stage": { "seconds_per_attempt": 1.0, "deterministic": false } }
+                }))
+                .unwrap(),
+            ],
             models: Vec::new(),
         };
         let wanted = PlanRequest {
@@ -118,13 +110,13 @@ impl House {
         }
     }
 
-    fn submit(&self, provider: &str, operations: &str) -> SubmitOutcome {
+    pub(crate) fn submit(&self, provider: &str, operations: &str) -> SubmitOutcome {
         self.engine()
             .submit(&self.request(provider, operations), &mut NoEvents)
             .unwrap()
     }
 
-    fn drive(&self, job: &JobId) -> DriveOutcome {
+    pub(crate) fn drive(&self, job: &JobId) -> DriveOutcome {
         self.engine()
             .drive(
                 job,

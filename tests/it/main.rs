@@ -1,10 +1,12 @@
 //! The integration tests, as one binary.
 
 mod deliver;
+mod documents;
 mod engine;
 mod enhance;
 mod geometry;
 mod ingest;
+mod kill;
 mod planner;
 mod store;
 mod styles;

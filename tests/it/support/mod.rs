@@ -1,6 +1,7 @@
 //! What the integration tests share.
 
 pub(crate) mod images;
+pub(crate) mod kill;
 
 use std::path::{Path, PathBuf};
 
