@@ -166,4 +166,13 @@ mod tests {
             assert!(documentation.trim().ends_with('.'), "{name}");
         }
     }
+
+    #[test]
+    fn the_process_has_variables_and_folders() {
+        let environment = Environment::capture();
+        assert!(environment.get("PATH").is_some());
+        if let Some(folder) = environment.config_folder() {
+            assert!(folder.is_absolute() && folder.ends_with("remedia"));
+        }
+    }
 }

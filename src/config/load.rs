@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use toml::de::{DeTable, DeValue};
 
 use crate::domain::nearest::nearest;
+use crate::domain::plan::{LARGEST_SEED, MOST_ATTEMPTS};
 use crate::domain::toml_text;
 
 use super::env::{self, Environment};
@@ -77,7 +78,7 @@ impl fmt::Display for Origin {
             Self::Default => formatter.write_str("default"),
             Self::UserFile(path) | Self::ProjectFile(path) | Self::GivenFile(path) => {
                 let path = crate::fsx::printable(&path.to_string_lossy());
-                write!(formatter, "file `{path}`")
+                write!(formatter, "settings file `{path}`")
             }
             Self::Variable(name) => write!(formatter, "variable {name}"),
             Self::Flag(name) => write!(formatter, "flag {name}"),
@@ -268,8 +269,8 @@ fn read_file(origin: &Origin, found: &mut BTreeMap<Key, Found>) -> Result<bool, 
     else {
         return Ok(false);
     };
-    let size = match fs::metadata(path) {
-        Ok(metadata) => metadata.len(),
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
         Err(error)
             if error.kind() == io::ErrorKind::NotFound
                 && !matches!(origin, Origin::GivenFile(_)) =>
@@ -283,6 +284,11 @@ fn read_file(origin: &Origin, found: &mut BTreeMap<Key, Found>) -> Result<bool, 
         file: file.clone(),
         problem,
     };
+    // A pipe would keep the reading waiting for ever.
+    if !metadata.is_file() {
+        return Err(malformed("it is no plain file".to_owned()));
+    }
+    let size = metadata.len();
     if size > LARGEST_FILE {
         return Err(malformed(format!(
             "it has {size} bytes, more than {LARGEST_FILE}"
@@ -293,24 +299,12 @@ fn read_file(origin: &Origin, found: &mut BTreeMap<Key, Found>) -> Result<bool, 
     let table =
         DeTable::parse(&text).map_err(|error| malformed(toml_text::explain(&text, &error)))?;
     for (name, value) in table.get_ref() {
-        let nested = match value.get_ref() {
-            DeValue::Table(nested) if Key::named(name.get_ref()).is_none() => Some(nested),
-            _ => None,
-        };
-        let prefix = Key::ALL.iter().any(|key| {
-            key.name()
-                .split_once('.')
-                .is_some_and(|(table, _)| table == name.get_ref().as_ref())
-        });
-        let entries: Vec<_> = match nested {
-            Some(nested) if prefix => nested
+        let entries: Vec<_> = match value.get_ref() {
+            DeValue::Table(table) if !table.is_empty() => table
                 .iter()
                 .map(|(inner, value)| {
-                    (
-                        format!("{}.{}", name.get_ref(), inner.get_ref()),
-                        inner.span(),
-                        value,
-                    )
+                    let name = format!("{}.{}", name.get_ref(), inner.get_ref());
+                    (name, inner.span(), value)
                 })
                 .collect(),
             _ => vec![(name.get_ref().to_string(), name.span(), value)],
@@ -361,8 +355,10 @@ fn apply(
         Key::Style => settings.style = value::word(raw, "the name of a style")?,
         Key::Operations => settings.operations = value::operations(raw)?,
         Key::Provider => settings.provider = value::word(raw, "the name of a provider")?,
-        Key::MaxAttempts => settings.max_attempts = value::number(raw, 1, 20)?,
-        Key::Seed => settings.seed = value::number(raw, 0, (1 << 53) - 1)?,
+        Key::MaxAttempts => {
+            settings.max_attempts = value::number(raw, 1, u64::from(MOST_ATTEMPTS))?;
+        }
+        Key::Seed => settings.seed = value::number(raw, 0, LARGEST_SEED)?,
         Key::JpegQuality => settings.jpeg_quality = value::number(raw, 50, 100)?,
         Key::WebLongSide => settings.web_long_side = value::number(raw, 256, 8192)?,
         Key::WebQuality => settings.web_quality = value::number(raw, 50, 100)?,
@@ -389,7 +385,7 @@ fn apply(
 
 fn testing(environment: &Environment) -> Result<Testing, ConfigError> {
     let invalid = |name: &'static str, problem: &str| ConfigError::Invalid {
-        origin: "variable".to_owned(),
+        origin: "environment".to_owned(),
         name,
         problem: problem.to_owned(),
     };

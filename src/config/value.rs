@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
-use crate::domain::nearest::nearest;
-use crate::domain::operation::{OperationKind, OperationRequest};
+use crate::domain::operation::{OperationRequest, UnknownOperation};
 
 use super::settings::{BracketSetting, LogLevel};
 
@@ -38,7 +37,7 @@ impl Raw {
                     .map(|item| item.get_ref().as_str().map(str::to_owned));
                 texts
                     .collect::<Option<Vec<_>>>()
-                    .map_or(Self::Unfit("a list of more than texts"), Self::List)
+                    .map_or(Self::Unfit("a list that holds more than texts"), Self::List)
             }
             DeValue::Float(_) => Self::Unfit("a number with a fraction"),
             DeValue::Datetime(_) => Self::Unfit("a date"),
@@ -90,7 +89,8 @@ pub(super) const PIXELS: Units = &[("MP", 1_000_000), ("px", 1)];
 
 /// `200MB` for 200 000 000, and plain digits where no unit divides it.
 pub(super) fn format_quantity(value: u64, units: Units) -> String {
-    let fits = |(_, size): &&(&str, u64)| value >= *size && value % size == 0 && *size > 1;
+    let fits =
+        |(_, size): &&(&str, u64)| value >= *size && value.is_multiple_of(*size) && *size > 1;
     match units.iter().take(5).find(fits) {
         Some((name, size)) => format!("{}{name}", value / size),
         None => value.to_string(),
@@ -98,7 +98,7 @@ pub(super) fn format_quantity(value: u64, units: Units) -> String {
 }
 
 pub(super) fn quantity(raw: &Raw, units: Units, low: u64, high: u64) -> Result<u64, String> {
-    let example = format_quantity(high / 2, units);
+    let example = format_quantity(200_000_000, units);
     let wrong = || {
         raw.is_not(&format!(
             "a size: write a number, or one with a unit such as `{example}`"
@@ -138,12 +138,8 @@ fn parse_quantity(text: &str, units: Units) -> Option<u64> {
         return whole.checked_mul(size);
     }
     let product = number.parse::<f64>().ok()? * size as f64;
-    // Beyond 2^53 a float no longer counts single bytes; nobody writes such a size with a fraction.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked to be a whole number within range"
-    )]
+    // Beyond 2^53 a float no longer counts single bytes; nobody writes such a size with a fraction. The
+    // cast keeps what is checked below to be a whole number within that range.
     let whole = product as u64;
     (product.fract() == 0.0 && product < (1_u64 << 53) as f64).then_some(whole)
 }
@@ -208,14 +204,7 @@ pub(super) fn operations(raw: &Raw) -> Result<OperationRequest, String> {
         _ => word(raw, "`auto`, or a list of operations")?,
     };
     text.parse()
-        .map_err(|error: crate::domain::operation::UnknownOperation| {
-            let names = OperationKind::ALL
-                .iter()
-                .map(|kind| kind.name())
-                .chain(["auto"]);
-            let meant = nearest(&error.0, names).unwrap_or_default();
-            format!("{error}; nearest is `{meant}`")
-        })
+        .map_err(|error: UnknownOperation| error.to_string())
 }
 
 pub(super) fn brackets(raw: &Raw) -> Result<BracketSetting, String> {
@@ -231,13 +220,9 @@ pub(super) fn brackets(raw: &Raw) -> Result<BracketSetting, String> {
 pub(super) fn log_level(raw: &Raw) -> Result<LogLevel, String> {
     let text = word(raw, "a log level")?;
     let found = LogLevel::ALL.iter().find(|level| level.name() == text);
-    found.copied().ok_or_else(|| {
-        let meant = nearest(&text, LogLevel::ALL.iter().map(|level| level.name()));
-        raw.is_not(&format!(
-            "`error`, `warn`, `info`, `debug` or `trace`; nearest is `{}`",
-            meant.unwrap_or_default()
-        ))
-    })
+    found
+        .copied()
+        .ok_or_else(|| raw.is_not("`error`, `warn`, `info`, `debug` or `trace`"))
 }
 
 #[cfg(test)]

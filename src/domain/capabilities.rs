@@ -41,11 +41,14 @@ pub struct EmbeddedCapability {
 }
 
 /// What one provider does.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderCapability {
     /// The name given on the command line.
     pub name: String,
+    /// Whether its pictures are made for tests and rehearsals only; nobody is sent to such a provider.
+    #[serde(default)]
+    pub rehearsal: bool,
     /// Seconds from asking until the first photo is worked on.
     #[serde(default)]
     pub startup_seconds: f64,

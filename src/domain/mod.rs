@@ -16,5 +16,6 @@ pub mod room;
 pub mod state;
 pub mod step;
 pub mod style;
+mod style_check;
 pub mod toml_text;
 pub mod verdict;

@@ -12,6 +12,12 @@ use super::room::Room;
 /// The version of [`Plan`] that this build writes.
 pub const PLAN_SCHEMA_VERSION: u32 = 1;
 
+/// The largest seed: every whole number up to here is exact in JSON readers that know only doubles.
+pub const LARGEST_SEED: u64 = (1 << 53) - 1;
+
+/// More attempts than this on one photo are a mistake, not a wish.
+pub const MOST_ATTEMPTS: u32 = 20;
+
 /// What will be done to a listing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

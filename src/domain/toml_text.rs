@@ -13,23 +13,28 @@ pub fn line_at(text: &str, offset: usize) -> usize {
 /// A message such as ``line 12: `strenght` is not known here; nearest is `strength` ``.
 #[must_use]
 pub fn explain(text: &str, error: &toml::de::Error) -> String {
-    let message = unknown_name(error.message())
-        .unwrap_or_else(|| error.message().lines().collect::<Vec<_>>().join(", "));
+    let message = error.message();
+    let message = unknown_name(message).unwrap_or_else(|| in_plain_words(message));
     let Some(span) = error.span() else {
         return message;
     };
     let line = line_at(text, span.start);
-    let source = text.lines().nth(line - 1).unwrap_or_default().trim();
-    let key = source
-        .split_once('=')
-        .map_or(source, |(key, _)| key.trim_end());
-    // An error of a whole table is reported at its heading or first line; a missing key is then named
-    // by the message itself.
-    if key.is_empty() || message.contains(&format!("`{key}`")) {
-        format!("line {line}: {message}")
-    } else {
-        format!("line {line}, at `{key}`: {message}")
+    match assigned_key(text, span.start) {
+        Some(key) if !message.contains(&format!("`{key}`")) => {
+            format!("line {line}, at `{key}`: {message}")
+        }
+        _ => format!("line {line}: {message}"),
     }
+}
+
+/// The key whose value starts at `offset`.
+fn assigned_key(text: &str, offset: usize) -> Option<&str> {
+    let line = text.get(..offset)?.lines().next_back()?;
+    let before = line.trim_end().strip_suffix('=')?.trim_end();
+    before
+        .rsplit(|character: char| character.is_whitespace() || matches!(character, '{' | ','))
+        .next()
+        .filter(|key| !key.is_empty())
 }
 
 /// serde lists every name it would have taken, which buries the one that was meant.
@@ -45,6 +50,22 @@ fn unknown_name(message: &str) -> Option<String> {
     })
 }
 
+/// On one line, and without the names that Rust gives to numbers.
+fn in_plain_words(message: &str) -> String {
+    let mut message = message.lines().collect::<Vec<_>>().join(", ");
+    for (rust, plain) in [
+        ("f64", "a number"),
+        ("i32", "a whole number"),
+        ("u32", "a whole number of 0 or more"),
+        ("u64", "a whole number of 0 or more"),
+    ] {
+        if let Some(start) = message.strip_suffix(&format!("expected {rust}")) {
+            message = format!("{start}expected {plain}");
+        }
+    }
+    message
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,12 +77,12 @@ mod tests {
 
     #[test]
     fn the_line_the_key_and_the_nearest_name_are_named() {
-        insta::assert_snapshot!(message::<Style>("schema_version = 1\nnmae = \"x\"\n"), @"");
-        insta::assert_snapshot!(message::<Style>("schema_version = 1\n[staging]\nscheduler = \"DDIM\"\n"), @"");
-        insta::assert_snapshot!(message::<Style>("[rooms.\"Livingroom\"]\nprompt = \"x\"\n"), @"");
-        insta::assert_snapshot!(message::<Staging>("prompt = \"x\"\nstrength = \"high\"\n"), @"");
-        insta::assert_snapshot!(message::<Staging>("prompt = \"x\"\n"), @"");
-        insta::assert_snapshot!(message::<Style>("name = \n"), @"");
-        insta::assert_snapshot!(message::<Style>("palette = [\n  { name = \"white\", hex = \"white\" },\n]\n"), @"");
+        insta::assert_snapshot!(message::<Style>("schema_version = 1\nnmae = \"x\"\n"), @"line 2: `nmae` is not known here; nearest is `name`");
+        insta::assert_snapshot!(message::<Style>("schema_version = 1\n[staging]\nscheduler = \"DDIM\"\n"), @"line 3, at `scheduler`: `DDIM` is not known here; nearest is `DDIMScheduler`");
+        insta::assert_snapshot!(message::<Style>("[rooms.\"Livingroom\"]\nprompt = \"x\"\n"), @"line 1: `Livingroom` is not known here; nearest is `Living Room`");
+        insta::assert_snapshot!(message::<Staging>("prompt = \"x\"\nstrength = \"high\"\n"), @r#"line 2, at `strength`: invalid type: string "high", expected a number"#);
+        insta::assert_snapshot!(message::<Staging>("prompt = \"x\"\n"), @"line 1: missing field `strength`");
+        insta::assert_snapshot!(message::<Style>("name = \n"), @"line 1, at `name`: string values must be quoted, expected literal string");
+        insta::assert_snapshot!(message::<Style>("palette = [\n  { name = \"white\", hex = \"white\" },\n]\n"), @"line 2, at `hex`: `white` is not a colour: write `#` and six hexadecimal digits, such as `#F4F1EB`");
     }
 }

@@ -16,6 +16,8 @@ pub struct DeliveryKey {
     pub jpeg_quality: u8,
     /// Long side of the web copies in pixels.
     pub web_long_side: u32,
+    /// JPEG quality of the web copies.
+    pub web_quality: u8,
 }
 
 #[derive(Serialize)]

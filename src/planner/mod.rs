@@ -6,12 +6,14 @@ mod key;
 mod plan;
 mod prompt;
 mod render;
+mod request;
 mod seed;
 pub mod styles;
 
 pub use document::{PLAN_DOCUMENT_SCHEMA_VERSION, PlanDocument};
 pub use key::{DeliveryKey, job_key};
-pub use plan::{PlanError, PlanRequest, plan};
+pub use plan::plan;
 pub use prompt::{HOUSE_NEGATIVES, retry_parameters};
 pub use render::render;
-pub use seed::{LARGEST_SEED, attempt_seed};
+pub use request::{PlanError, PlanRequest};
+pub use seed::attempt_seed;

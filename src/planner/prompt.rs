@@ -6,7 +6,7 @@ use crate::domain::style::{RetryReason, RoomStyle, Style};
 
 /// What no style may ask for, in front of every negative prompt: the house stays as it is, and nobody
 /// and nothing readable stands in it.
-pub const HOUSE_NEGATIVES: &str = "new window, new door, changed walls, changed floor, people, pets, text, logo, watermark, distorted, blurry";
+pub const HOUSE_NEGATIVES: &str = "new window, new door, changed walls, changed floor, changed lighting, people, pets, text, logo, watermark, distorted, blurry";
 
 /// The colours that lead a palette; more would dilute the prompt.
 const PALETTE_COLORS_IN_PROMPT: usize = 3;

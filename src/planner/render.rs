@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::domain::listing::{BracketEvidence, LeftOutCode, Listing, RoomOrigin};
 use crate::domain::operation::OperationKind;
-use crate::domain::plan::{Decision, Plan, PlannedPhoto, SkipCode};
+use crate::domain::plan::{Decision, Plan, PlannedPhoto};
 use crate::fsx::printable;
 
 /// Narrower than this no table is readable; the text then runs over the edge.
@@ -21,7 +21,8 @@ pub fn render(plan: &Plan, listing: &Listing, columns: usize) -> String {
     let columns = columns.clamp(NARROWEST, WIDEST);
     let mut text = String::new();
     heading(&mut text, plan, listing, columns);
-    table(&mut text, plan, listing, columns);
+    table(&mut text, plan, columns);
+    guessed_rooms(&mut text, plan, listing, columns);
     brackets(&mut text, plan, listing, columns);
     skipped(&mut text, plan, columns);
     left_out(&mut text, listing, columns);
@@ -48,86 +49,120 @@ fn heading(text: &mut String, plan: &Plan, listing: &Listing, columns: usize) {
     paragraph(text, "", &facts, columns);
 }
 
-fn table(text: &mut String, plan: &Plan, listing: &Listing, columns: usize) {
-    let mut rows = vec![[
-        "#".to_owned(),
-        "photo".to_owned(),
-        "room".to_owned(),
-        "size".to_owned(),
-        "what is done".to_owned(),
-    ]];
+/// The narrowest that a column of file names and one of work may become.
+const NARROWEST_NAME: usize = 16;
+const NARROWEST_WORK: usize = 22;
+const GAP: &str = "  ";
+
+fn table(text: &mut String, plan: &Plan, columns: usize) {
+    let heading = ["#", "photo", "room", "size", "what is done"].map(str::to_owned);
+    let mut rows = vec![heading];
     for (photo, number) in plan.photos.iter().zip(1_usize..) {
         rows.push([
             number.to_string(),
             printable(&photo.file),
-            room(photo, listing),
+            photo
+                .room
+                .map_or_else(|| "unknown".to_owned(), |room| room.to_string()),
             format!("{} × {}", photo.width, photo.height),
             done(photo),
         ]);
     }
+    let [number, mut name, room, size, mut work] = widths(&rows);
+    let gaps = GAP.len() * 4;
+    let mut over = (number + name + room + size + work + gaps).saturating_sub(columns);
+    // What does not fit is taken from the file names, then the sizes go, then the work is broken into
+    // lines: it is what the plan is for, so nothing of it is cut.
+    let taken = over.min(name.saturating_sub(NARROWEST_NAME));
+    name -= taken;
+    over -= taken;
+    let with_size = over == 0;
+    if !with_size {
+        over = over.saturating_sub(size + GAP.len());
+    }
+    work = work.saturating_sub(over).max(NARROWEST_WORK);
+    text.push('\n');
+    for [number_cell, name_cell, room_cell, size_cell, work_cell] in rows {
+        let mut start = format!("{number_cell:>number$}{GAP}");
+        start.push_str(&padded(&fitted(&name_cell, name), name));
+        start.push_str(GAP);
+        start.push_str(&padded(&room_cell, room));
+        start.push_str(GAP);
+        if with_size {
+            let _ = write!(start, "{size_cell:>size$}{GAP}");
+        }
+        let width = start.width() + work;
+        paragraph(text, &start, &work_cell, width);
+    }
+}
+
+fn widths(rows: &[[String; 5]]) -> [usize; 5] {
     let mut widths = [0; 5];
-    for row in &rows {
+    for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.width());
         }
     }
-    // What does not fit is taken from the file names first; they stay recognisable longest.
-    let gaps = 2 * (widths.len() - 1);
-    let [number, mut photo, room, size, mut work] = widths;
-    let fixed = number + room + size + gaps;
-    let over = (fixed + photo + work).saturating_sub(columns);
-    let shortened = over.min(photo.saturating_sub(16));
-    photo -= shortened;
-    work = work.saturating_sub(over - shortened).max(12);
-    text.push('\n');
-    for row in &rows {
-        let mut line = String::new();
-        for ((cell, width), index) in row.iter().zip([number, photo, room, size, work]).zip(0..) {
-            let cell = fitted(cell, width);
-            let space = " ".repeat(width.saturating_sub(cell.width()));
-            let gap = if index == 0 { "" } else { "  " };
-            let right = index == 0 || index == 3;
-            let _ = match right {
-                true => write!(line, "{gap}{space}{cell}"),
-                false => write!(line, "{gap}{cell}{space}"),
-            };
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
+    widths
 }
 
-fn room(photo: &PlannedPhoto, listing: &Listing) -> String {
-    let Some(room) = photo.room else {
-        return "unknown".to_owned();
-    };
-    let origin = listing
-        .photo(&photo.photo_id)
-        .and_then(|photo| photo.room_origin);
-    match origin {
-        Some(RoomOrigin::FileName) => format!("{room} (by its name)"),
-        Some(RoomOrigin::Flag | RoomOrigin::ListingFile) | None => room.to_string(),
-    }
+fn padded(text: &str, width: usize) -> String {
+    let space = width.saturating_sub(text.width());
+    format!("{text}{}", " ".repeat(space))
 }
 
+/// What is done to a picture: operations that the same executor does as often stand together.
 fn done(photo: &PlannedPhoto) -> String {
-    let mut parts = Vec::new();
-    if photo.sources.len() > 1 {
-        parts.push(format!("fuse {}", photo.sources.len()));
-    }
+    let mut parts: Vec<(String, &str, usize)> = Vec::new();
     for operation in &photo.operations {
         if let Decision::Run { executor } = &operation.decision {
-            let attempts = match operation.attempts.len() {
-                0 | 1 => String::new(),
-                count => format!(", up to {count} attempts"),
-            };
-            parts.push(format!("{} ({executor}{attempts})", operation.kind));
+            let attempts = operation.attempts.len();
+            match parts.last_mut() {
+                Some((kinds, known, count)) if *known == executor && *count == attempts => {
+                    let _ = write!(kinds, " + {}", operation.kind);
+                }
+                _ => parts.push((operation.kind.to_string(), executor, attempts)),
+            }
         }
     }
-    if parts.is_empty() {
+    let mut texts = Vec::new();
+    if photo.sources.len() > 1 {
+        texts.push(format!("fuse {}", photo.sources.len()));
+    }
+    for (kinds, executor, attempts) in parts {
+        texts.push(match attempts {
+            0 | 1 => format!("{kinds} ({executor})"),
+            count => format!("{kinds} ({executor}, up to {count} attempts)"),
+        });
+    }
+    if texts.is_empty() {
         "delivered as it is".to_owned()
     } else {
-        parts.join(", ")
+        texts.join(", ")
+    }
+}
+
+/// A guess must look like one, so that a person checks it.
+fn guessed_rooms(text: &mut String, plan: &Plan, listing: &Listing, columns: usize) {
+    let guessed: Vec<usize> = plan
+        .photos
+        .iter()
+        .zip(1_usize..)
+        .filter(|(photo, _)| {
+            let origin = listing
+                .photo(&photo.photo_id)
+                .and_then(|photo| photo.room_origin);
+            photo.room.is_some() && origin == Some(RoomOrigin::FileName)
+        })
+        .map(|(_, number)| number)
+        .collect();
+    if !guessed.is_empty() {
+        let line = format!(
+            "rooms read from file names: #{}; `listing.toml` or `--room FILE=ROOM` sets them",
+            ranges(&guessed)
+        );
+        text.push('\n');
+        paragraph(text, "", &line, columns);
     }
 }
 
@@ -147,7 +182,7 @@ fn brackets(text: &mut String, plan: &Plan, listing: &Listing, columns: usize) {
             .sources
             .iter()
             .map(|source| match source.exposure_value {
-                Some(value) => format!("{} ({value:+} EV)", printable(&source.file)),
+                Some(value) => format!("{} ({} EV)", printable(&source.file), signed(value)),
                 None => printable(&source.file),
             })
             .collect();
@@ -165,31 +200,64 @@ fn brackets(text: &mut String, plan: &Plan, listing: &Listing, columns: usize) {
 }
 
 fn skipped(text: &mut String, plan: &Plan, columns: usize) {
-    type Reason<'a> = (OperationKind, SkipCode, &'a str);
-    let mut reasons: Vec<(Reason<'_>, &str, Vec<usize>)> = Vec::new();
-    for (photo, number) in plan.photos.iter().zip(1_usize..) {
-        for operation in &photo.operations {
-            if let Decision::Skip { code, reason, hint } = &operation.decision {
-                let key = (operation.kind, *code, reason.as_str());
-                match reasons.iter_mut().find(|(known, ..)| *known == key) {
-                    Some((.., numbers)) => numbers.push(number),
-                    None => reasons.push((key, hint, vec![number])),
+    /// One reason, with the operations and the pictures that it concerns.
+    struct Group<'a> {
+        kinds: Vec<OperationKind>,
+        reason: &'a str,
+        hint: &'a str,
+        numbers: Vec<usize>,
+    }
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for &kind in OperationKind::ALL {
+        let mut of_kind: Vec<Group<'_>> = Vec::new();
+        for (photo, number) in plan.photos.iter().zip(1_usize..) {
+            let operation = photo
+                .operations
+                .iter()
+                .find(|operation| operation.kind == kind);
+            if let Some(Decision::Skip { reason, hint, .. }) =
+                operation.map(|operation| &operation.decision)
+            {
+                match of_kind.iter_mut().find(|group| group.reason == reason) {
+                    Some(group) => group.numbers.push(number),
+                    None => of_kind.push(Group {
+                        kinds: vec![kind],
+                        reason,
+                        hint,
+                        numbers: vec![number],
+                    }),
                 }
             }
         }
+        for group in of_kind {
+            let same = groups
+                .iter_mut()
+                .find(|known| known.reason == group.reason && known.numbers == group.numbers);
+            match same {
+                Some(known) => known.kinds.push(kind),
+                None => groups.push(group),
+            }
+        }
     }
-    if reasons.is_empty() {
+    if groups.is_empty() {
         return;
     }
-    reasons.sort_by_key(|((kind, ..), ..)| *kind);
     text.push_str("\nnot done\n");
-    for ((kind, _, reason), hint, numbers) in reasons {
+    for Group {
+        kinds,
+        reason,
+        hint,
+        numbers,
+    } in groups
+    {
+        let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
         let which = if numbers.len() == plan.photos.len() {
-            "all".to_owned()
+            "for every picture".to_owned()
         } else {
-            format!("#{}", ranges(&numbers))
+            format!("for #{}", ranges(&numbers))
         };
-        paragraph(text, "  ", &format!("{kind}, {which}: {reason}"), columns);
+        let line = format!("{} {which}: {reason}", kinds.join(" + "));
+        paragraph(text, "  ", &line, columns);
         paragraph(text, "    hint: ", hint, columns);
     }
 }
@@ -230,16 +298,22 @@ fn ranges(numbers: &[usize]) -> String {
     parts.join(", ")
 }
 
+/// `+2`, `-1.3` or `0`: EV to a tenth.
+fn signed(value: f64) -> String {
+    let tenths = (value * 10.0).round() / 10.0;
+    if tenths == 0.0 {
+        "0".to_owned()
+    } else {
+        format!("{tenths:+}")
+    }
+}
+
 fn counted(count: usize, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
 }
 
 fn duration(seconds: f64) -> String {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a float that is no number of seconds becomes 0 or the largest number"
-    )]
+    // The cast makes 0 or the largest number of what is no number of seconds.
     let whole = seconds.max(0.0).ceil() as u64;
     match whole {
         0 | 1 => "about a second".to_owned(),

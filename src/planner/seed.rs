@@ -4,11 +4,9 @@
 use crate::domain::id::PhotoId;
 use crate::domain::operation::OperationKind;
 
-/// The largest seed: every whole number up to here is exact in JSON readers that know only doubles.
-pub const LARGEST_SEED: u64 = (1 << 53) - 1;
-
 /// The seed of attempt `number` (1 to 255) of `kind` on `photo`, from the job's seed. The lowest eight
-/// bits are the attempt's number, so attempts differ by construction; the other 45 come from blake3.
+/// bits are the attempt's number, so attempts differ by construction; the other 45 come from blake3. It is at most
+/// [`LARGEST_SEED`](crate::domain::plan::LARGEST_SEED).
 #[must_use]
 pub fn attempt_seed(job_seed: u64, photo: &PhotoId, kind: OperationKind, number: u32) -> u64 {
     let mut hasher = blake3::Hasher::new_derive_key("remedia 2026 attempt seed");
@@ -25,6 +23,7 @@ pub fn attempt_seed(job_seed: u64, photo: &PhotoId, kind: OperationKind, number:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::plan::LARGEST_SEED;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
@@ -35,7 +34,7 @@ mod tests {
     #[test]
     fn a_seed_is_the_same_for_ever() {
         let seed = attempt_seed(0, &photo("kitchen"), OperationKind::Stage, 1);
-        insta::assert_snapshot!(seed, @"");
+        insta::assert_snapshot!(seed, @"1509674393239553");
     }
 
     proptest! {

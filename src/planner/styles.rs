@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 
 use crate::domain::nearest::nearest;
-use crate::domain::style::{Style, StyleProblem};
+use crate::domain::style::{STYLE_SCHEMA_VERSION, Style, StyleProblem};
 use crate::domain::toml_text;
 
 macro_rules! embedded {
@@ -19,7 +19,24 @@ macro_rules! embedded {
     };
 }
 
-embedded!("modern",);
+embedded!(
+    "art-deco",
+    "boho",
+    "coastal",
+    "contemporary",
+    "farmhouse",
+    "industrial",
+    "japandi",
+    "luxury",
+    "mediterranean",
+    "midcentury",
+    "minimalist",
+    "modern",
+    "rustic",
+    "scandinavian",
+    "traditional",
+    "transitional",
+);
 
 /// A style file is text that a person wrote; more than this is something else.
 const LARGEST_STYLE_FILE: u64 = 256 * 1024;
@@ -245,6 +262,7 @@ fn read_style(
     origin: StyleOrigin,
 ) -> Result<StyleEntry, StyleError> {
     let file = crate::fsx::printable(file);
+    check_version(&file, text)?;
     let style: Style = toml::from_str(text).map_err(|error| StyleError::Malformed {
         file: file.clone(),
         problem: toml_text::explain(text, &error),
@@ -264,6 +282,26 @@ fn read_style(
         text: text.to_owned(),
         origin,
     })
+}
+
+/// A file of a later form has keys that mean nothing here; its version is the thing to say.
+fn check_version(file: &str, text: &str) -> Result<(), StyleError> {
+    let table: toml::Table = text.parse().unwrap_or_default();
+    match table
+        .get("schema_version")
+        .and_then(toml::Value::as_integer)
+    {
+        Some(version) if version != i64::from(STYLE_SCHEMA_VERSION) => Err(StyleError::Invalid {
+            file: file.to_owned(),
+            problems: vec![StyleProblem {
+                key: "schema_version".to_owned(),
+                problem: format!(
+                    "{version} is not supported; this build reads {STYLE_SCHEMA_VERSION}"
+                ),
+            }],
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn lookup_table(
