@@ -4,6 +4,7 @@ mod deliver;
 mod engine;
 mod enhance;
 mod geometry;
+mod hostile;
 mod ingest;
 mod planner;
 mod store;
