@@ -10,7 +10,8 @@ use super::picture::{Picture, Samples};
 pub struct JpegOptions {
     /// Quality on the scale of the Independent JPEG Group, 1 to 100.
     pub quality: u8,
-    /// Progressive files appear coarse first and are a little smaller, but take longer to write.
+    /// Progressive files appear coarse first and are a few percent smaller, but take half as long
+    /// again to write.
     pub progressive: bool,
     /// Resolution of the colour channels.
     pub chroma_subsampling: ChromaSubsampling,
@@ -85,7 +86,12 @@ pub fn encode_jpeg(picture: &Picture, options: &JpegOptions) -> Result<Vec<u8>, 
         ChromaSubsampling::Half => SamplingFactor::F_2_2,
     });
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
-    encoder.set_progressive(options.progressive);
+    if options.progressive {
+        // The coarse picture first, then the rest of each channel: more steps show little more and
+        // cost 5 to 15 % of size. The standard tables do not fit scans of this kind.
+        encoder.set_progressive_scans(2);
+        encoder.set_optimized_huffman_tables(true);
+    }
     let profile = srgb_profile().map_err(|error| EncodeError::Profile(error.to_string()))?;
     encoder.add_icc_profile(profile)?;
     encoder.encode(samples, width, height, ColorType::Rgb)?;

@@ -1,6 +1,8 @@
 //! EXIF orientation (CIPA DC-008 4.6.5.1.7): turns stored pixels upright. Transposing works in
 //! tiles, so that both the rows that are read and the rows that are written stay in the cache.
 
+use rayon::prelude::*;
+
 use super::picture::{Picture, Samples};
 
 const TILE: usize = 32;
@@ -33,54 +35,77 @@ pub(super) const fn swaps_axes(orientation: u8) -> bool {
     matches!(orientation, 5..=8)
 }
 
-fn turn<T: Copy + Default>(
+fn turn<T: Copy + Default + Send + Sync>(
     mut samples: Vec<T>,
     width: usize,
     height: usize,
     orientation: u8,
 ) -> Vec<T> {
-    if swaps_axes(orientation) {
-        samples = transposed(&samples, width, height);
-    }
-    let (width, height) = if swaps_axes(orientation) {
-        (height, width)
-    } else {
-        (width, height)
-    };
-    // What is left after the transposition of 5 (main diagonal), 6 (90° clockwise), 7 (other
-    // diagonal) and 8 (90° anticlockwise) is a mirror image or half a turn.
-    if matches!(orientation, 2 | 3 | 6 | 7) {
-        for row in samples.chunks_exact_mut(width * 3) {
-            row.as_chunks_mut::<3>().0.reverse();
+    let stride = width * 3;
+    match orientation {
+        // Mirror image, half a turn, upside-down mirror image: in place.
+        2..=4 => {
+            if orientation != 4 {
+                samples
+                    .par_chunks_exact_mut(stride)
+                    .for_each(|row| row.as_chunks_mut::<3>().0.reverse());
+            }
+            if orientation != 2 {
+                let (top, bottom) = samples.split_at_mut(height / 2 * stride);
+                top.par_chunks_exact_mut(stride)
+                    .zip(bottom.par_rchunks_exact_mut(stride))
+                    .for_each(|(upper, lower)| upper.swap_with_slice(lower));
+            }
+            samples
         }
+        // The main diagonal, 90° clockwise, the other diagonal, 90° anticlockwise.
+        _ => transposed(
+            &samples,
+            width,
+            height,
+            matches!(orientation, 6 | 7),
+            matches!(orientation, 7 | 8),
+        ),
     }
-    if matches!(orientation, 3 | 4 | 7 | 8) {
-        let stride = width * 3;
-        let middle = height / 2 * stride;
-        let (top, bottom) = samples.split_at_mut(middle);
-        for (upper, lower) in top
-            .chunks_exact_mut(stride)
-            .zip(bottom.rchunks_exact_mut(stride))
-        {
-            upper.swap_with_slice(lower);
-        }
-    }
-    samples
 }
 
-fn transposed<T: Copy + Default>(samples: &[T], width: usize, height: usize) -> Vec<T> {
+/// Columns become rows; on request the source's rows are taken from the bottom (so that the target
+/// is mirrored) and its columns from the right (so that the target stands on its head).
+fn transposed<T: Copy + Default + Send + Sync>(
+    samples: &[T],
+    width: usize,
+    height: usize,
+    rows_from_bottom: bool,
+    columns_from_right: bool,
+) -> Vec<T> {
     let mut target = vec![T::default(); samples.len()];
     let source = samples.as_chunks::<3>().0;
-    let pixels = target.as_chunks_mut::<3>().0;
-    for top in (0..height).step_by(TILE) {
-        for left in (0..width).step_by(TILE) {
-            for x in left..(left + TILE).min(width) {
-                for y in top..(top + TILE).min(height) {
-                    pixels[x * height + y] = source[y * width + x];
+    target
+        .as_chunks_mut::<3>()
+        .0
+        .par_chunks_mut(height * TILE)
+        .enumerate()
+        .for_each(|(band, rows)| {
+            for top in (0..height).step_by(TILE) {
+                for (index, row) in rows.chunks_exact_mut(height).enumerate() {
+                    let column = band * TILE + index;
+                    let x = if columns_from_right {
+                        width - 1 - column
+                    } else {
+                        column
+                    };
+                    let bottom = (top + TILE).min(height);
+                    for (offset, pixel) in row[top..bottom].iter_mut().enumerate() {
+                        let y = if rows_from_bottom {
+                            height - 1 - (top + offset)
+                        } else {
+                            top + offset
+                        };
+                        *pixel = source[y * width + x];
+                    }
                 }
             }
-        }
-    }
+        });
     target
 }
 

@@ -6,6 +6,7 @@ mod documents;
 mod engine;
 mod enhance;
 mod geometry;
+mod hostile;
 mod ingest;
 mod kill;
 mod planner;
