@@ -12,10 +12,10 @@ mod transform;
 
 use rayon::prelude::*;
 
-use self::estimate::{BINS, ChannelNoise, at, measure};
+use self::estimate::{BINS, ChannelNoise, measure};
 use self::plane::{BAND_ROWS, Plane, mirror_borders, mirrored};
 use self::sample::{Sample, luma_row};
-use self::shrink::{Guide, STEP, Scratch, VarianceTable, band_stride, shrink_band};
+use self::shrink::{Expected, Guide, STEP, Scratch, band_stride, shrink_band};
 use crate::domain::enhancement::{StepReport, StepSetting};
 use crate::imaging::{Picture, Samples};
 
@@ -24,9 +24,12 @@ pub const STEP_NAME: &str = "noise_reduction";
 
 /// Strength that is used where nothing fixes it: nearly all of the noise, a little grain stays.
 const AUTO_STRENGTH: f64 = 0.9;
-/// Below these deviations in code values nobody sees noise, and nothing is done.
-const VISIBLE_LUMA: f64 = 0.35;
-const VISIBLE_CHROMA: f64 = 0.35;
+/// Deviations in code values where noise begins to be seen and where it calls for the full strength.
+/// What JPEG coding leaves in a clean photo lies at the lower end.
+const VISIBLE_LUMA: (f64, f64) = (0.4, 1.0);
+const VISIBLE_CHROMA: (f64, f64) = (0.6, 1.2);
+/// Less than this is not worth touching a photo.
+const LEAST_STRENGTH: f64 = 0.1;
 
 /// The noise of a photo.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,9 +43,9 @@ impl NoiseEstimate {
     #[must_use]
     pub const fn none() -> Self {
         let none = ChannelNoise {
-            by_brightness: [0.0; BINS],
-            coarser: [0.5, 0.25],
-            typical: 0.0,
+            shape: [1.0; BINS],
+            levels: [0.0; 3],
+            finest_ratio: 1.0,
         };
         Self {
             luma: ChannelNoise { ..none },
@@ -53,21 +56,22 @@ impl NoiseEstimate {
     /// Standard deviation of the luma noise of most of the picture, in code values of 0 to 255.
     #[must_use]
     pub const fn luma_sigma(&self) -> f64 {
-        self.luma.typical
+        self.luma.levels[0]
     }
 
-    /// Standard deviation of the chroma noise (each of the two channels at half size) of most of
+    /// Standard deviation of the chroma noise (each of the two channels at a quarter of
+    /// the size, where its blotches are strongest) of most of
     /// the picture, in code values of 0 to 255.
     #[must_use]
     pub const fn chroma_sigma(&self) -> f64 {
-        self.chroma.typical
+        self.chroma.levels[1]
     }
 
     /// Standard deviation of the luma noise where the picture has this brightness, both in code
     /// values of 0 to 255.
     #[must_use]
     pub fn luma_sigma_at(&self, brightness: f64) -> f64 {
-        at(&self.luma.by_brightness, brightness)
+        self.luma.at(0, brightness)
     }
 
     /// The noise that is left after a reduction of this strength.
@@ -75,9 +79,8 @@ impl NoiseEstimate {
     pub fn reduced(&self, strength: f64) -> Self {
         let left = 1.0 - 0.9 * strength.clamp(0.0, 1.0);
         let scaled = |noise: &ChannelNoise| ChannelNoise {
-            by_brightness: noise.by_brightness.map(|sigma| sigma * left),
-            coarser: noise.coarser,
-            typical: noise.typical * left,
+            levels: noise.levels.map(|sigma| sigma * left),
+            ..noise.clone()
         };
         Self {
             luma: scaled(&self.luma),
@@ -101,9 +104,17 @@ pub fn decide(noise: &NoiseEstimate, setting: StepSetting) -> (f64, StepReport) 
         StepSetting::Off => (0.0, "switched off"),
         StepSetting::Fixed(strength) => (strength.clamp(0.0, 1.0), "fixed at no strength"),
         StepSetting::Auto => {
-            let visible =
-                noise.luma_sigma() >= VISIBLE_LUMA || noise.chroma_sigma() >= VISIBLE_CHROMA;
-            let strength = if visible { AUTO_STRENGTH } else { 0.0 };
+            let visible = |sigma: f64, (least, full): (f64, f64)| {
+                ((sigma - least) / (full - least)).clamp(0.0, 1.0)
+            };
+            let strength = AUTO_STRENGTH
+                * visible(noise.luma_sigma(), VISIBLE_LUMA)
+                    .max(visible(noise.chroma_sigma(), VISIBLE_CHROMA));
+            let strength = if strength < LEAST_STRENGTH {
+                0.0
+            } else {
+                strength
+            };
             (strength, "the photo has no visible noise")
         }
     };
@@ -177,9 +188,9 @@ impl Corrections {
         };
         let quarter = luma.halved();
         let eighth = quarter.halved();
-        let fine = variances(&noise.chroma, 1.0);
-        let middle = variances(&noise.chroma, noise.chroma.coarser[0]);
-        let coarse = variances(&noise.chroma, noise.chroma.coarser[1]);
+        let fine = expected(&noise.chroma, 0);
+        let middle = expected(&noise.chroma, 1);
+        let coarse = expected(&noise.chroma, 2);
         let chroma = |plane: Plane| {
             let half = plane.halved();
             let eighth_change = change(half.halved(), Some(&eighth), &coarse, None);
@@ -188,44 +199,35 @@ impl Corrections {
         };
         let blue = chroma(blue);
         let red = chroma(red);
-        let quarter_change = change(
-            quarter.clone(),
-            None,
-            &variances(&noise.luma, noise.luma.coarser[1]),
-            None,
-        );
-        let fine = variances(&noise.luma, noise.luma.coarser[0]);
+        let quarter_change = change(quarter.clone(), None, &expected(&noise.luma, 2), None);
+        let fine = expected(&noise.luma, 1);
         let luma = change(luma, None, &fine, Some(&quarter_change));
         Self { luma, blue, red }
     }
 }
 
 /// What shrinkage changes in a plane whose coarser levels have been corrected.
-fn change(
-    plane: Plane,
-    guide: Option<&Plane>,
-    variance: &VarianceTable,
-    coarser: Option<&Plane>,
-) -> Plane {
+fn change(plane: Plane, guide: Option<&Plane>, noise: &Expected, coarser: Option<&Plane>) -> Plane {
     let mut corrected = plane.clone();
     if let Some(coarser) = coarser {
         corrected.add_doubled(coarser);
     }
-    let mut shrunk = corrected.shrunk(guide, variance);
+    let mut shrunk = corrected.shrunk(guide, noise);
     for (value, before) in shrunk.values.iter_mut().zip(&plane.values) {
         *value -= before;
     }
     shrunk
 }
 
-/// Noise variance for each brightness, `ratio` being the level's share of the finest deviation.
-fn variances(noise: &ChannelNoise, ratio: f64) -> VarianceTable {
-    let mut table = [0.0; 256];
-    for (brightness, variance) in table.iter_mut().enumerate() {
-        let sigma = at(&noise.by_brightness, brightness as f64) * ratio;
+/// The noise of a level as shrinkage wants it.
+fn expected(noise: &ChannelNoise, level: usize) -> Expected {
+    let mut variance = [0.0; 256];
+    for (brightness, variance) in variance.iter_mut().enumerate() {
+        let sigma = noise.at(level, brightness as f64);
         *variance = (sigma * sigma).max(1e-4) as f32;
     }
-    table
+    let finest_ratio = if level == 0 { noise.finest_ratio } else { 1.0 };
+    Expected::new(variance, finest_ratio)
 }
 
 /// Luma and the two chroma channels at half size.
@@ -298,7 +300,7 @@ fn finest<S: Sample>(
     corrections: &Corrections,
     strength: f32,
 ) -> Vec<u16> {
-    let variance = variances(&noise.luma, 1.0);
+    let expected = expected(&noise.luma, 0);
     let stride = band_stride(width);
     let mut result = vec![0_u16; samples.len()];
     result
@@ -324,7 +326,7 @@ fn finest<S: Sample>(
                 &buffers.input,
                 Guide::Own,
                 stride,
-                &variance,
+                &expected,
                 &mut buffers.output,
                 &mut buffers.scratch,
             );

@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::shrink::{Guide, STEP, Scratch, VarianceTable, band_stride, shrink_band};
+use super::shrink::{Expected, Guide, STEP, Scratch, band_stride, shrink_band};
 
 /// Rows that one task works on; a multiple of the block step.
 pub(super) const BAND_ROWS: usize = 64;
@@ -105,7 +105,7 @@ impl Plane {
 
     /// The plane with its noise shrunk. `guide`, of the same size, says the brightness where the
     /// plane itself does not.
-    pub(super) fn shrunk(&self, guide: Option<&Self>, variance: &VarianceTable) -> Self {
+    pub(super) fn shrunk(&self, guide: Option<&Self>, expected: &Expected) -> Self {
         let stride = band_stride(self.width);
         let mut values = vec![0.0; self.width * self.height];
         values
@@ -121,7 +121,7 @@ impl Plane {
                         Guide::Band(guide_input)
                     });
                     output.resize(rows * stride, 0.0);
-                    shrink_band(input, guide, stride, variance, output, scratch);
+                    shrink_band(input, guide, stride, expected, output, scratch);
                     for (target, row) in target
                         .chunks_exact_mut(self.width)
                         .zip(output.chunks_exact(stride))
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_plane_of_one_pixel_keeps_its_value() {
         let one = plane(1, 1, |_, _| 90.0);
-        assert!((one.shrunk(None, &[4.0; 256]).values[0] - 90.0).abs() < 1e-2);
+        assert!((one.shrunk(None, &Expected::new([4.0; 256], 1.0)).values[0] - 90.0).abs() < 1e-2);
         let mut two = one.clone();
         two.add_doubled(&one.halved());
         assert!((two.values[0] - 180.0).abs() < 1e-3);

@@ -21,13 +21,51 @@ const WINDOW: [f32; 8] = [
     0.038_060_233,
 ];
 
+/// Sum of the two frequencies of a coefficient where the middle band of the estimate ends, and mean
+/// of its finest band.
+const MIDDLE_FREQUENCY: f32 = 4.5;
+const FINEST_FREQUENCY: f32 = 10.3;
+
 /// Shrinkage where a block holds nothing but noise, in noise deviations.
 const FLAT_THRESHOLD: f32 = 3.6;
 /// Shrinkage where a block is full of structure.
-const TEXTURE_THRESHOLD: f32 = 2.1;
+const TEXTURE_THRESHOLD: f32 = 1.4;
 
-/// Noise variance by brightness, one entry for each code value.
-pub(super) type VarianceTable = [f32; 256];
+/// The noise that is expected in a plane.
+#[derive(Clone, Debug)]
+pub(super) struct Expected {
+    /// Variance in the middle frequencies for each code value of brightness, above zero.
+    pub(super) variance: [f32; 256],
+    /// Square of what the transform and the noise's spectrum multiply each coefficient with, in the
+    /// layout of a block: `[horizontal][vertical]`.
+    scales: [Lanes; 8],
+    /// Inverse of `scales`, but zero for the mean, which is no detail.
+    inverse_scales: [Lanes; 8],
+}
+
+impl Expected {
+    /// `finest_ratio` is the deviation in the finest frequencies relative to the middle ones, which
+    /// coding, demosaicing and scaling lower.
+    pub(super) fn new(variance: [f32; 256], finest_ratio: f64) -> Self {
+        let mut scales = [Lanes::default(); 8];
+        let mut inverse_scales = scales;
+        for (u, (scales, inverse)) in scales.iter_mut().zip(&mut inverse_scales).enumerate() {
+            for (v, (scale, inverse)) in scales.0.iter_mut().zip(&mut inverse.0).enumerate() {
+                let fineness = ((u + v) as f32 - MIDDLE_FREQUENCY).max(0.0)
+                    / (FINEST_FREQUENCY - MIDDLE_FREQUENCY);
+                let spectrum = (1.0 + (finest_ratio as f32 - 1.0) * fineness).max(0.3);
+                let factor = SCALE[u] * SCALE[v] * 8.0 * spectrum;
+                *scale = factor * factor;
+                *inverse = if u + v == 0 { 0.0 } else { 1.0 / *scale };
+            }
+        }
+        Self {
+            variance,
+            scales,
+            inverse_scales,
+        }
+    }
+}
 
 /// Where the brightness of a block comes from.
 #[derive(Clone, Copy, Debug)]
@@ -37,42 +75,6 @@ pub(super) enum Guide<'a> {
     /// Another plane in the layout of the band.
     Band(&'a [f32]),
 }
-
-/// Square of the scale of each coefficient in the layout of a block: `[horizontal][vertical]`.
-const fn squared_scales() -> [[f32; 8]; 8] {
-    let mut table = [[0.0; 8]; 8];
-    let mut u = 0;
-    while u < 8 {
-        let mut v = 0;
-        while v < 8 {
-            let scale = SCALE[u] * SCALE[v] * 8.0;
-            table[u][v] = scale * scale;
-            v += 1;
-        }
-        u += 1;
-    }
-    table
-}
-
-const SQUARED_SCALES: [[f32; 8]; 8] = squared_scales();
-
-const fn inverse_of(table: [[f32; 8]; 8]) -> [[f32; 8]; 8] {
-    let mut inverse = [[0.0; 8]; 8];
-    let mut u = 0;
-    while u < 8 {
-        let mut v = 0;
-        while v < 8 {
-            inverse[u][v] = 1.0 / table[u][v];
-            v += 1;
-        }
-        u += 1;
-    }
-    // The mean is no detail.
-    inverse[0][0] = 0.0;
-    inverse
-}
-
-const INVERSE_SQUARED_SCALES: [[f32; 8]; 8] = inverse_of(SQUARED_SCALES);
 
 /// Working memory of one thread.
 #[derive(Debug, Default)]
@@ -95,7 +97,7 @@ pub(super) fn shrink_band(
     input: &[f32],
     guide: Guide<'_>,
     stride: usize,
-    variance: &VarianceTable,
+    expected: &Expected,
     output: &mut [f32],
     scratch: &mut Scratch,
 ) {
@@ -118,7 +120,7 @@ pub(super) fn shrink_band(
             &scratch.columns,
             guide_rows,
             stride,
-            variance,
+            expected,
             &mut scratch.blended,
         );
         blend_rows(&scratch.blended, stride, block_row, output);
@@ -146,7 +148,7 @@ fn shrink_blocks(
     columns: &[f32],
     guide_rows: Option<&[f32]>,
     stride: usize,
-    variance: &VarianceTable,
+    expected: &Expected,
     blended: &mut [f32],
 ) {
     let blocks = stride / STEP - 1;
@@ -171,8 +173,8 @@ fn shrink_blocks(
                     / 4.0
             }
         };
-        let noise = variance[(brightness.clamp(0.0, 255.0)) as usize];
-        shrink_block(&mut coefficients, noise);
+        let noise = expected.variance[(brightness.clamp(0.0, 255.0)) as usize];
+        shrink_block(&mut coefficients, noise, expected);
         inverse(&mut coefficients);
         let Some(target) = blended.get_mut(left * 8..left * 8 + 64) else {
             continue;
@@ -186,26 +188,26 @@ fn shrink_blocks(
 
 /// Keeps each coefficient as far as it stands out of the noise.
 #[inline(always)]
-fn shrink_block(coefficients: &mut [Lanes; 8], noise: f32) {
+fn shrink_block(coefficients: &mut [Lanes; 8], noise: f32, expected: &Expected) {
     let mut energies = [Lanes::default(); 8];
     let mut total = Lanes::default();
     for ((energy, lanes), scale) in energies
         .iter_mut()
         .zip(&*coefficients)
-        .zip(&INVERSE_SQUARED_SCALES)
+        .zip(&expected.inverse_scales)
     {
         *energy = *lanes * *lanes;
-        total = total + *energy * Lanes(*scale);
+        total = total + *energy * *scale;
     }
     let activity = total.0.iter().sum::<f32>() / (63.0 * noise);
     // A block as active as noise alone is smoothed harder than one with structure, where what is
     // left of the noise cannot be seen.
-    let structure = ((activity - 1.2) / 2.5).clamp(0.0, 1.0);
+    let structure = (activity - 1.2).clamp(0.0, 1.0);
     let threshold = FLAT_THRESHOLD + (TEXTURE_THRESHOLD - FLAT_THRESHOLD) * structure;
     let level = threshold * threshold * noise;
     let mean = coefficients[0].0[0];
-    for ((lanes, energy), scale) in coefficients.iter_mut().zip(&energies).zip(&SQUARED_SCALES) {
-        for ((value, energy), scale) in lanes.0.iter_mut().zip(energy.0).zip(scale) {
+    for ((lanes, energy), scale) in coefficients.iter_mut().zip(&energies).zip(&expected.scales) {
+        for ((value, energy), scale) in lanes.0.iter_mut().zip(energy.0).zip(scale.0) {
             let bound = level * scale;
             let squared = energy * energy;
             *value *= squared / (squared + bound * bound);
