@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use rayon::prelude::*;
 use remedia::domain::enhancement::{EnhancementSettings, Look, StepSetting};
-use remedia::imaging::color::{TransferTables, delta_e_2000, srgb8_to_lab};
+use remedia::imaging::color::{TransferTables, delta_e_2000, luminance, srgb8_to_lab};
 use remedia::imaging::{DecodeLimits, Picture, Samples, capture, decode};
 use remedia::local::{SourcePicture, enhance};
 
@@ -57,6 +57,9 @@ fn run() -> Result<(), Failure> {
     println!("|---|---|---|---|---|---|---|");
     for name in &names {
         measure(&listing, name, write.as_deref())?;
+    }
+    for name in &names {
+        measure_bracket(&listing, name, write.as_deref())?;
     }
     for folder in good {
         measure_good(&folder, write.as_deref())?;
@@ -112,6 +115,57 @@ fn measure(listing: &Path, name: &str, write: Option<&Path>) -> Result<(), Failu
     Ok(())
 }
 
+/// The window panes of a bracket, fused and enhanced, against those of each single exposure enhanced.
+fn measure_bracket(listing: &Path, name: &str, write: Option<&Path>) -> Result<(), Failure> {
+    let mut exposures = Vec::new();
+    for offset in ["-2", "+0", "+2"] {
+        let path = listing.join(format!("{name}_bracket{offset}.jpg"));
+        if !path.exists() {
+            return Ok(());
+        }
+        let mut exposure = load(&path)?;
+        exposure.exposure_value = offset.parse().ok();
+        exposures.push(exposure);
+    }
+    let clean = load(&listing.join(format!("truth/{name}_clean.jpg")))?;
+    let labels = load_labels(&listing.join(format!("truth/{name}_labels.png")))?;
+    let panes: Vec<u8> = labels
+        .iter()
+        .map(|&label| if label == WINDOW_VIEW { 0 } else { WINDOW_VIEW })
+        .collect();
+    println!("\n| bracket of {name} | as taken: panes | enhanced: panes | room |");
+    println!("|---|---|---|---|");
+    let print = |title: &str, taken: Option<&Picture>, ours: &Picture| {
+        let taken = taken.map_or(f64::NAN, |taken| {
+            mean_difference(taken, &clean.picture, &panes)
+        });
+        println!(
+            "| {title} | {taken:.2} | {:.2} | {:.2} |",
+            mean_difference(ours, &clean.picture, &panes),
+            mean_difference(ours, &clean.picture, &labels)
+        );
+    };
+    for exposure in &exposures {
+        let (ours, _) = enhance(vec![exposure.clone()], 0, &aligned(), &Look::default())?;
+        let title = format!("{:+} EV", exposure.exposure_value.unwrap_or(0.0));
+        print(&title, Some(&exposure.picture), &ours);
+    }
+    let (fused, report) = enhance(exposures, 1, &aligned(), &Look::default())?;
+    print("fused", None, &fused);
+    if std::env::var_os("VERBOSE").is_some() {
+        for step in &report.steps {
+            eprintln!(
+                "    {} {} {:?} {:?}",
+                step.name, step.applied, step.reason, step.parameters
+            );
+        }
+    }
+    if let Some(folder) = write {
+        save(&fused, &folder.join(format!("{name}_fused.png")))?;
+    }
+    Ok(())
+}
+
 /// The change of pictures that are good already.
 fn measure_good(folder: &Path, write: Option<&Path>) -> Result<(), Failure> {
     let mut files: Vec<PathBuf> = fs_err::read_dir(folder)?
@@ -144,7 +198,7 @@ fn measure_good(folder: &Path, write: Option<&Path>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What a first script does: grey-world gains, the upper quartile to a fixed brightness, a shoulder.
+/// What a first script does: grey-world gains, the log-average to a fixed brightness, a shoulder.
 fn naive(picture: &Picture) -> Picture {
     let tables = TransferTables::shared();
     let Samples::Eight(samples) = &picture.samples else {
@@ -161,12 +215,11 @@ fn naive(picture: &Picture) -> Picture {
     let balanced = |pixel: &[u8]| {
         [0, 1, 2].map(|channel| tables.decode_eight(pixel[channel]) * gains[channel])
     };
-    let mut bright: Vec<f32> = samples
+    let logarithms: f64 = samples
         .chunks_exact(3)
-        .map(|pixel| remedia::imaging::color::luminance(balanced(pixel)))
-        .collect();
-    bright.sort_unstable_by(f32::total_cmp);
-    let gain = (0.45 / bright[bright.len() * 3 / 4].max(1e-4)).clamp(1.0, 8.0);
+        .map(|pixel| f64::from(luminance(balanced(pixel)) + 1e-3).ln())
+        .sum();
+    let gain = (0.3 / (logarithms / picture.pixels() as f64).exp()).clamp(1.0, 8.0) as f32;
     let samples = samples
         .chunks_exact(3)
         .flat_map(|pixel| balanced(pixel).map(|value| value * gain))

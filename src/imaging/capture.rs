@@ -3,6 +3,7 @@
 
 use exif::{Exif, Field, In, Reader, Tag, Value};
 
+use super::guard::guarded;
 use super::header::{Content, png_chunks, sniff, webp_chunks};
 use super::jpeg;
 use crate::domain::listing::{Capture, PhotoFormat};
@@ -13,6 +14,10 @@ const MAX_EXIF_BYTES: usize = 4 << 20;
 /// What the camera recorded about the exposure; all unknown where there is no EXIF.
 #[must_use]
 pub fn capture(bytes: &[u8]) -> Capture {
+    guarded(|| capture_unguarded(bytes)).unwrap_or_default()
+}
+
+fn capture_unguarded(bytes: &[u8]) -> Capture {
     let Some(exif) = read(bytes) else {
         return Capture::default();
     };

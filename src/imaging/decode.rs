@@ -2,12 +2,14 @@
 //! against limits before memory is spent on it, and a picture that is not complete is an error: a
 //! half-grey photo must not be finished as if it were whole.
 
+use std::error::Error as _;
 use std::io::Cursor;
 
 use image::codecs::{png::PngDecoder, tiff::TiffDecoder, webp::WebPDecoder};
-use image::error::ImageError;
+use image::error::{ImageError, UnsupportedErrorKind};
 use image::{DynamicImage, ImageDecoder, Limits};
 
+use super::guard::{gave_up, guarded};
 use super::header::{self, Header, check_complete};
 use super::icc;
 use super::jpeg::{self, JpegPixels};
@@ -106,6 +108,10 @@ pub(super) enum Stored {
 /// # Errors
 /// [`DecodeError`]: beyond the limits, damaged, cut short, or a format that is not read.
 pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, DecodeError> {
+    guarded(|| decode_unguarded(bytes, limits)).unwrap_or_else(|| Err(gave_up(bytes)))
+}
+
+fn decode_unguarded(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, DecodeError> {
     check_bytes(bytes.len() as u64, limits)?;
     let header = header::probe(bytes)?;
     check_pixels(&header, limits)?;
@@ -201,9 +207,18 @@ fn finish(
 }
 
 pub(super) fn from_image_error(format: &'static str, error: &ImageError) -> DecodeError {
+    let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
     match error {
         ImageError::Unsupported(what) => DecodeError::Unsupported {
-            what: format!("this kind of {format} ({what})"),
+            what: match what.kind() {
+                UnsupportedErrorKind::GenericFeature(feature) => {
+                    format!("this kind of {format} ({})", one_line(feature.clone()))
+                }
+                UnsupportedErrorKind::Color(color) => {
+                    format!("this kind of {format} (samples {color:?})")
+                }
+                _ => format!("this kind of {format}"),
+            },
             hint: "open it in an image editor and save it as JPEG or as a plain 8- or 16-bit TIFF"
                 .to_owned(),
         },
@@ -211,13 +226,20 @@ pub(super) fn from_image_error(format: &'static str, error: &ImageError) -> Deco
             format,
             reason: format!("it asks for more memory than its size explains ({what})"),
         },
+        ImageError::Decoding(what) => DecodeError::Damaged {
+            format,
+            reason: what.source().map_or_else(
+                || one_line(what.to_string()),
+                |source| one_line(source.to_string()),
+            ),
+        },
+        ImageError::IoError(_) => DecodeError::Damaged {
+            format,
+            reason: "it is cut short".to_owned(),
+        },
         other => DecodeError::Damaged {
             format,
-            reason: other
-                .to_string()
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" "),
+            reason: one_line(other.to_string()),
         },
     }
 }

@@ -9,6 +9,7 @@ use image::{ExtendedColorType, ImageDecoder};
 
 use super::capture::{self, strip_end};
 use super::decode::{DecodeError, from_image_error};
+use super::guard::{gave_up, guarded};
 use super::jpeg;
 use super::orient::swaps_axes;
 use crate::domain::listing::PhotoFormat;
@@ -140,6 +141,10 @@ fn is_svg(bytes: &[u8]) -> bool {
 /// # Errors
 /// [`DecodeError::Unsupported`] or [`DecodeError::Damaged`].
 pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
+    guarded(|| probe_unguarded(bytes)).unwrap_or_else(|| Err(gave_up(bytes)))
+}
+
+fn probe_unguarded(bytes: &[u8]) -> Result<Header, DecodeError> {
     let format = match sniff(bytes) {
         Content::Photo(format) => format,
         Content::OtherPicture(what, hint) => {
@@ -197,6 +202,10 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
 /// # Errors
 /// [`DecodeError::Damaged`] for a file that is cut short.
 pub fn check_complete(bytes: &[u8], format: PhotoFormat) -> Result<(), DecodeError> {
+    guarded(|| check_complete_unguarded(bytes, format)).unwrap_or_else(|| Err(gave_up(bytes)))
+}
+
+fn check_complete_unguarded(bytes: &[u8], format: PhotoFormat) -> Result<(), DecodeError> {
     let cut = |reason: &str| DecodeError::Damaged {
         format: format_name(format),
         reason: format!("it is cut short: {reason}"),

@@ -131,10 +131,8 @@ pub(super) fn layout(bytes: &[u8]) -> Result<JpegLayout, DecodeError> {
                 }
             }
             0xee if data.starts_with(b"Adobe") => {
-                if let Some(&transform) = data.get(11) {
-                    layout.adobe_transform = Some(transform);
-                    layout.adobe_segment = after - 2..range.end;
-                }
+                layout.adobe_transform = data.get(11).copied();
+                layout.adobe_segment = after - 2..range.end;
             }
             0xda => {
                 if layout.components == 0 {
@@ -228,9 +226,10 @@ pub(super) fn decode(bytes: &[u8], layout: &JpegLayout) -> Result<JpegPixels, De
     // The decoder takes Adobe's transform 0 for CMYK even with three channels, and gives YCCK only
     // as RGB, where a CMYK profile no longer applies. Without the segment it hands out the stored
     // channels, and their meaning is known here.
-    let plain = layout.components == 3 && layout.adobe_transform.unwrap_or(1) != 0;
+    let stored_rgb = layout.components == 3 && layout.adobe_transform == Some(0);
+    let usual = layout.components == 3 && layout.adobe_transform == Some(1);
     let stripped;
-    let source = if plain || layout.adobe_segment.is_empty() {
+    let source = if usual || layout.adobe_segment.is_empty() {
         bytes
     } else {
         let mut copy = bytes.to_vec();
@@ -240,8 +239,8 @@ pub(super) fn decode(bytes: &[u8], layout: &JpegLayout) -> Result<JpegPixels, De
     };
     let output = match layout.components {
         1 => ColorSpace::Luma,
-        3 if plain => ColorSpace::RGB,
-        3 => ColorSpace::YCbCr,
+        3 if stored_rgb => ColorSpace::YCbCr,
+        3 => ColorSpace::RGB,
         _ => ColorSpace::CMYK,
     };
     let samples = match decode_as(source, output, true) {

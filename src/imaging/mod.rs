@@ -4,6 +4,7 @@ mod capture;
 pub mod color;
 mod decode;
 mod encode;
+mod guard;
 mod header;
 mod icc;
 mod jpeg;

@@ -7,6 +7,7 @@ mod resample;
 
 pub use lens::Lens;
 pub use resample::apply;
+pub(crate) use resample::apply_map;
 
 /// Rotation between two cameras, rows of a 3 by 3 matrix.
 pub type Rotation = [[f64; 3]; 3];

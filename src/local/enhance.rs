@@ -13,10 +13,15 @@ mod white_balance;
 
 use crate::domain::enhancement::{EnhancementReport, EnhancementSettings, Look, StepSetting};
 use crate::imaging::{Picture, warp};
+use crate::local::fusion::{self, FusionError};
 use crate::local::{geometry, noise, sharpen};
 
 /// Changes whenever the same photo and settings would give other pixels: part of a job's identity.
 pub const ENGINE_VERSION: &str = "classic-1";
+
+/// A picture with less noise than this (standard deviation of luma, code values of 0 to 255) and without
+/// a word from its camera has been through an editor.
+const FINISHED_NOISE: f64 = 3.0;
 
 /// One decoded exposure with what its camera recorded about it.
 #[derive(Clone, Debug)]
@@ -45,6 +50,9 @@ pub enum EnhanceError {
         /// How many pictures there are.
         count: usize,
     },
+    /// The exposures cannot be fused.
+    #[error(transparent)]
+    Fusion(#[from] FusionError),
     /// A fixed value lies outside what the step can do.
     #[error("the fixed value {value} of {step} lies outside {lowest} to {highest}")]
     OutOfRange {
@@ -93,16 +101,29 @@ pub fn enhance(
     check_ranges(settings, look)?;
     let mut report = EnhancementReport::default();
 
+    let fused = if sources.len() > 1 {
+        let exposures: Vec<_> = sources
+            .iter()
+            .map(|source| (&source.picture, source.exposure_value))
+            .collect();
+        let (fused, step) = fusion::fuse(&exposures, reference)?;
+        report.steps.push(step);
+        Some(fused)
+    } else {
+        None
+    };
     let source = sources.swap_remove(reference);
     drop(sources);
-    let mut picture = source.picture;
+    let mut picture = fused.unwrap_or(source.picture);
 
     let grain = noise::estimate(&picture, source.iso);
     let (strength, step) = noise::decide(&grain, settings.noise_reduction);
     report.steps.push(step);
     picture = noise::reduce(picture, &grain, strength);
 
-    let tone = tone::estimate(&picture, source.focal_length_35mm, settings);
+    let camera_spoke = source.iso.is_some() || source.focal_length_35mm.is_some();
+    let finished = !camera_spoke && grain.luma_sigma() < FINISHED_NOISE;
+    let tone = tone::estimate(&picture, source.focal_length_35mm, finished, settings);
     report.steps.extend(tone.reports());
     picture = tone.apply(picture);
 

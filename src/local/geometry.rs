@@ -6,7 +6,7 @@ use crate::domain::enhancement::{EnhancementSettings, StepReport, StepSetting};
 use crate::imaging::Picture;
 use crate::imaging::lines::straightness::{self, Distortion};
 use crate::imaging::lines::{self, LineSegment, Proxy};
-use crate::imaging::vanishing::{self, Tilt};
+use crate::imaging::vanishing::{self, KnownDistortion, Tilt};
 use crate::imaging::warp::{Lens, Warp};
 
 /// What is to be done to a photo's geometry.
@@ -57,29 +57,38 @@ pub fn estimate(
     let focal = known.unwrap_or(USUAL_FOCAL_LENGTH) * diagonal / FULL_FRAME_DIAGONAL;
     let mut lens = Lens::centered(width, height, focal);
 
-    let needed = [
-        settings.lens_distortion,
-        settings.vertical_correction,
-        settings.roll_correction,
-    ]
-    .contains(&StepSetting::Auto);
-    let segments = if needed {
-        lines::detect(&Proxy::new(picture))
-    } else {
-        Vec::new()
-    };
+    let needed = [settings.lens_distortion, settings.vertical_correction, settings.roll_correction]
+        .contains(&StepSetting::Auto);
+    let segments = if needed { lines::detect(&Proxy::new(picture)) } else { Vec::new() };
 
-    let (k1, lens_report) =
-        decide_distortion(settings.lens_distortion, &segments, &lens, width, height);
+    let radius = lens.corner_radius(width, height);
+    let (mut k1, mut lens_report, mut tilt) = (0.0, None, None);
+    match settings.lens_distortion {
+        StepSetting::Off => {
+            lens_report = Some(StepReport::not_applied(LENS_DISTORTION, "switched off"));
+        }
+        StepSetting::Fixed(value) => {
+            k1 = value.clamp(-0.2, 0.2);
+            lens_report = Some(StepReport::applied(LENS_DISTORTION, [("k1", k1)]));
+        }
+        StepSetting::Auto => {}
+    }
+    let lens_report = match lens_report {
+        Some(report) => report,
+        None => {
+            let judged = judge_distortion(&segments, &lens, radius, height);
+            k1 = judged.k1;
+            tilt = judged.tilt;
+            judged.report
+        }
+    };
     lens.k1 = k1;
-    let tilt = vanishing::tilt(&segments, &lens, height);
+    let tilt = tilt
+        .or_else(|| vanishing::tilt(&segments, &lens, KnownDistortion::Exactly, height));
     let mut vertical = decide_pitch(settings.vertical_correction, tilt.as_ref());
     let mut roll = decide_roll(settings.roll_correction, tilt.as_ref());
     leave_what_is_upright(&mut vertical, &mut roll);
-    let roll_of_photo = roll
-        .angle
-        .or_else(|| tilt.map(|tilt| tilt.roll))
-        .unwrap_or(0.0);
+    let roll_of_photo = roll.angle.or_else(|| tilt.map(|tilt| tilt.roll)).unwrap_or(0.0);
 
     let mut warp = build(width, height, lens, &vertical, &roll, roll_of_photo);
     if warp.as_ref().is_none_or(|warp| warp.kept() < SMALLEST_KEPT) && vertical.angle.is_some() {
@@ -91,9 +100,7 @@ pub fn estimate(
     let mut reports = vec![lens_report, vertical.report, roll.report];
     if let Some(warp) = &warp {
         for report in reports.iter_mut().filter(|report| report.applied) {
-            report
-                .parameters
-                .insert("kept_share".to_owned(), rounded(warp.kept(), 4));
+            report.parameters.insert("kept_share".to_owned(), rounded(warp.kept(), 4));
         }
     }
     GeometryDecision { warp, reports }
@@ -124,51 +131,81 @@ fn build(
 ) -> Option<Warp> {
     match (vertical.angle, roll.angle) {
         (Some(pitch), None) => Warp::pitch_alone(width, height, lens, pitch, roll_of_photo),
-        (pitch, roll) => Warp::upright(
-            width,
-            height,
-            lens,
-            pitch.unwrap_or(0.0),
-            roll.unwrap_or(0.0),
-        ),
+        (pitch, roll) => {
+            Warp::upright(width, height, lens, pitch.unwrap_or(0.0), roll.unwrap_or(0.0))
+        }
     }
 }
 
-fn decide_distortion(
-    setting: StepSetting,
+/// The lens as the edges of the photo show it.
+struct JudgedDistortion {
+    k1: f64,
+    report: StepReport,
+    /// The tilt found along with k1, where k1 is used.
+    tilt: Option<Tilt>,
+}
+
+/// Straight edges bend and verticals turn near the corners: both say what the lens did, and they must
+/// not contradict each other.
+fn judge_distortion(
     segments: &[LineSegment],
     lens: &Lens,
-    width: usize,
+    corner_radius: f64,
     height: usize,
-) -> (f64, StepReport) {
-    let refuse = |reason: String| (0.0, StepReport::not_applied(LENS_DISTORTION, reason));
-    match setting {
-        StepSetting::Off => refuse("switched off".to_owned()),
-        StepSetting::Fixed(k1) => {
-            let k1 = k1.clamp(-0.2, 0.2);
-            (k1, StepReport::applied(LENS_DISTORTION, [("k1", k1)]))
-        }
-        StepSetting::Auto => {
-            let Some(found) = straightness::distortion(segments, lens) else {
-                return refuse("too few straight edges to judge the lens".to_owned());
+) -> JudgedDistortion {
+    let square = corner_radius * corner_radius;
+    let straight = straightness::distortion(segments, lens);
+    // Without straight edges: lenses seldom move a corner by more than a twentieth.
+    let habit = KnownDistortion::About(0.0, 0.05 / square);
+    let known = straight.map_or(habit, |found| {
+        KnownDistortion::About(found.k1, found.standard_error.max(0.004 / square))
+    });
+    let tilt = vanishing::tilt(segments, lens, known, height)
+        .filter(|tilt| why_weak(tilt).is_none());
+    let found = match (&tilt, straight) {
+        (Some(tilt), _) => Distortion {
+            k1: tilt.k1,
+            standard_error: tilt.k1_error,
+            lines: tilt.lines as f64 + straight.map_or(0.0, |straight| straight.lines),
+        },
+        (None, Some(straight)) => straight,
+        (None, None) => {
+            return JudgedDistortion {
+                k1: 0.0,
+                report: StepReport::not_applied(
+                    LENS_DISTORTION,
+                    "too few straight edges to judge the lens",
+                ),
+                tilt: None,
             };
-            let parameters = [
-                ("k1", rounded(found.k1, 5)),
-                ("standard_error", rounded(found.standard_error, 5)),
-                ("lines", found.lines.round()),
-            ];
-            let radius = lens.corner_radius(width, height);
-            match why_not_undistort(&found, radius) {
-                Some(reason) => {
-                    let mut report = StepReport::applied(LENS_DISTORTION, parameters);
-                    report.applied = false;
-                    report.reason = Some(reason);
-                    (0.0, report)
-                }
-                None => (found.k1, StepReport::applied(LENS_DISTORTION, parameters)),
-            }
         }
+    };
+    let contradicted = straight.is_some_and(|straight| {
+        let spread = straight.standard_error.hypot(found.standard_error);
+        (straight.k1 - found.k1).abs() > (3.0 * spread).max(0.01 / square)
+    });
+    let mut report = StepReport::applied(
+        LENS_DISTORTION,
+        [
+            ("k1", rounded(found.k1, 5)),
+            ("standard_error", rounded(found.standard_error, 5)),
+            ("lines", found.lines.round()),
+        ],
+    );
+    if let Some(straight) = straight {
+        report.parameters.insert("k1_of_straight_edges".to_owned(), rounded(straight.k1, 5));
     }
+    let reason = if contradicted {
+        Some("bent edges and turned verticals contradict each other".to_owned())
+    } else {
+        why_not_undistort(&found, corner_radius)
+    };
+    if let Some(reason) = reason {
+        report.applied = false;
+        report.reason = Some(reason);
+        return JudgedDistortion { k1: 0.0, report, tilt: None };
+    }
+    JudgedDistortion { k1: found.k1, report, tilt }
 }
 
 /// Why an estimate of the distortion is not used. Everything is judged by what it does to the corner.
@@ -189,25 +226,15 @@ fn why_not_undistort(found: &Distortion, corner_radius: f64) -> Option<String> {
 }
 
 fn decide_pitch(setting: StepSetting, tilt: Option<&Tilt>) -> Angle {
-    decide(
-        VERTICAL_CORRECTION,
-        "pitch_degrees",
-        setting,
-        GREATEST_PITCH,
-        tilt,
-        |tilt| (tilt.pitch, tilt.pitch_error, 0.6),
-    )
+    decide(VERTICAL_CORRECTION, "pitch_degrees", setting, GREATEST_PITCH, tilt, |tilt| {
+        (tilt.pitch, tilt.pitch_error, 0.6)
+    })
 }
 
 fn decide_roll(setting: StepSetting, tilt: Option<&Tilt>) -> Angle {
-    decide(
-        ROLL_CORRECTION,
-        "roll_degrees",
-        setting,
-        GREATEST_ROLL,
-        tilt,
-        |tilt| (tilt.roll, tilt.roll_error, 0.3),
-    )
+    decide(ROLL_CORRECTION, "roll_degrees", setting, GREATEST_ROLL, tilt, |tilt| {
+        (tilt.roll, tilt.roll_error, 0.3)
+    })
 }
 
 fn decide(
@@ -287,9 +314,7 @@ fn why_weak(tilt: &Tilt) -> Option<String> {
 /// A photo that is upright and level within the accuracy of the estimate is not resampled.
 fn leave_what_is_upright(vertical: &mut Angle, roll: &mut Angle) {
     let small = |angle: &Angle, limit: f64| {
-        angle
-            .angle
-            .is_none_or(|value| angle.automatic && value.abs() < limit)
+        angle.angle.is_none_or(|value| angle.automatic && value.abs() < limit)
     };
     if small(vertical, UPRIGHT_PITCH) && small(roll, LEVEL_ROLL) {
         for angle in [vertical, roll] {

@@ -7,53 +7,107 @@ use crate::domain::enhancement::{StepReport, StepSetting};
 use crate::imaging::color::luminance;
 
 /// Geometric and arithmetic mean luminance of a well exposed room.
-const TARGET_GEOMETRIC: f64 = 0.29;
-const TARGET_MEAN: f64 = 0.345;
+const TARGET_GEOMETRIC: f64 = 0.287;
+const TARGET_MEAN: f64 = 0.337;
+/// How bright surfaces are against the mean where most of the room is of one brightness, and where dark and
+/// bright already span what a picture can show.
+const EVEN: f64 = 1.4;
+const SPANNING: f64 = 2.8;
+/// How much brighter than the usual target a room is kept that is white all over, EV.
+const WHITE_ROOM_EV: f64 = 0.7;
+/// How much more the geometric mean may ask for than the mean: black furniture pulls it down.
+const BLACK_FURNITURE_EV: f64 = 0.2;
 /// The strongest gain, EV.
-const LARGEST_EV: f64 = 2.4;
-/// A picture within this of the target is well exposed, EV.
-const TOLERANCE_EV: f64 = 0.15;
+const LARGEST_EV: f64 = 2.6;
+/// A picture within this of the target counts as well exposed, EV.
+const TOLERANCE_EV: f64 = 0.33;
 
 /// The gain of the whole picture.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Exposure {
     pub(super) gain_ev: f64,
     reason: Option<&'static str>,
+    measured: Measured,
+}
+
+/// What the room's brightness looks like, in linear light.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Measured {
     mean: f64,
-    geometric: f64,
+    geometric_mean: f64,
+    bright_surfaces: f64,
+}
+
+impl Measured {
+    fn of(luminances: &mut [f32]) -> Self {
+        if luminances.is_empty() {
+            return Self {
+                mean: TARGET_MEAN,
+                geometric_mean: TARGET_GEOMETRIC,
+                bright_surfaces: 2.0 * TARGET_MEAN,
+            };
+        }
+        let count = luminances.len() as f64;
+        let sum: f64 = luminances.iter().copied().map(f64::from).sum();
+        let logarithms: f64 = luminances
+            .iter()
+            .map(|&value| (f64::from(value) + 0.001).ln())
+            .sum();
+        let rank = luminances.len() * 95 / 100;
+        let bright = *luminances.select_nth_unstable_by(rank, f32::total_cmp).1;
+        Self {
+            mean: (sum / count).max(1e-5),
+            geometric_mean: (logarithms / count).exp(),
+            bright_surfaces: f64::from(bright),
+        }
+    }
+
+    /// The gain that is missing. Means find a well exposed room within a tenth of an EV or so; two kinds of
+    /// picture lie elsewhere on purpose: white rooms, and dark ones with bright spots. A finished picture
+    /// that is a little dark is meant to be.
+    fn gain_ev(&self, exterior: bool, finished: bool) -> f64 {
+        let mean = (TARGET_MEAN / self.mean).log2();
+        let geometric = (TARGET_GEOMETRIC / self.geometric_mean).log2();
+        let range = self.bright_surfaces / self.mean;
+        let white = ((EVEN - range) / 0.3).clamp(0.0, 1.0) * WHITE_ROOM_EV;
+        let spanning = 1.0 - 0.35 * (range - SPANNING).clamp(0.0, 2.0);
+        let missing = if exterior {
+            mean
+        } else {
+            ((0.5 * (mean + geometric)).min(mean + BLACK_FURNITURE_EV) + white) * spanning
+        };
+        let size = (missing.max(0.0) / TOLERANCE_EV).powi(4);
+        let gain = (missing * size / (size + 1.0)).clamp(0.0, LARGEST_EV);
+        if finished {
+            gain * (0.25 + 0.75 * ((gain - 1.0) / 1.5).clamp(0.0, 1.0))
+        } else {
+            gain
+        }
+    }
 }
 
 impl Exposure {
-    pub(super) fn estimate(setting: StepSetting, proxy: &Proxy, regions: &Regions) -> Self {
-        let (mut sum, mut logarithms, mut count) = (0.0_f64, 0.0_f64, 0.0_f64);
-        for ((&pixel, &unusable), &sky) in proxy
+    pub(super) fn estimate(
+        setting: StepSetting,
+        proxy: &Proxy,
+        regions: &Regions,
+        finished: bool,
+    ) -> Self {
+        let mut bright: Vec<f32> = proxy
             .pixels
             .iter()
             .zip(&regions.unusable)
             .zip(&regions.sky.values)
-        {
-            let bright = luminance(pixel);
-            if sky > 0.1 || (unusable && bright > 0.1) {
-                continue;
-            }
-            sum += f64::from(bright);
-            logarithms += (f64::from(bright) + 0.001).ln();
-            count += 1.0;
-        }
-        let (mean, geometric) = if count > 0.0 {
-            (sum / count, (logarithms / count).exp())
-        } else {
-            (TARGET_MEAN, TARGET_GEOMETRIC)
-        };
+            .map(|((&pixel, &unusable), &sky)| (luminance(pixel), unusable, sky))
+            .filter(|&(bright, unusable, sky)| sky < 0.1 && (!unusable || bright < 0.1))
+            .map(|(bright, _, _)| bright)
+            .collect();
+        let measured = Measured::of(&mut bright);
         let (gain_ev, reason) = match setting {
             StepSetting::Off => (0.0, Some("switched off")),
             StepSetting::Fixed(gain) => (gain, None),
             StepSetting::Auto => {
-                let missing = 0.5
-                    * ((TARGET_GEOMETRIC / geometric.max(1e-4)).log2()
-                        + (TARGET_MEAN / mean.max(1e-4)).log2());
-                let size = (missing / TOLERANCE_EV).powi(2);
-                let gain = (missing * size / (size + 1.0)).clamp(0.0, LARGEST_EV);
+                let gain = measured.gain_ev(regions.sky_share > 0.0, finished);
                 if gain < 0.02 {
                     (0.0, Some("already well exposed"))
                 } else {
@@ -64,8 +118,7 @@ impl Exposure {
         Self {
             gain_ev,
             reason,
-            mean,
-            geometric,
+            measured,
         }
     }
 
@@ -76,8 +129,9 @@ impl Exposure {
                 "exposure",
                 [
                     ("gain_ev", self.gain_ev),
-                    ("mean_luminance", self.mean),
-                    ("geometric_mean_luminance", self.geometric),
+                    ("mean_luminance", self.measured.mean),
+                    ("geometric_mean_luminance", self.measured.geometric_mean),
+                    ("bright_surface_luminance", self.measured.bright_surfaces),
                 ],
             ),
         }

@@ -44,6 +44,26 @@ impl Regions {
     }
 }
 
+impl Regions {
+    /// The mean luminance of the sky.
+    pub(super) fn mean_over_sky(&self, proxy: &Proxy) -> f32 {
+        let (sum, weight) = proxy.pixels.iter().zip(&self.sky.values).fold(
+            (0.0_f64, 0.0_f64),
+            |(sum, weight), (&pixel, &sky)| {
+                let sky = f64::from(sky);
+                (sum + sky * f64::from(luminance(pixel)), weight + sky)
+            },
+        );
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a mean of single-precision values"
+        )]
+        {
+            (sum / weight.max(1e-6)) as f32
+        }
+    }
+}
+
 /// The sky: blue or bright and colourless, smooth, bright against the ground, and reached from the upper
 /// border without crossing anything else. No more than a hint of a sky counts as none.
 fn sky(proxy: &Proxy) -> Plane {

@@ -15,6 +15,8 @@ use crate::imaging::{Picture, Samples};
 
 /// Luminance below this is not told apart when local gains are chosen.
 const DARKEST: f32 = 1.0 / 1024.0;
+/// The mean luminance of a clear sky in a well exposed picture.
+const SKY_LUMINANCE: f32 = 0.42;
 /// Where the highlights begin to be rolled off, in linear light.
 const KNEE: f32 = 0.70;
 /// The variance of log2 luminance below which a neighbourhood counts as flat.
@@ -39,23 +41,25 @@ struct Local {
     highest: f32,
 }
 
-/// Estimates everything on a small copy of the photo.
+/// Estimates everything on a small copy of the photo. `finished`: somebody has worked on the picture
+/// before, so that less of what looks wrong is taken for a defect.
 pub(super) fn estimate(
     picture: &Picture,
     focal_length_35mm: Option<f64>,
+    finished: bool,
     settings: &EnhancementSettings,
 ) -> Tone {
     let mut proxy = Proxy::of(picture);
-    let vignetting = Vignetting::estimate(settings.vignetting, focal_length_35mm);
+    let vignetting = Vignetting::estimate(settings.vignetting, focal_length_35mm, finished);
     let regions = Regions::of(&proxy);
     lift_corners(&mut proxy, &vignetting);
-    let white_balance = WhiteBalance::estimate(settings.white_balance, &proxy, &regions);
+    let white_balance = WhiteBalance::estimate(settings.white_balance, &proxy, &regions, finished);
     for pixel in &mut proxy.pixels {
         for (value, gain) in pixel.iter_mut().zip(white_balance.gains) {
             *value *= gain;
         }
     }
-    let exposure = Exposure::estimate(settings.exposure, &proxy, &regions);
+    let exposure = Exposure::estimate(settings.exposure, &proxy, &regions, finished);
     let strength = |setting: StepSetting, auto: f64| match setting {
         StepSetting::Off => 0.0,
         StepSetting::Fixed(strength) => strength,
@@ -128,6 +132,10 @@ impl Local {
             LinearModel::fit(&guide, &guide, (long / 60).max(1), EDGE_VARIANCE).evaluate(&guide);
         let gain_ev = exposure.gain_ev as f32;
         let (highlights, shadows) = (highlights as f32, shadows as f32);
+        // The sky takes part in the exposure only as far as it is too dark itself.
+        let sky_ev = (SKY_LUMINANCE / regions.mean_over_sky(proxy).max(1e-3))
+            .log2()
+            .clamp(0.0, gain_ev.max(0.0));
         let field: Vec<f32> = base
             .values
             .iter()
@@ -136,8 +144,7 @@ impl Local {
                 let after = base + gain_ev;
                 let dark = ((-3.0 - after) * 0.5).clamp(0.0, 1.0);
                 let lift = shadows * 0.8 * dark;
-                // The sky keeps the brightness that it has.
-                let keep = -highlights * sky * gain_ev.max(0.0);
+                let keep = highlights * sky * (sky_ev - gain_ev);
                 lift + keep
             })
             .collect();

@@ -23,13 +23,18 @@ pub(super) struct Vignetting {
 }
 
 impl Vignetting {
-    pub(super) fn estimate(setting: StepSetting, focal_length_35mm: Option<f64>) -> Self {
+    pub(super) fn estimate(
+        setting: StepSetting,
+        focal_length_35mm: Option<f64>,
+        finished: bool,
+    ) -> Self {
         let focal_length = focal_length_35mm
             .filter(|length| length.is_finite() && *length >= 8.0)
             .unwrap_or(ASSUMED_FOCAL_LENGTH);
         let strength = match setting {
             StepSetting::Off => 0.0,
             StepSetting::Fixed(strength) => strength,
+            StepSetting::Auto if finished => 0.0,
             StepSetting::Auto => PRIOR_STRENGTH,
         };
         Self {

@@ -4,16 +4,15 @@
 use super::proxy::Proxy;
 use super::regions::Regions;
 use crate::domain::enhancement::{StepReport, StepSetting};
-use crate::imaging::color::{LUMINANCE_WEIGHTS, linear_to_xyz};
+use crate::imaging::color::{LUMINANCE_WEIGHTS, linear_to_xyz, luminance};
 
-/// What a well balanced room keeps of warmth: `ln(red / green)` and `ln(blue / green)` of its bright
-/// surfaces (wood, cream walls and reflected lamp light pull them from grey).
-const ROOM_TINT: [f64; 2] = [0.040, -0.070];
-/// The Minkowski norm of the estimate ("shades of grey", Finlayson and Trezzi 2004): higher weighs bright
-/// surfaces more.
-const NORM: i32 = 4;
-/// How far a well balanced picture strays from `ROOM_TINT`, in red and in blue; less than this is left.
-const SPREAD: [f64; 2] = [0.035, 0.06];
+/// `ln(red / green)` and `ln(blue / green)` of the surfaces that [`bright_surfaces`] looks at, in a well
+/// balanced room: wood, cream walls and reflected lamp light keep them a little warm.
+const ROOM_TINT: [f64; 2] = [0.038, -0.095];
+/// The same outdoors.
+const EXTERIOR_TINT: [f64; 2] = [0.0, -0.04];
+/// How far a well balanced picture strays from that, in red and in blue: as much is left as it is.
+const SPREAD: [f64; 2] = [0.06, 0.10];
 /// The strongest correction, as a natural logarithm of the gain against green.
 const LARGEST: f64 = 0.75;
 
@@ -26,14 +25,19 @@ pub(super) struct WhiteBalance {
 }
 
 impl WhiteBalance {
-    pub(super) fn estimate(setting: StepSetting, proxy: &Proxy, regions: &Regions) -> Self {
+    pub(super) fn estimate(
+        setting: StepSetting,
+        proxy: &Proxy,
+        regions: &Regions,
+        finished: bool,
+    ) -> Self {
         match setting {
             StepSetting::Off => Self {
                 gains: [1.0; 3],
                 reason: Some("switched off"),
             },
             StepSetting::Fixed(kelvin) => Self::from_temperature(kelvin),
-            StepSetting::Auto => Self::from_scene(proxy, regions),
+            StepSetting::Auto => Self::from_scene(proxy, regions, finished),
         }
     }
 
@@ -48,37 +52,36 @@ impl WhiteBalance {
         }
     }
 
-    fn from_scene(proxy: &Proxy, regions: &Regions) -> Self {
-        let mut sums = [0.0_f64; 3];
-        let mut count = 0.0;
-        for ((pixel, &unusable), &sky) in proxy
+    fn from_scene(proxy: &Proxy, regions: &Regions, finished: bool) -> Self {
+        let exterior = regions.sky_share > 0.0;
+        let candidates = proxy
             .pixels
             .iter()
             .zip(&regions.unusable)
             .zip(&regions.sky.values)
-        {
-            if unusable
-                || sky > 0.1
-                || (regions.sky_share > 0.0 && pixel[1] > 1.1 * pixel[0].max(pixel[2]))
-            {
-                continue;
-            }
-            for (sum, value) in sums.iter_mut().zip(pixel) {
-                *sum += f64::from(*value).powi(NORM);
-            }
-            count += 1.0;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a share of at most a million")]
-        if count < 0.05 * proxy.pixels.len() as f64 {
+            .filter(|((pixel, unusable), sky)| {
+                let plant = exterior && pixel[1] > 1.1 * pixel[0].max(pixel[2]);
+                !**unusable && **sky < 0.1 && !plant
+            })
+            .map(|((pixel, _), _)| *pixel)
+            .collect();
+        let Some(surfaces) = bright_surfaces(candidates, proxy.pixels.len() / 20) else {
             return Self {
                 gains: [1.0; 3],
                 reason: Some("too little of the picture is neither blown nor black"),
             };
-        }
-        let [red, green, blue] = sums.map(|sum| (sum / count).max(1e-12).ln() / f64::from(NORM));
-        let cast = [red - green - ROOM_TINT[0], blue - green - ROOM_TINT[1]];
-        let size = (cast[0] / SPREAD[0]).powi(2) + (cast[1] / SPREAD[1]).powi(2);
-        let trust = size / (size + 1.0);
+        };
+        // A finished picture was balanced by someone: more of what it shows is meant.
+        let spread = SPREAD.map(|spread| if finished { 1.6 * spread } else { spread });
+        let tint = if exterior { EXTERIOR_TINT } else { ROOM_TINT };
+        // Anything between grey and the usual warmth is right: only what lies beyond is a cast.
+        let scaled = |vector: [f64; 2]| [vector[0] / spread[0], vector[1] / spread[1]];
+        let dot = |a: [f64; 2], b: [f64; 2]| a[0] * b[0] + a[1] * b[1];
+        let (direction, seen) = (scaled(tint), scaled(surfaces));
+        let along = (dot(direction, seen) / dot(direction, direction)).clamp(0.0, 1.0);
+        let cast = [surfaces[0] - along * tint[0], surfaces[1] - along * tint[1]];
+        let size = dot(scaled(cast), scaled(cast));
+        let trust = size * size / (size * size + 1.0);
         let [red, blue] = cast.map(|value| (-value * trust).clamp(-LARGEST, LARGEST));
         Self {
             gains: gains(red, blue),
@@ -103,6 +106,37 @@ impl WhiteBalance {
             ],
         )
     }
+}
+
+/// The colour, as `ln(red / green)` and `ln(blue / green)`, of what should be nearly white: halfway between
+/// the usual colour of the brightest surfaces, and the least warm of the bright half (ceilings and frames
+/// in daylight, where the walls are cream and the floor is wood). `None` for fewer pixels than asked for.
+fn bright_surfaces(mut pixels: Vec<[f32; 3]>, at_least: usize) -> Option<[f64; 2]> {
+    if pixels.len() < at_least.max(16) {
+        return None;
+    }
+    let half = pixels.len() / 2;
+    let by_luminance = |a: &[f32; 3], b: &[f32; 3]| luminance(*b).total_cmp(&luminance(*a));
+    pixels.select_nth_unstable_by(half, by_luminance);
+    pixels.truncate(half);
+    let brightest = half * 3 / 10;
+    pixels.select_nth_unstable_by(brightest, by_luminance);
+    let colours = |channel: usize, pixels: &[[f32; 3]]| -> Vec<f32> {
+        pixels
+            .iter()
+            .map(|pixel| (pixel[channel] / pixel[1].max(1e-6)).ln())
+            .collect()
+    };
+    let at = |mut values: Vec<f32>, share: f64| {
+        let rank = (share * values.len() as f64) as usize;
+        let rank = rank.min(values.len().saturating_sub(1));
+        f64::from(*values.select_nth_unstable_by(rank, f32::total_cmp).1)
+    };
+    let (top, _) = pixels.split_at(brightest.max(1));
+    Some([
+        0.6 * at(colours(0, &pixels), 0.15) + 0.4 * at(colours(0, top), 0.5),
+        0.6 * at(colours(2, &pixels), 0.85) + 0.4 * at(colours(2, top), 0.5),
+    ])
 }
 
 /// Gains with these natural logarithms against green, scaled so that grey keeps its luminance.

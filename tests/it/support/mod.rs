@@ -1,5 +1,7 @@
 //! What the integration tests share.
 
+pub(crate) mod images;
+
 use std::path::{Path, PathBuf};
 
 /// A path inside the package's `fixtures` folder.

@@ -1,0 +1,245 @@
+//! Walking the folder: which entries might be photos, in natural order, without opening any.
+
+use std::cmp::Ordering;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::IngestError;
+use super::options::IngestOptions;
+use crate::domain::listing::{LeftOut, LeftOutCode};
+use crate::fsx::{contained, printable};
+
+/// Folders deeper than this are not entered.
+const MAX_DEPTH: usize = 16;
+
+/// Extensions of photos that this build reads.
+const PHOTO_EXTENSIONS: &[&str] = &["jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff"];
+
+/// Extensions of pictures that this build does not read.
+const OTHER_EXTENSIONS: &[&str] = &[
+    "heic", "heif", "hif", "avif", "jxl", "jp2", "j2k", "gif", "bmp", "svg", "psd", "psb", "tga",
+    "exr", "hdr",
+];
+
+/// Extensions of raw photos, many of which look like TIFF inside.
+const RAW_EXTENSIONS: &[&str] = &[
+    "dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "srf", "sr2", "raf", "orf", "rw2", "pef",
+    "srw", "3fr", "fff", "iiq", "rwl", "kdc", "dcr", "erf", "mos", "mef", "x3f",
+];
+
+/// A file that might be a photo.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    /// Relative to the folder, with forward slashes.
+    pub(super) file: String,
+    pub(super) path: PathBuf,
+}
+
+/// What the walk found.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) left_out: Vec<LeftOut>,
+}
+
+/// What an extension says about a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extension {
+    Photo,
+    OtherPicture,
+    Raw,
+    Other,
+}
+
+/// What the extension of `name` says.
+pub(super) fn extension(name: &str) -> Extension {
+    let extension = Path::new(name)
+        .extension()
+        .and_then(OsStr::to_str)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let is_in = |list: &[&str]| list.contains(&extension.as_str());
+    if is_in(PHOTO_EXTENSIONS) {
+        Extension::Photo
+    } else if is_in(OTHER_EXTENSIONS) {
+        Extension::OtherPicture
+    } else if is_in(RAW_EXTENSIONS) {
+        Extension::Raw
+    } else {
+        Extension::Other
+    }
+}
+
+/// Compares file names as people count: `photo 2` before `photo 10`, capitals like small letters.
+pub(super) fn natural_order(left: &str, right: &str) -> Ordering {
+    alphanumeric_sort::compare_str(left.to_lowercase(), right.to_lowercase())
+        .then_with(|| left.cmp(right))
+}
+
+/// Lists the folder. `root` is its canonical path.
+pub(super) fn walk(
+    folder: &Path,
+    root: &Path,
+    options: &IngestOptions,
+) -> Result<Walk, IngestError> {
+    let mut walk = Walk::default();
+    let limit = options.max_photos.saturating_mul(20).saturating_add(10_000);
+    let mut budget = limit;
+    enter(
+        folder,
+        root,
+        "",
+        0,
+        options.recursive,
+        &mut budget,
+        &mut walk,
+    )
+    .map_err(|problem| match problem {
+        Problem::Budget => IngestError::TooManyEntries {
+            folder: folder.to_path_buf(),
+            limit,
+        },
+        Problem::Io(source) => IngestError::Unreadable {
+            folder: folder.to_path_buf(),
+            source,
+        },
+    })?;
+    walk.candidates
+        .sort_by(|left, right| natural_order(&left.file, &right.file));
+    Ok(walk)
+}
+
+enum Problem {
+    Budget,
+    Io(io::Error),
+}
+
+fn enter(
+    folder: &Path,
+    root: &Path,
+    prefix: &str,
+    depth: usize,
+    recursive: bool,
+    budget: &mut usize,
+    walk: &mut Walk,
+) -> Result<(), Problem> {
+    for entry in fs_err::read_dir(folder).map_err(Problem::Io)? {
+        let entry = entry.map_err(Problem::Io)?;
+        *budget = budget.checked_sub(1).ok_or(Problem::Budget)?;
+        let raw_name = entry.file_name();
+        let shown = format!("{prefix}{}", raw_name.to_string_lossy());
+        let looks_like_picture = extension(&shown) != Extension::Other;
+        let mut refuse = |code, reason: &str| {
+            if looks_like_picture {
+                walk.left_out.push(LeftOut {
+                    file: printable(&shown),
+                    code,
+                    reason: reason.to_owned(),
+                });
+            }
+        };
+        // Hidden files are the system's: previews, resource forks, trash.
+        if raw_name.to_string_lossy().starts_with('.') {
+            continue;
+        }
+        let kind = match entry.file_type() {
+            Ok(kind) => kind,
+            Err(error) => {
+                refuse(
+                    LeftOutCode::Unreadable,
+                    &format!("failed to look at it: {error}"),
+                );
+                continue;
+            }
+        };
+        let Some(name) = raw_name.to_str() else {
+            refuse(
+                LeftOutCode::Refused,
+                "its name is not valid UTF-8 text; rename it",
+            );
+            continue;
+        };
+        let file = format!("{prefix}{name}");
+        if kind.is_dir() {
+            if looks_like_picture {
+                refuse(LeftOutCode::Refused, "it is a folder, not a photo");
+            } else if recursive && depth < MAX_DEPTH {
+                let below = format!("{file}/");
+                let inner = entry.path();
+                match enter(&inner, root, &below, depth + 1, recursive, budget, walk) {
+                    Ok(()) => {}
+                    Err(Problem::Budget) => return Err(Problem::Budget),
+                    Err(Problem::Io(error)) => walk.left_out.push(LeftOut {
+                        file: printable(&below),
+                        code: LeftOutCode::Unreadable,
+                        reason: format!("failed to read the folder: {error}"),
+                    }),
+                }
+            }
+            continue;
+        }
+        if kind.is_symlink() {
+            match fs_err::canonicalize(entry.path()) {
+                Ok(target) if !target.starts_with(root) => {
+                    refuse(
+                        LeftOutCode::Refused,
+                        "it is a link that leaves the folder; copy the photo into it",
+                    );
+                    continue;
+                }
+                Ok(target) if !target.is_file() => {
+                    refuse(
+                        LeftOutCode::Refused,
+                        "it is a link to something that is no plain file",
+                    );
+                    continue;
+                }
+                Ok(_) => {}
+                Err(_) => {
+                    refuse(LeftOutCode::Refused, "it is a link that leads nowhere");
+                    continue;
+                }
+            }
+        } else if !kind.is_file() {
+            refuse(
+                LeftOutCode::Refused,
+                "it is a pipe, socket or device, not a plain file",
+            );
+            continue;
+        }
+        if let Err(refused) = contained(Path::new("/"), &file) {
+            refuse(LeftOutCode::Refused, &format!("{}; rename it", refused.1));
+            continue;
+        }
+        walk.candidates.push(Candidate {
+            file,
+            path: entry.path(),
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_as_people_count() {
+        let mut names = ["IMG_10.jpg", "img_2.jpg", "IMG_1.jpg", "b.jpg", "A.jpg"];
+        names.sort_by(|left, right| natural_order(left, right));
+        assert_eq!(
+            names,
+            ["A.jpg", "b.jpg", "IMG_1.jpg", "img_2.jpg", "IMG_10.jpg"]
+        );
+    }
+
+    #[test]
+    fn extensions_are_judged_without_case() {
+        assert_eq!(extension("a/b.JPG"), Extension::Photo);
+        assert_eq!(extension("b.Heic"), Extension::OtherPicture);
+        assert_eq!(extension("b.NEF"), Extension::Raw);
+        assert_eq!(extension("jpg"), Extension::Other);
+        assert_eq!(extension("listing.toml"), Extension::Other);
+    }
+}

@@ -1,0 +1,177 @@
+//! Opening originals: read-only, never through a link that leaves the folder, never anything but a
+//! plain file, never waiting on a pipe.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use fs_err::File;
+
+use crate::domain::id::PhotoId;
+use crate::fsx::{contained, printable};
+use crate::imaging::DecodeLimits;
+
+/// Files above this size are held in memory one at a time, so that many threads with many large
+/// files cannot add up.
+const LARGE_FILE: u64 = 32 << 20;
+
+static LARGE: Mutex<()> = Mutex::new(());
+
+/// Why the bytes of a photo could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PhotoError {
+    /// It is not there any more.
+    #[error("`{file}` is gone; put it back or read the listing again")]
+    Missing {
+        /// Which file.
+        file: String,
+    },
+    /// Its content is no longer what it was.
+    #[error("`{file}` changed since the listing was read; submit the listing again")]
+    Changed {
+        /// Which file.
+        file: String,
+    },
+    /// It is not a plain file inside the folder.
+    #[error("`{file}` is refused: {rule}")]
+    Refused {
+        /// Which file.
+        file: String,
+        /// The rule that it breaks.
+        rule: String,
+    },
+    /// It is larger than allowed.
+    #[error("`{file}` has {bytes} bytes, more than the limit of {limit}")]
+    TooLarge {
+        /// Which file.
+        file: String,
+        /// Its size.
+        bytes: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+    /// The system does not give it.
+    #[error("failed to read `{file}`: {source}")]
+    Unreadable {
+        /// Which file.
+        file: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl PhotoError {
+    /// Whether another attempt could succeed without the person changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unreadable { source, .. } if matches!(
+            source.kind(),
+            io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
+        ))
+    }
+
+    fn from_io(file: &str, source: io::Error) -> Self {
+        let file = printable(file);
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { file },
+            _ => Self::Unreadable { file, source },
+        }
+    }
+}
+
+/// Reads the bytes of a photo of a listing: `file` is relative to `folder`, and the content must
+/// still have the identity `expected`.
+///
+/// # Errors
+/// [`PhotoError`]; [`PhotoError::Changed`] where the content is another one.
+pub fn read_photo_bytes(
+    folder: &Path,
+    file: &str,
+    expected: &PhotoId,
+    limits: &DecodeLimits,
+) -> Result<Vec<u8>, PhotoError> {
+    let path = contained(folder, file).map_err(|refused| PhotoError::Refused {
+        file: printable(file),
+        rule: refused.1.to_owned(),
+    })?;
+    let root = fs_err::canonicalize(folder).map_err(|error| PhotoError::from_io(file, error))?;
+    let bytes = read_plain(&path, &root, file, limits.max_file_bytes)?;
+    if PhotoId::from_digest(&blake3::hash(&bytes)) != *expected {
+        return Err(PhotoError::Changed {
+            file: printable(file),
+        });
+    }
+    Ok(bytes)
+}
+
+/// Reads a plain file that lies below `root` (canonical), in whole and unchanged while it is read.
+/// `name` is how errors call it.
+pub(super) fn read_plain(
+    path: &Path,
+    root: &Path,
+    name: &str,
+    max_bytes: u64,
+) -> Result<Vec<u8>, PhotoError> {
+    let failed = |error| PhotoError::from_io(name, error);
+    let mut file = open_plain(path, root, name)?;
+    let before = file.metadata().map_err(failed)?;
+    if before.len() > max_bytes {
+        return Err(PhotoError::TooLarge {
+            file: printable(name),
+            bytes: before.len(),
+            limit: max_bytes,
+        });
+    }
+    let _alone =
+        (before.len() > LARGE_FILE).then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0) + 1);
+    // One byte more than expected shows a file that grows.
+    (&mut file)
+        .take(before.len().saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    let after = file.metadata().map_err(failed)?;
+    let unchanged = bytes.len() as u64 == before.len()
+        && after.len() == before.len()
+        && after.modified().ok() == before.modified().ok();
+    if !unchanged {
+        return Err(PhotoError::Changed {
+            file: printable(name),
+        });
+    }
+    Ok(bytes)
+}
+
+/// Opens a plain file below `root` (canonical) for reading, following links only inside it.
+pub(super) fn open_plain(path: &Path, root: &Path, name: &str) -> Result<File, PhotoError> {
+    let refused = |rule: &str| PhotoError::Refused {
+        file: printable(name),
+        rule: rule.to_owned(),
+    };
+    let failed = |error| PhotoError::from_io(name, error);
+    let real: PathBuf = fs_err::canonicalize(path).map_err(failed)?;
+    if !real.starts_with(root) {
+        return Err(refused(
+            "it is a link that leaves the folder; copy the photo into it",
+        ));
+    }
+    // The type is looked at before opening, because opening a device can have effects, and again
+    // on the open file, because it may have been replaced between the two.
+    if !fs_err::symlink_metadata(&real).map_err(failed)?.is_file() {
+        return Err(refused("it is no plain file"));
+    }
+    let mut options = fs_err::OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use fs_err::os::unix::fs::OpenOptionsExt;
+        use rustix::fs::OFlags;
+        let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    let file = options.open(&real).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(refused("it is no plain file"));
+    }
+    Ok(file)
+}

@@ -1,0 +1,135 @@
+//! Exposures laid over each other: how much brighter one is than its neighbour, and how the camera
+//! moved between them (shift and small turn), found on pyramids of logarithmic light, in which a
+//! change of exposure is a mere offset (B. Lucas and T. Kanade, 1981, coarse to fine). Neighbours in
+//! brightness are compared, because they share the most, and the steps add up to the reference.
+
+mod motion;
+mod pyramid;
+
+use std::borrow::Cow;
+
+pub(super) use motion::Motion;
+use pyramid::Pyramid;
+use rayon::prelude::*;
+
+use super::radiance::Exposure;
+use crate::imaging::Picture;
+use crate::imaging::warp::apply_map;
+
+/// Farthest shift that is followed, as a share of the long side.
+const FARTHEST_SHIFT: f64 = 0.05;
+
+/// Greatest turn that is followed, radians.
+const GREATEST_TURN: f64 = 0.045;
+
+/// Motion of a corner below which an exposure is used as it is, pixels.
+const STILL: f64 = 0.08;
+
+/// Likeness (correlation of detail, -1 to 1) below which two exposures do not show the same view.
+const LEAST_LIKENESS: f64 = 0.3;
+
+/// Least share of the picture that two neighbours must both show well.
+const LEAST_COMPARABLE: f64 = 0.004;
+
+/// Brings every exposure to the framing of the reference, or says why it cannot be used.
+pub(super) fn prepare<'a>(
+    exposures: &[(&'a Picture, Option<f64>)],
+    reference: usize,
+) -> Vec<Result<Exposure<'a>, String>> {
+    let pyramids: Vec<Pyramid> =
+        exposures.par_iter().map(|(picture, _)| Pyramid::new(picture)).collect();
+    let order = by_brightness(exposures, &pyramids);
+    let place = order.iter().position(|&index| index == reference).unwrap_or(0);
+
+    let mut links: Vec<Result<(f64, Motion), String>> =
+        exposures.iter().map(|_| Ok((1.0, Motion::default()))).collect();
+    let outward = (place + 1..order.len())
+        .map(|at| (at, at - 1))
+        .chain((0..place).rev().map(|at| (at, at + 1)));
+    for (at, toward) in outward {
+        let (Some(&index), Some(&direct)) = (order.get(at), order.get(toward)) else {
+            continue;
+        };
+        // A neighbour that could not be laid over the reference is skipped: the next one closer is
+        // tried, so that one bad exposure does not take the others with it.
+        let neighbour = nearest_good(&order, &links, toward, place).unwrap_or(direct);
+        let link = match &links[neighbour] {
+            Err(reason) => Err(reason.clone()),
+            Ok((gain, motion)) => step(exposures, &pyramids, neighbour, index)
+                .map(|(ratio, own)| (gain * ratio, motion.then(&own))),
+        };
+        links[index] = link.and_then(|(gain, motion)| {
+            let (picture, _) = exposures[index];
+            let long_side = picture.width.max(picture.height) as f64;
+            if motion.shift() > FARTHEST_SHIFT * long_side || motion.turn().abs() > GREATEST_TURN {
+                Err("the camera moved too far".to_owned())
+            } else {
+                Ok((gain, motion))
+            }
+        });
+    }
+
+    exposures
+        .iter()
+        .zip(links)
+        .enumerate()
+        .map(|(index, ((picture, _), link))| {
+            link.map(|(gain, motion)| lay_over(picture, gain, motion, index == reference))
+        })
+        .collect()
+}
+
+/// The usable exposure nearest to this place on the way to the reference.
+fn nearest_good(
+    order: &[usize],
+    links: &[Result<(f64, Motion), String>],
+    from: usize,
+    place: usize,
+) -> Option<usize> {
+    let way: Vec<usize> =
+        if from >= place { (place..=from).rev().collect() } else { (from..=place).collect() };
+    way.into_iter()
+        .filter_map(|at| order.get(at).copied())
+        .find(|&index| links.get(index).is_some_and(Result::is_ok))
+}
+
+fn lay_over(picture: &Picture, gain: f64, motion: Motion, reference: bool) -> Exposure<'_> {
+    let shift = motion.corner_shift(picture.width, picture.height);
+    if reference || shift < STILL {
+        return Exposure { picture: Cow::Borrowed(picture), gain, reference, motion: None, shift: 0.0 };
+    }
+    let center = Motion::center(picture.width, picture.height);
+    let moved = apply_map(picture, &|x, y| motion.source_of(center, x, y));
+    Exposure { picture: Cow::Owned(moved), gain, reference, motion: Some(motion), shift }
+}
+
+/// Indices from the darkest to the brightest: by exposure value where all are known, else by light.
+fn by_brightness(exposures: &[(&Picture, Option<f64>)], pyramids: &[Pyramid]) -> Vec<usize> {
+    let known: Option<Vec<f64>> = exposures.iter().map(|(_, value)| *value).collect();
+    let key = known.unwrap_or_else(|| pyramids.iter().map(Pyramid::mean).collect());
+    let mut order: Vec<usize> = (0..exposures.len()).collect();
+    order.sort_by(|&a, &b| key[a].total_cmp(&key[b]).then(a.cmp(&b)));
+    order
+}
+
+/// Ratio of light and motion from one exposure to its neighbour.
+fn step(
+    exposures: &[(&Picture, Option<f64>)],
+    pyramids: &[Pyramid],
+    from: usize,
+    to: usize,
+) -> Result<(f64, Motion), String> {
+    let (base, moving) = (&pyramids[from], &pyramids[to]);
+    let told = exposures[from].1.zip(exposures[to].1).map(|(from, to)| to - from);
+    let mut offset = pyramid::offset(base, moving, told)
+        .ok_or_else(|| "it shares no well exposed part with its neighbour".to_owned())?;
+    let motion = motion::follow(base, moving, &mut offset);
+    let (likeness, comparable) = motion::likeness(base, moving, &motion, offset);
+    if comparable < LEAST_COMPARABLE {
+        return Err("it shares no well exposed part with its neighbour".to_owned());
+    }
+    if likeness < LEAST_LIKENESS {
+        return Err("it does not show the same view as its neighbour".to_owned());
+    }
+    Ok((offset.exp2(), motion.scaled(base.step() as f64)))
+}

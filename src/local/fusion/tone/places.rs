@@ -1,0 +1,251 @@
+//! The places that the room's gain would blow, each with the pull that brings it back.
+
+use crate::local::fusion::ghost::box_mean;
+use crate::local::fusion::radiance::Overview;
+
+/// Light (after the gain) between which a place goes from belonging to the room to belonging outside.
+const OUTSIDE: [f32; 2] = [1.0, 1.9];
+
+/// Light (after the gain) that the room itself hardly reaches, and the share of such cells around a
+/// cell from which that cell is seen through a window. A wall in the glare beside the window has none.
+const SURELY_OUTSIDE: f32 = 2.0;
+const SURELY_AROUND: f32 = 0.3;
+const AROUND: usize = 3;
+
+/// How far the saddle between two places lies below the lower of their tops, EV.
+const SADDLE: f32 = 0.6;
+
+/// Hills of fewer cells are glints and belong to what is around them.
+const SMALLEST_HILL: usize = 24;
+
+/// A cell that is not surely outside is not pulled below this light: what is brighter stays brighter.
+const LEAST_OF_ROOM: f32 = 0.75;
+
+/// Pull (EV) up to which the shoulder alone serves, and from which a place is pulled fully. A patch of
+/// sun on the floor is meant to be nearly white; a window is not.
+const WORTHWHILE: [f32; 2] = [1.3, 2.6];
+
+/// Light (after the gain) below which a cell is dim beside what is seen through a window.
+const DIM: f32 = 1.5;
+
+/// Where the bright parts of a place are brought to.
+const BRIGHT_PARTS: f32 = 0.8;
+
+/// Share of a place's cells that may be brighter than its bright parts.
+const BRIGHTER: f64 = 0.1;
+
+/// Holes of a place (a dark thing seen through a window) up to this share of it belong to it.
+const LARGEST_HOLE: f64 = 0.6;
+
+/// Pull of each cell, EV, zero or more.
+pub(super) fn pull(overview: &Overview, gain: f32) -> Vec<f32> {
+    let width = overview.width;
+    let light: Vec<f32> = overview.light.iter().map(|light| light * gain).collect();
+    let blown: Vec<bool> = light.iter().map(|light| *light > OUTSIDE[0]).collect();
+    let (labels, count) = places(&blown, &light, width);
+    let members = grouped(&labels, count);
+    let dim: Vec<bool> = light.iter().map(|light| *light < DIM).collect();
+    let holes = holes(&dim, width, &labels);
+    let sure: Vec<f32> =
+        light.iter().map(|light| f32::from(u8::from(*light > SURELY_OUTSIDE))).collect();
+    let around = box_mean(&sure, width, AROUND);
+    let pulls: Vec<f32> = members.iter().map(|cells| pull_of_place(cells, &light)).collect();
+    let mut result = vec![0.0_f32; light.len()];
+    for (cells, whole) in members.iter().zip(&pulls) {
+        for &cell in cells {
+            let full = whole * rise(light[cell].log2(), OUTSIDE.map(f32::log2));
+            result[cell] = if around[cell] > SURELY_AROUND {
+                full
+            } else {
+                full.min((light[cell] / LEAST_OF_ROOM).log2().max(0.0))
+            };
+        }
+    }
+    for (cells, owners) in holes {
+        let size: usize = owners.iter().filter_map(|&owner| members.get(owner)).map(Vec::len).sum();
+        let least = owners.iter().filter_map(|&owner| pulls.get(owner)).copied().reduce(f32::min);
+        if let Some(least) = least
+            && cells.len() as f64 <= LARGEST_HOLE * size as f64
+        {
+            for cell in cells {
+                result[cell] = least;
+            }
+        }
+    }
+    result
+}
+
+/// The pull that brings a place's bright parts to where they belong, EV.
+fn pull_of_place(cells: &[usize], light: &[f32]) -> f32 {
+    let mut sorted: Vec<f32> = cells.iter().filter_map(|&cell| light.get(cell)).copied().collect();
+    sorted.sort_by(f32::total_cmp);
+    let at = ((1.0 - BRIGHTER) * sorted.len() as f64) as usize;
+    let bright = sorted.get(at.min(sorted.len().saturating_sub(1))).copied().unwrap_or(1.0);
+    let whole = (bright / BRIGHT_PARTS).log2().max(0.0);
+    whole * rise(whole, WORTHWHILE)
+}
+
+/// 0 to 1 between two values, smoothly.
+fn rise(value: f32, [from, to]: [f32; 2]) -> f32 {
+    let share = ((value - from) / (to - from)).clamp(0.0, 1.0);
+    share * share * (3.0 - 2.0 * share)
+}
+
+/// Numbers the places, 0 for cells of the room: a watershed from the brightest cell down, in which two
+/// hills stay apart where the saddle between them lies well below both tops. So a bright wall does not
+/// join the window beside it over a sunlit sill, while hedge and sky in one pane are one place.
+fn places(blown: &[bool], light: &[f32], width: usize) -> (Vec<u32>, usize) {
+    let logarithm: Vec<f32> = light.iter().map(|light| light.max(1e-3).log2()).collect();
+    let height = box_mean(&logarithm, width, 1);
+    let mut order: Vec<usize> =
+        blown.iter().enumerate().filter(|(_, blown)| **blown).map(|(cell, _)| cell).collect();
+    order.sort_by(|&a, &b| height[b].total_cmp(&height[a]).then(a.cmp(&b)));
+    let mut hills = Hills { parent: vec![usize::MAX; blown.len()], size: vec![1; blown.len()] };
+    for &cell in &order {
+        let (x, y) = (cell % width, cell / width);
+        hills.parent[cell] = cell;
+        let around: Vec<usize> = neighbours(true)
+            .iter()
+            .filter_map(|(across, down)| {
+                let column = x.checked_add_signed(*across).filter(|column| *column < width)?;
+                let next = y.checked_add_signed(*down)? * width + column;
+                (next != cell && *hills.parent.get(next)? != usize::MAX).then_some(next)
+            })
+            .collect();
+        // The cell goes up the steepest way; lower hills beside it join that one if they are slight.
+        let Some(&steepest) = around.iter().max_by(|&&a, &&b| height[a].total_cmp(&height[b]))
+        else {
+            continue;
+        };
+        let own = hills.top(steepest);
+        hills.join(cell, own);
+        for next in around {
+            let (one, other) = (hills.top(cell), hills.top(next));
+            if one == other {
+                continue;
+            }
+            // Tops are the first cells of their hills, so the earlier one is the higher.
+            let (higher, lower) = if height[one] >= height[other] { (one, other) } else { (other, one) };
+            let slight = height[lower] - height[cell] < SADDLE || hills.size[lower] < SMALLEST_HILL;
+            if slight {
+                hills.join(lower, higher);
+            }
+        }
+    }
+    let mut labels = vec![0_u32; blown.len()];
+    let mut count = 0;
+    for &cell in &order {
+        let top = hills.top(cell);
+        if labels[top] == 0 {
+            count += 1;
+            labels[top] = count;
+        }
+        labels[cell] = labels[top];
+    }
+    (labels, count as usize)
+}
+
+/// Cells grouped under the top of their hill.
+struct Hills {
+    parent: Vec<usize>,
+    size: Vec<usize>,
+}
+
+impl Hills {
+    fn top(&mut self, cell: usize) -> usize {
+        let mut top = cell;
+        while self.parent[top] != top {
+            self.parent[top] = self.parent[self.parent[top]];
+            top = self.parent[top];
+        }
+        top
+    }
+
+    /// Puts a hill (by its top) under another one's top.
+    fn join(&mut self, lower: usize, higher: usize) {
+        if lower != higher {
+            self.parent[lower] = higher;
+            self.size[higher] += self.size[lower];
+        }
+    }
+}
+
+/// Numbers the connected groups of cells that are set (with `diagonal` also over corners); 0 is none.
+fn components(set: &[bool], width: usize, diagonal: bool) -> (Vec<u32>, usize) {
+    let height = set.len() / width.max(1);
+    let mut labels = vec![0_u32; set.len()];
+    let mut count = 0_u32;
+    let mut pending = Vec::new();
+    for start in 0..set.len() {
+        if !set[start] || labels[start] != 0 {
+            continue;
+        }
+        count += 1;
+        labels[start] = count;
+        pending.push(start);
+        while let Some(cell) = pending.pop() {
+            let (x, y) = (cell % width, cell / width);
+            for (across, down) in neighbours(diagonal) {
+                let (Some(column), Some(row)) =
+                    (x.checked_add_signed(*across), y.checked_add_signed(*down))
+                else {
+                    continue;
+                };
+                let next = row * width + column;
+                if column < width && row < height && set[next] && labels[next] == 0 {
+                    labels[next] = count;
+                    pending.push(next);
+                }
+            }
+        }
+    }
+    (labels, count as usize)
+}
+
+/// Steps to the neighbouring cells: four, or eight with the corners.
+fn neighbours(diagonal: bool) -> &'static [(isize, isize)] {
+    const STEPS: [(isize, isize); 8] =
+        [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)];
+    STEPS.get(..if diagonal { 8 } else { 4 }).unwrap_or_default()
+}
+
+/// The cells of each group.
+fn grouped(labels: &[u32], count: usize) -> Vec<Vec<usize>> {
+    let mut members = vec![Vec::new(); count];
+    for (cell, &label) in labels.iter().enumerate() {
+        if label > 0
+            && let Some(group) = members.get_mut(label as usize - 1)
+        {
+            group.push(cell);
+        }
+    }
+    members
+}
+
+/// Groups of dim cells that places enclose, each with those places: dark things seen through a window.
+/// Dim cells that touch the room, such as the window's own frame, are none.
+fn holes(dim: &[bool], width: usize, labels: &[u32]) -> Vec<(Vec<usize>, Vec<usize>)> {
+    let (gaps, count) = components(dim, width, false);
+    let height = dim.len() / width.max(1);
+    let mut result = Vec::new();
+    for cells in grouped(&gaps, count) {
+        let mut owners = Vec::new();
+        let enclosed = cells.iter().all(|&cell| {
+            let (x, y) = (cell % width, cell / width);
+            if x == 0 || y == 0 || x + 1 == width || y + 1 == height {
+                return false;
+            }
+            for next in [cell - 1, cell + 1, cell - width, cell + width] {
+                let owner = labels[next] as usize;
+                if !dim[next] && owner > 0 && !owners.contains(&(owner - 1)) {
+                    owners.push(owner - 1);
+                }
+            }
+            true
+        });
+        if enclosed {
+            result.push((cells, owners));
+        }
+    }
+    result
+}
