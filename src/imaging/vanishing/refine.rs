@@ -53,8 +53,9 @@ impl State {
 pub(super) struct Freedom {
     /// k1, with its value and standard error as known before; `None`: it stays.
     pub(super) k1: Option<(f64, f64)>,
-    /// Azimuth and focal length.
-    pub(super) frame: bool,
+    /// Azimuth and focal length, the latter with this standard deviation of its logarithm; `None`: both
+    /// stay.
+    pub(super) focal: Option<f64>,
 }
 
 /// The end of a refinement.
@@ -69,9 +70,6 @@ pub(super) struct Refined {
 
 /// Rounds of refinement; the last ones no longer change anything that can be seen.
 const ROUNDS: usize = 18;
-
-/// Standard deviation of the focal length's logarithm: cameras round it, crops change it.
-const FOCAL_SPREAD: f64 = 0.06;
 
 /// Tukey-weighted Gauss-Newton steps while the width of the weight function shrinks to what the
 /// agreeing edges themselves show.
@@ -179,9 +177,9 @@ impl System {
             pulls[2] = 1.0 / (error * error);
             right[2] += (value - values[2]) * pulls[2];
         }
-        if freedom.frame {
+        if let Some(spread) = freedom.focal {
             pulls[3] = still;
-            pulls[4] = FOCAL_SPREAD.powi(-2);
+            pulls[4] = spread.powi(-2);
             right[4] -= values[4] * pulls[4];
         }
         for (index, pull) in pulls.into_iter().enumerate() {
