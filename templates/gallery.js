@@ -31,7 +31,6 @@
   function wireCompare(compare) {
     const range = compare.querySelector("input");
     const words = compare.dataset;
-    let wanted = null;
     const show = () => {
       const split = Number(range.value);
       compare.style.setProperty("--split", `${split}%`);
@@ -43,8 +42,8 @@
     const moveTo = (x) => {
       const box = compare.getBoundingClientRect();
       const split = Math.min(100, Math.max(0, (x - box.left) / box.width * 100));
-      if (wanted === null) requestAnimationFrame(() => { range.value = String(wanted); wanted = null; show(); });
-      wanted = split;
+      range.value = String(split);
+      show();
     };
     range.addEventListener("input", show);
     range.addEventListener("keydown", (event) => {
@@ -110,6 +109,11 @@
       target.focus({ preventScroll: true });
     };
     addEventListener("scroll", () => requestAnimationFrame(look), { passive: true });
+    // Who works on a photo goes on from there, wherever the page was scrolled to.
+    addEventListener("focusin", (event) => {
+      const photo = event.target.closest("article.photo");
+      if (photo && aimed === null) current = photos.indexOf(photo);
+    });
     addEventListener("scrollend", () => { aimed = null; look(); });
     addEventListener("resize", look);
     bar.querySelector(".previous").addEventListener("click", () => go(-1));

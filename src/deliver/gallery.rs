@@ -68,7 +68,8 @@ pub(super) fn deliver(
             .collect();
         photos.extend(shown?);
     }
-    let page = render(manifest, &photos).map_err(|source| DeliverError::Document {
+    let skipped = skipped_everywhere(&mut photos);
+    let page = render(manifest, &photos, &skipped).map_err(|source| DeliverError::Document {
         document: GALLERY,
         source: Box::new(source),
     })?;
@@ -142,10 +143,13 @@ struct ShownPicture {
 }
 
 /// One operation as the page shows it.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct ShownOperation {
     label: &'static str,
     accepted: bool,
+    /// Whether it ended in the same way, for the same reason, for every photo: then the page says
+    /// so once.
+    everywhere: bool,
     outcome: &'static str,
     reasons: Vec<String>,
     attempts: u32,
@@ -155,7 +159,7 @@ struct ShownOperation {
 }
 
 /// One step as the page shows it.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct ShownStep {
     label: String,
     applied: bool,
@@ -215,6 +219,7 @@ fn shown_operation(operation: &ManifestOperation) -> ShownOperation {
     ShownOperation {
         label: wording::operation_label(operation.kind),
         accepted,
+        everywhere: false,
         outcome,
         reasons,
         attempts: operation.attempts,
@@ -230,6 +235,31 @@ fn shown_operation(operation: &ManifestOperation) -> ShownOperation {
             })
             .collect(),
     }
+}
+
+/// Marks what was not done to any photo, for one and the same reason, and gives it.
+fn skipped_everywhere(photos: &mut [ShownPhoto<'_>]) -> Vec<ShownOperation> {
+    let Some((first, others)) = photos.split_first() else {
+        return Vec::new();
+    };
+    let same = |one: &ShownOperation, other: &ShownOperation| {
+        (one.label, one.outcome, &one.reasons) == (other.label, other.outcome, &other.reasons)
+    };
+    let everywhere: Vec<ShownOperation> = first
+        .operations
+        .iter()
+        .filter(|operation| !operation.accepted)
+        .filter(|operation| {
+            others
+                .iter()
+                .all(|photo| photo.operations.iter().any(|other| same(operation, other)))
+        })
+        .cloned()
+        .collect();
+    for operation in photos.iter_mut().flat_map(|photo| &mut photo.operations) {
+        operation.everywhere = everywhere.iter().any(|other| same(operation, other));
+    }
+    everywhere
 }
 
 /// A small copy of a delivered web picture as a data address. It is made from the delivered file
@@ -281,7 +311,11 @@ fn policy_hash(text: &str) -> String {
     format!("'sha256-{}'", BASE64.encode(&Sha256::digest(text)))
 }
 
-fn render(manifest: &Manifest, photos: &[ShownPhoto<'_>]) -> Result<String, minijinja::Error> {
+fn render(
+    manifest: &Manifest,
+    photos: &[ShownPhoto<'_>],
+    skipped: &[ShownOperation],
+) -> Result<String, minijinja::Error> {
     let policy = format!(
         "default-src 'none'; img-src data:; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
         policy_hash(STYLE),
@@ -304,6 +338,7 @@ fn render(manifest: &Manifest, photos: &[ShownPhoto<'_>]) -> Result<String, mini
         job => manifest.job.as_str(),
         style_name => manifest.style.name.as_str(),
         photos => Value::from(Serde(photos)),
+        skipped_everywhere => Value::from(Serde(skipped)),
         altered,
         originals,
         left_out => Value::from(Serde(&manifest.left_out)),

@@ -3,6 +3,7 @@
 //! request gives the same bytes, files that are right already stay as they are, and a delivery that
 //! was killed is ended by the next one.
 
+mod describe;
 pub mod disclosure;
 mod documents;
 mod error;

@@ -1,29 +1,22 @@
 //! The delivery as a whole: photos a few at a time, then the gallery and the documents, then what no
 //! longer belongs goes, and last comes the manifest.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use super::disclosure::{Basis, Disclosure, classify};
+use super::describe::{PhotoInWork, described};
 use super::documents::{self, CAPTIONS, DISCLOSURE_TABLE, DISCLOSURE_TEXT};
 use super::error::DeliverError;
 use super::folder::{Folder, Written};
 use super::gallery::{self, GALLERY};
 use super::manifest::{
     DeliveredAs, FileRole, MANIFEST_FILE, MANIFEST_SCHEMA_VERSION, Manifest, ManifestDocument,
-    ManifestListing, ManifestOperation, ManifestPhoto, ManifestProblem, ManifestSource,
-    ManifestVerdict,
+    ManifestListing, ManifestProblem,
 };
-use super::names;
-use super::pictures::{PhotoFiles, PhotoWork, path_of};
-use super::request::{
-    Delivered, DeliveredOperation, DeliveryPhoto, DeliveryProblem, DeliveryRequest,
-    OperationOutcome,
-};
+use super::pictures::path_of;
+use super::request::{Delivered, DeliveryProblem, DeliveryRequest};
 use super::wording;
-use crate::domain::operation::OperationKind;
-use crate::domain::plan::PlannedPhoto;
 
 /// Working memory for one pixel of a photo in flight: the decoded picture (3 bytes at 8 bits), as
 /// much again for the JPEG decoder's and encoder's own buffers, and the file's bytes.
@@ -118,197 +111,6 @@ pub(super) fn document(path: &str, bytes: &[u8], inputs: Option<String>) -> Mani
     }
 }
 
-/// A photo on its way: what the manifest will say of it, and its files.
-struct PhotoInWork<'a> {
-    planned: &'a PlannedPhoto,
-    found: Option<&'a DeliveryPhoto>,
-    entry: ManifestPhoto,
-    files: PhotoFiles,
-}
-
-impl PhotoInWork<'_> {
-    fn work<'w>(&'w self, request: &'w DeliveryRequest<'w>, generator: &'w str) -> PhotoWork<'w> {
-        PhotoWork {
-            name: &self.entry.name,
-            photo_id: &self.planned.photo_id,
-            original_file: &self.planned.file,
-            master: self.found.and_then(|found| found.master.as_deref()),
-            source: request.source,
-            title: &request.listing.title,
-            caption: &self.entry.caption,
-            alt_text: &self.entry.alt_text,
-            disclosure: &self.entry.disclosure,
-            generator,
-            options: &request.options,
-        }
-    }
-
-    const fn pixels(&self) -> u64 {
-        self.planned.width as u64 * self.planned.height as u64
-    }
-}
-
-/// Everything that is known of each photo before its files are made.
-fn described<'a>(request: &DeliveryRequest<'a>) -> Result<Vec<PhotoInWork<'a>>, DeliverError> {
-    let mut found: HashMap<_, _> = request
-        .photos
-        .iter()
-        .map(|photo| (&photo.photo_id, photo))
-        .collect();
-    if found.len() != request.photos.len() {
-        return Err(DeliverError::Request(
-            "a photo is delivered twice".to_owned(),
-        ));
-    }
-    let rooms: Vec<_> = request.plan.photos.iter().map(|photo| photo.room).collect();
-    let mut photos = Vec::with_capacity(rooms.len());
-    for (index, planned) in request.plan.photos.iter().enumerate() {
-        let number = u32::try_from(index + 1)
-            .map_err(|_| DeliverError::Request("more photos than can be numbered".to_owned()))?;
-        let found = found.remove(&planned.photo_id);
-        let same_room = |room: &&Option<_>| **room == planned.room;
-        let views = rooms.iter().filter(same_room).count();
-        let view = rooms.iter().take(index + 1).filter(same_room).count();
-        let (caption, alt_text) =
-            wording::caption(planned.room, view, views, number, &request.listing.title);
-        let operations = found.map_or_else(Vec::new, |found| {
-            found
-                .operations
-                .iter()
-                .map(|operation| recorded(operation, planned, request))
-                .collect()
-        });
-        let delivered = match found.and_then(|found| found.master.as_ref()) {
-            Some(_) => DeliveredAs::Result,
-            None => DeliveredAs::Original,
-        };
-        photos.push(PhotoInWork {
-            planned,
-            found,
-            entry: ManifestPhoto {
-                number,
-                name: names::stem(number, planned),
-                photo_id: planned.photo_id.clone(),
-                original_file: planned.file.clone(),
-                sources: planned
-                    .sources
-                    .iter()
-                    .map(|source| ManifestSource {
-                        photo_id: source.photo_id.clone(),
-                        file: source.file.clone(),
-                        exposure_value: source.exposure_value,
-                    })
-                    .collect(),
-                room: planned.room,
-                group: planned.group.clone(),
-                caption,
-                alt_text,
-                delivered,
-                disclosure: disclosed(delivered, &operations, planned),
-                operations,
-                files: Vec::new(),
-            },
-            files: PhotoFiles::default(),
-        });
-    }
-    found.values().next().map_or(Ok(photos), |photo| {
-        Err(DeliverError::Request(format!(
-            "photo {} is not in the plan",
-            photo.photo_id
-        )))
-    })
-}
-
-/// How the delivered picture is classed, from what was really done to it.
-fn disclosed(
-    delivered: DeliveredAs,
-    operations: &[ManifestOperation],
-    planned: &PlannedPhoto,
-) -> Disclosure {
-    let accepted: Vec<&ManifestOperation> = operations
-        .iter()
-        .filter(|operation| operation.verdict == ManifestVerdict::Accepted)
-        .collect();
-    let kinds: Vec<OperationKind> = accepted.iter().map(|operation| operation.kind).collect();
-    let mut steps = accepted
-        .iter()
-        .flat_map(|operation| &operation.steps)
-        .peekable();
-    let nothing_recorded = steps.peek().is_none();
-    let (mut any, mut fused) = (
-        nothing_recorded,
-        nothing_recorded && planned.sources.len() > 1,
-    );
-    for step in steps.filter(|step| step.applied) {
-        any = true;
-        fused |= step.name == "exposure_fusion";
-    }
-    let basis = match delivered {
-        DeliveredAs::Original => return classify(&[], Basis::Original),
-        DeliveredAs::Result if fused => Basis::FusedBracket,
-        DeliveredAs::Result if any => Basis::SingleExposure,
-        DeliveredAs::Result => Basis::Original,
-    };
-    classify(&kinds, basis)
-}
-
-/// What the manifest says of an operation: its outcome, and the numbers of its last attempt.
-fn recorded(
-    operation: &DeliveredOperation,
-    planned: &PlannedPhoto,
-    request: &DeliveryRequest<'_>,
-) -> ManifestOperation {
-    let parameters = planned
-        .operations
-        .iter()
-        .find(|planned| planned.kind == operation.kind)
-        .and_then(|planned| {
-            planned
-                .attempts
-                .iter()
-                .find(|attempt| attempt.number == operation.attempts)
-        })
-        .map(|attempt| attempt.parameters.clone());
-    ManifestOperation {
-        kind: operation.kind,
-        verdict: match &operation.outcome {
-            OperationOutcome::Accepted => ManifestVerdict::Accepted,
-            OperationOutcome::Skipped { code, reason } => ManifestVerdict::Skipped {
-                code: *code,
-                reason: without_paths(reason, request),
-            },
-            OperationOutcome::GaveUp { reasons } => ManifestVerdict::GaveUp {
-                reasons: reasons
-                    .iter()
-                    .map(|reason| without_paths(reason, request))
-                    .collect(),
-            },
-        },
-        attempts: operation.attempts,
-        seed: operation.seed,
-        parameters,
-        steps: operation
-            .report
-            .as_ref()
-            .map_or_else(Vec::new, |report| report.steps.clone()),
-    }
-}
-
-/// Takes this machine's folders out of a message that leaves the machine.
-fn without_paths(text: &str, request: &DeliveryRequest<'_>) -> String {
-    let mut text = text.to_owned();
-    for folder in [request.source, request.destination] {
-        let folder = folder.to_string_lossy();
-        let folder = folder.trim_end_matches(['/', '\\']);
-        if folder.len() > 1 {
-            text = text
-                .replace(&format!("{folder}/"), "")
-                .replace(folder, "the folder");
-        }
-    }
-    text
-}
-
 /// Splits the photos into groups that are worked on at the same time: no more than the options
 /// allow, by number and by memory.
 fn groups<'g, 'a>(
@@ -351,8 +153,12 @@ fn assemble(
         let PhotoInWork {
             mut entry, files, ..
         } = photo;
-        delivered.written.extend(files.written);
-        delivered.unchanged += files.unchanged;
+        for file in files.made.iter().flatten() {
+            match file.written {
+                Written::Yes => delivered.written.push(path_of(file.role, &entry.name)),
+                Written::No => delivered.unchanged += 1,
+            }
+        }
         if let Some(reason) = files.problem {
             delivered.problems.push(DeliveryProblem {
                 photo_id: entry.photo_id.clone(),
@@ -360,9 +166,10 @@ fn assemble(
                 reason,
             });
         }
-        let has_final = files.files.iter().any(|file| file.role == FileRole::Final);
-        if has_final {
-            entry.files = files.files;
+        let [last, ..] = &files.made;
+        if last.is_some() {
+            let made = files.made.iter().flatten();
+            entry.files = made.map(|file| file.entry(&entry.name)).collect();
             delivered.photos += 1;
             delivered.originals += usize::from(entry.delivered == DeliveredAs::Original);
             entries.push(entry);
@@ -397,7 +204,7 @@ fn assemble(
             .iter()
             .map(|left_out| {
                 let mut left_out = left_out.clone();
-                left_out.reason = without_paths(&left_out.reason, request);
+                left_out.reason = wording::without_folders(&left_out.reason);
                 left_out
             })
             .collect(),

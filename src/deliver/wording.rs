@@ -287,6 +287,43 @@ fn lower_first(text: &str) -> String {
     })
 }
 
+/// Takes the folders out of a message that leaves this machine: of an absolute path, in backticks
+/// or standing alone, only the file name stays.
+pub(super) fn without_folders(message: &str) -> String {
+    message
+        .split('`')
+        .enumerate()
+        .map(|(index, part)| {
+            // Every second part stands between two backticks.
+            if index % 2 == 1 {
+                file_name_of(part).to_owned()
+            } else {
+                part.split(' ')
+                    .map(file_name_of)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            }
+        })
+        .collect::<Vec<_>>()
+        .join("`")
+}
+
+/// The last part of an absolute path; any other text as it is.
+fn file_name_of(text: &str) -> &str {
+    let bare = text.trim_start_matches(['"', '\'', '(']);
+    let on_a_drive = bare
+        .get(1..3)
+        .is_some_and(|rest| rest == ":\\" || rest == ":/");
+    let absolute = on_a_drive || bare.starts_with("\\\\") || bare.starts_with('/');
+    if !absolute || bare.len() == 1 {
+        return text;
+    }
+    bare.trim_end_matches(['/', '\\'])
+        .rsplit(['/', '\\'])
+        .next()
+        .unwrap_or(bare)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,6 +345,30 @@ mod tests {
         ] {
             let (name, text) = measured(key, value);
             assert_eq!((name.as_str(), text.as_str()), expected, "{key} {value}");
+        }
+    }
+
+    #[test]
+    fn messages_leave_without_the_folders_of_this_machine() {
+        for (message, expected) in [
+            (
+                "failed to read `/home/a b/listing/x.jpg`: cut",
+                "failed to read `x.jpg`: cut",
+            ),
+            (
+                "no space for /tmp/job/1.jpg here",
+                "no space for 1.jpg here",
+            ),
+            ("see C:\\Users\\me\\x.jpg", "see x.jpg"),
+            (
+                "1/3 of the attempts and/or `--force`",
+                "1/3 of the attempts and/or `--force`",
+            ),
+            ("rooms/kitchen.jpg is cut", "rooms/kitchen.jpg is cut"),
+            ("", ""),
+            ("/", "/"),
+        ] {
+            assert_eq!(without_folders(message), expected);
         }
     }
 

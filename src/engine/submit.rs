@@ -41,6 +41,7 @@ impl Engine {
         let delivery = DeliveryKey {
             jpeg_quality: self.options.jpeg_quality,
             web_long_side: self.options.web_long_side,
+            web_quality: self.options.web_quality,
         };
         let key = job_key(&request.listing, &request.plan, delivery);
         let key_text = key.to_hex().to_string();

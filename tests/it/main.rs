@@ -5,6 +5,7 @@ mod deliver;
 mod documents;
 mod engine;
 mod enhance;
+mod gallery;
 mod geometry;
 mod hostile;
 mod ingest;

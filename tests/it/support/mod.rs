@@ -1,5 +1,6 @@
 //! What the integration tests share.
 
+pub(crate) mod delivery;
 pub(crate) mod images;
 pub(crate) mod kill;
 

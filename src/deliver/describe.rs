@@ -1,0 +1,193 @@
+//! What is known of each photo before its files are made: its name, caption, operations and class.
+
+use std::collections::HashMap;
+
+use super::disclosure::{Basis, Disclosure, classify};
+use super::error::DeliverError;
+use super::manifest::{
+    DeliveredAs, ManifestOperation, ManifestPhoto, ManifestSource, ManifestVerdict,
+};
+use super::names;
+use super::pictures::{PhotoFiles, PhotoWork};
+use super::request::{DeliveredOperation, DeliveryPhoto, DeliveryRequest, OperationOutcome};
+use super::wording;
+use crate::domain::operation::OperationKind;
+use crate::domain::plan::PlannedPhoto;
+
+/// A photo on its way: what the manifest will say of it, and its files.
+pub(super) struct PhotoInWork<'a> {
+    planned: &'a PlannedPhoto,
+    found: Option<&'a DeliveryPhoto>,
+    pub(super) entry: ManifestPhoto,
+    pub(super) files: PhotoFiles,
+}
+
+impl PhotoInWork<'_> {
+    pub(super) fn work<'w>(
+        &'w self,
+        request: &'w DeliveryRequest<'w>,
+        generator: &'w str,
+    ) -> PhotoWork<'w> {
+        PhotoWork {
+            name: &self.entry.name,
+            photo_id: &self.planned.photo_id,
+            original_file: &self.planned.file,
+            master: self.found.and_then(|found| found.master.as_deref()),
+            source: request.source,
+            title: &request.listing.title,
+            caption: &self.entry.caption,
+            alt_text: &self.entry.alt_text,
+            disclosure: &self.entry.disclosure,
+            generator,
+            options: &request.options,
+        }
+    }
+
+    pub(super) const fn pixels(&self) -> u64 {
+        self.planned.width as u64 * self.planned.height as u64
+    }
+}
+
+/// Everything that is known of each photo before its files are made.
+pub(super) fn described<'a>(
+    request: &DeliveryRequest<'a>,
+) -> Result<Vec<PhotoInWork<'a>>, DeliverError> {
+    let mut found: HashMap<_, _> = request
+        .photos
+        .iter()
+        .map(|photo| (&photo.photo_id, photo))
+        .collect();
+    if found.len() != request.photos.len() {
+        return Err(DeliverError::Request(
+            "a photo is delivered twice".to_owned(),
+        ));
+    }
+    let rooms: Vec<_> = request.plan.photos.iter().map(|photo| photo.room).collect();
+    let mut photos = Vec::with_capacity(rooms.len());
+    for (index, planned) in request.plan.photos.iter().enumerate() {
+        let number = u32::try_from(index + 1)
+            .map_err(|_| DeliverError::Request("more photos than can be numbered".to_owned()))?;
+        let found = found.remove(&planned.photo_id);
+        let same_room = |room: &&Option<_>| **room == planned.room;
+        let views = rooms.iter().filter(same_room).count();
+        let view = rooms.iter().take(index + 1).filter(same_room).count();
+        let (caption, alt_text) =
+            wording::caption(planned.room, view, views, number, &request.listing.title);
+        let operations = found.map_or_else(Vec::new, |found| {
+            found
+                .operations
+                .iter()
+                .map(|operation| recorded(operation, planned))
+                .collect()
+        });
+        let delivered = match found.and_then(|found| found.master.as_ref()) {
+            Some(_) => DeliveredAs::Result,
+            None => DeliveredAs::Original,
+        };
+        photos.push(PhotoInWork {
+            planned,
+            found,
+            entry: ManifestPhoto {
+                number,
+                name: names::stem(number, planned),
+                photo_id: planned.photo_id.clone(),
+                original_file: planned.file.clone(),
+                sources: planned
+                    .sources
+                    .iter()
+                    .map(|source| ManifestSource {
+                        photo_id: source.photo_id.clone(),
+                        file: source.file.clone(),
+                        exposure_value: source.exposure_value,
+                    })
+                    .collect(),
+                room: planned.room,
+                group: planned.group.clone(),
+                caption,
+                alt_text,
+                delivered,
+                disclosure: disclosed(delivered, &operations, planned),
+                operations,
+                files: Vec::new(),
+            },
+            files: PhotoFiles::default(),
+        });
+    }
+    found.values().next().map_or(Ok(photos), |photo| {
+        Err(DeliverError::Request(format!(
+            "photo {} is not in the plan",
+            photo.photo_id
+        )))
+    })
+}
+
+/// How the delivered picture is classed, from what was really done to it.
+fn disclosed(
+    delivered: DeliveredAs,
+    operations: &[ManifestOperation],
+    planned: &PlannedPhoto,
+) -> Disclosure {
+    let accepted: Vec<&ManifestOperation> = operations
+        .iter()
+        .filter(|operation| operation.verdict == ManifestVerdict::Accepted)
+        .collect();
+    let kinds: Vec<OperationKind> = accepted.iter().map(|operation| operation.kind).collect();
+    let mut steps = accepted
+        .iter()
+        .flat_map(|operation| &operation.steps)
+        .peekable();
+    let nothing_recorded = steps.peek().is_none();
+    let (mut any, mut fused) = (
+        nothing_recorded,
+        nothing_recorded && planned.sources.len() > 1,
+    );
+    for step in steps.filter(|step| step.applied) {
+        any = true;
+        fused |= step.name == "exposure_fusion";
+    }
+    let basis = match delivered {
+        DeliveredAs::Original => return classify(&[], Basis::Original),
+        DeliveredAs::Result if fused => Basis::FusedBracket,
+        DeliveredAs::Result if any => Basis::SingleExposure,
+        DeliveredAs::Result => Basis::Original,
+    };
+    classify(&kinds, basis)
+}
+
+/// What the manifest says of an operation: its outcome, and the numbers of its last attempt.
+fn recorded(operation: &DeliveredOperation, planned: &PlannedPhoto) -> ManifestOperation {
+    let parameters = planned
+        .operations
+        .iter()
+        .find(|planned| planned.kind == operation.kind)
+        .and_then(|planned| {
+            planned
+                .attempts
+                .iter()
+                .find(|attempt| attempt.number == operation.attempts)
+        })
+        .map(|attempt| attempt.parameters.clone());
+    ManifestOperation {
+        kind: operation.kind,
+        verdict: match &operation.outcome {
+            OperationOutcome::Accepted => ManifestVerdict::Accepted,
+            OperationOutcome::Skipped { code, reason } => ManifestVerdict::Skipped {
+                code: *code,
+                reason: wording::without_folders(reason),
+            },
+            OperationOutcome::GaveUp { reasons } => ManifestVerdict::GaveUp {
+                reasons: reasons
+                    .iter()
+                    .map(|reason| wording::without_folders(reason))
+                    .collect(),
+            },
+        },
+        attempts: operation.attempts,
+        seed: operation.seed,
+        parameters,
+        steps: operation
+            .report
+            .as_ref()
+            .map_or_else(Vec::new, |report| report.steps.clone()),
+    }
+}
