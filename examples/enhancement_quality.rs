@@ -58,6 +58,9 @@ fn run() -> Result<(), Failure> {
     for name in &names {
         measure(&listing, name, write.as_deref())?;
     }
+    for name in &names {
+        measure_bracket(&listing, name, write.as_deref())?;
+    }
     for folder in good {
         measure_good(&folder, write.as_deref())?;
     }
@@ -108,6 +111,57 @@ fn measure(listing: &Path, name: &str, write: Option<&Path>) -> Result<(), Failu
         save(&ours, &folder.join(format!("{name}.png")))?;
         save(&naive, &folder.join(format!("{name}_naive.png")))?;
         save(&kept, &folder.join(format!("{name}_clean.png")))?;
+    }
+    Ok(())
+}
+
+/// The window panes of a bracket, fused and enhanced, against those of each single exposure enhanced.
+fn measure_bracket(listing: &Path, name: &str, write: Option<&Path>) -> Result<(), Failure> {
+    let mut exposures = Vec::new();
+    for offset in ["-2", "+0", "+2"] {
+        let path = listing.join(format!("{name}_bracket{offset}.jpg"));
+        if !path.exists() {
+            return Ok(());
+        }
+        let mut exposure = load(&path)?;
+        exposure.exposure_value = offset.parse().ok();
+        exposures.push(exposure);
+    }
+    let clean = load(&listing.join(format!("truth/{name}_clean.jpg")))?;
+    let labels = load_labels(&listing.join(format!("truth/{name}_labels.png")))?;
+    let panes: Vec<u8> = labels
+        .iter()
+        .map(|&label| if label == WINDOW_VIEW { 0 } else { WINDOW_VIEW })
+        .collect();
+    println!("\n| bracket of {name} | as taken: panes | enhanced: panes | room |");
+    println!("|---|---|---|---|");
+    let print = |title: &str, taken: Option<&Picture>, ours: &Picture| {
+        let taken = taken.map_or(f64::NAN, |taken| {
+            mean_difference(taken, &clean.picture, &panes)
+        });
+        println!(
+            "| {title} | {taken:.2} | {:.2} | {:.2} |",
+            mean_difference(ours, &clean.picture, &panes),
+            mean_difference(ours, &clean.picture, &labels)
+        );
+    };
+    for exposure in &exposures {
+        let (ours, _) = enhance(vec![exposure.clone()], 0, &aligned(), &Look::default())?;
+        let title = format!("{:+} EV", exposure.exposure_value.unwrap_or(0.0));
+        print(&title, Some(&exposure.picture), &ours);
+    }
+    let (fused, report) = enhance(exposures, 1, &aligned(), &Look::default())?;
+    print("fused", None, &fused);
+    if std::env::var_os("VERBOSE").is_some() {
+        for step in &report.steps {
+            eprintln!(
+                "    {} {} {:?} {:?}",
+                step.name, step.applied, step.reason, step.parameters
+            );
+        }
+    }
+    if let Some(folder) = write {
+        save(&fused, &folder.join(format!("{name}_fused.png")))?;
     }
     Ok(())
 }

@@ -172,10 +172,15 @@ impl<'a> Folder<'a> {
 
     /// The entry of the previous manifest for `path`, if it was made from the same inputs and the
     /// file still has the content that the manifest promises.
-    pub(super) fn reusable(&self, path: &str, inputs: &str) -> Option<ManifestFile> {
+    pub(super) fn reusable(
+        &self,
+        path: &str,
+        inputs: &blake3::Hash,
+    ) -> Option<(&ManifestFile, blake3::Hash)> {
         let entry = self.previous.as_ref()?.file(path)?;
-        (entry.inputs == inputs && self.holds(path, entry.bytes, &entry.blake3))
-            .then(|| entry.clone())
+        let digest = blake3::Hash::from_hex(&entry.blake3).ok()?;
+        (entry.inputs == inputs.to_hex().as_str() && self.holds(path, entry.bytes, &digest))
+            .then_some((entry, digest))
     }
 
     /// The same for a document.
@@ -186,17 +191,17 @@ impl<'a> Folder<'a> {
     ) -> Option<super::manifest::ManifestDocument> {
         let documents = &self.previous.as_ref()?.documents;
         let entry = documents.iter().find(|document| document.path == path)?;
-        (entry.inputs.as_deref() == Some(inputs) && self.holds(path, entry.bytes, &entry.blake3))
+        let digest = blake3::Hash::from_hex(&entry.blake3).ok()?;
+        (entry.inputs.as_deref() == Some(inputs) && self.holds(path, entry.bytes, &digest))
             .then(|| entry.clone())
     }
 
-    fn holds(&self, path: &str, bytes: u64, digest: &str) -> bool {
+    fn holds(&self, path: &str, bytes: u64, digest: &blake3::Hash) -> bool {
         let path = self.root.join(path);
         let plain_file_of_size = fs_err::symlink_metadata(&path)
             .is_ok_and(|metadata| metadata.is_file() && metadata.len() == bytes);
         plain_file_of_size
-            && fs_err::read(&path)
-                .is_ok_and(|content| blake3::hash(&content).to_hex().as_str() == digest)
+            && fs_err::read(&path).is_ok_and(|content| blake3::hash(&content) == *digest)
     }
 
     /// Writes `bytes` to `path` unless exactly they stand there.

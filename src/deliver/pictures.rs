@@ -30,14 +30,53 @@ pub(super) struct PhotoWork<'a> {
     pub(super) options: &'a DeliveryOptions,
 }
 
-/// What became of one photo's files.
+/// What became of one photo's files, by [`FileRole`] as it is ordered. Holds no memory of its own
+/// while all is well: small pieces that outlive the pictures around them would keep the allocator
+/// from giving those pictures' memory to the next photo, and a listing of hundreds would grow.
 #[derive(Default)]
 pub(super) struct PhotoFiles {
-    pub(super) files: Vec<ManifestFile>,
-    pub(super) written: Vec<String>,
-    pub(super) unchanged: usize,
+    pub(super) made: [Option<MadeFile>; 3],
     /// Why something is missing.
     pub(super) problem: Option<String>,
+}
+
+/// A file that stands in the delivery folder.
+#[derive(Clone, Copy)]
+pub(super) struct MadeFile {
+    pub(super) role: FileRole,
+    pub(super) bytes: u64,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) digest: blake3::Hash,
+    pub(super) inputs: blake3::Hash,
+    pub(super) written: Written,
+}
+
+impl PhotoFiles {
+    fn put(&mut self, file: MadeFile) {
+        let [last, web, original] = &mut self.made;
+        let place = match file.role {
+            FileRole::Final => last,
+            FileRole::Web => web,
+            FileRole::OriginalWeb => original,
+        };
+        *place = Some(file);
+    }
+}
+
+impl MadeFile {
+    /// The file's entry in the manifest.
+    pub(super) fn entry(&self, name: &str) -> ManifestFile {
+        ManifestFile {
+            role: self.role,
+            path: path_of(self.role, name),
+            bytes: self.bytes,
+            width: self.width,
+            height: self.height,
+            blake3: self.digest.to_hex().to_string(),
+            inputs: self.inputs.to_hex().to_string(),
+        }
+    }
 }
 
 /// Why one photo's work ended early.
@@ -83,7 +122,6 @@ impl PhotoWork<'_> {
             Err(Stop::Original(reason)) => made.problem = Some(reason),
             Err(Stop::Delivery(error)) => return Err(error),
         }
-        made.files.sort_by_key(|file| file.role);
         Ok(made)
     }
 
@@ -158,30 +196,33 @@ impl PhotoWork<'_> {
         &self,
         folder: &Folder<'_>,
         role: FileRole,
-        inputs: String,
+        inputs: blake3::Hash,
         made: &mut PhotoFiles,
         make: impl FnOnce() -> Result<Encoded, Stop>,
     ) -> Result<(), Stop> {
         let path = path_of(role, self.name);
-        if let Some(mut entry) = folder.reusable(&path, &inputs) {
-            entry.role = role;
-            made.unchanged += 1;
-            made.files.push(entry);
+        if let Some((entry, digest)) = folder.reusable(&path, &inputs) {
+            made.put(MadeFile {
+                role,
+                bytes: entry.bytes,
+                width: entry.width,
+                height: entry.height,
+                digest,
+                inputs,
+                written: Written::No,
+            });
             return Ok(());
         }
         let (bytes, (width, height)) = make()?;
-        match folder.ensure(&path, &bytes)? {
-            Written::Yes => made.written.push(path.clone()),
-            Written::No => made.unchanged += 1,
-        }
-        made.files.push(ManifestFile {
+        let written = folder.ensure(&path, &bytes)?;
+        made.put(MadeFile {
             role,
-            path,
             bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
             width: u32::try_from(width).unwrap_or(u32::MAX),
             height: u32::try_from(height).unwrap_or(u32::MAX),
-            blake3: blake3::hash(&bytes).to_hex().to_string(),
+            digest: blake3::hash(&bytes),
             inputs,
+            written,
         });
         Ok(())
     }
@@ -262,13 +303,13 @@ impl PhotoWork<'_> {
     }
 
     /// The digest of everything that decides a file's content.
-    fn inputs(&self, parts: &[&str]) -> String {
+    fn inputs(&self, parts: &[&str]) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         for part in std::iter::once(&self.generator).chain(parts) {
             hasher.update(&part.len().to_le_bytes());
             hasher.update(part.as_bytes());
         }
-        hasher.finalize().to_hex().to_string()
+        hasher.finalize()
     }
 
     /// The bytes of the master, which must carry nothing beside its pixels and its profile.

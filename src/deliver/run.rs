@@ -153,8 +153,12 @@ fn assemble(
         let PhotoInWork {
             mut entry, files, ..
         } = photo;
-        delivered.written.extend(files.written);
-        delivered.unchanged += files.unchanged;
+        for file in files.made.iter().flatten() {
+            match file.written {
+                Written::Yes => delivered.written.push(path_of(file.role, &entry.name)),
+                Written::No => delivered.unchanged += 1,
+            }
+        }
         if let Some(reason) = files.problem {
             delivered.problems.push(DeliveryProblem {
                 photo_id: entry.photo_id.clone(),
@@ -162,9 +166,10 @@ fn assemble(
                 reason,
             });
         }
-        let has_final = files.files.iter().any(|file| file.role == FileRole::Final);
-        if has_final {
-            entry.files = files.files;
+        let [last, ..] = &files.made;
+        if last.is_some() {
+            let made = files.made.iter().flatten();
+            entry.files = made.map(|file| file.entry(&entry.name)).collect();
             delivered.photos += 1;
             delivered.originals += usize::from(entry.delivered == DeliveredAs::Original);
             entries.push(entry);

@@ -64,9 +64,18 @@ impl Session<'_> {
                     .operations
                     .iter()
                     .find(|record| record.kind == ordered.kind)?;
-                let judged = record.state == OperationState::Produced
-                    && attempts.awaits_review(&photo.photo_id, ordered.kind);
-                (!record.state.is_settled() && !judged).then_some((photo, ordered, record))
+                let judged = match record.state {
+                    OperationState::Produced => {
+                        attempts.awaits_review(&photo.photo_id, ordered.kind)
+                    }
+                    // Rejected under this order, perhaps by a person: not judged again.
+                    OperationState::Rejected { attempts } => ordered
+                        .attempts
+                        .first()
+                        .is_some_and(|first| first.number <= attempts),
+                    _ => record.state.is_settled(),
+                };
+                (!judged).then_some((photo, ordered, record))
             })
             .collect();
         let total = units.len() as u64;

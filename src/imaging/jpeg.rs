@@ -22,6 +22,8 @@ pub(super) struct JpegLayout {
     pub(super) precision: u8,
     pub(super) components: u8,
     pub(super) progressive: bool,
+    /// Whether the channels are called R, G and B, which the decoder takes as their meaning.
+    named_rgb: bool,
     /// The transform byte of Adobe's APP14 segment: 0 none, 1 YCbCr, 2 YCCK.
     adobe_transform: Option<u8>,
     /// Where Adobe's APP14 segment lies, marker included.
@@ -94,6 +96,7 @@ pub(super) fn layout(bytes: &[u8]) -> Result<JpegLayout, DecodeError> {
         precision: 8,
         components: 0,
         progressive: false,
+        named_rgb: false,
         adobe_transform: None,
         adobe_segment: 0..0,
         exif: None,
@@ -165,6 +168,8 @@ fn frame(layout: &mut JpegLayout, marker: u8, data: &[u8]) -> Result<(), DecodeE
     layout.width = u32::from(u16::from_be_bytes([width_high, width_low]));
     layout.components = components;
     layout.progressive = marker == 0xc2;
+    let channel = |index: usize| data.get(6 + 3 * index).copied();
+    layout.named_rgb = [channel(0), channel(1), channel(2)] == [Some(b'R'), Some(b'G'), Some(b'B')];
     if precision != 8 {
         return Err(unsupported(&format!(
             "JPEG with {precision} bits per sample"
@@ -239,7 +244,7 @@ pub(super) fn decode(bytes: &[u8], layout: &JpegLayout) -> Result<JpegPixels, De
     };
     let output = match layout.components {
         1 => ColorSpace::Luma,
-        3 if stored_rgb => ColorSpace::YCbCr,
+        3 if stored_rgb && !layout.named_rgb => ColorSpace::YCbCr,
         3 => ColorSpace::RGB,
         _ => ColorSpace::CMYK,
     };

@@ -13,6 +13,7 @@ mod white_balance;
 
 use crate::domain::enhancement::{EnhancementReport, EnhancementSettings, Look, StepSetting};
 use crate::imaging::{Picture, warp};
+use crate::local::fusion::{self, FusionError};
 use crate::local::{geometry, noise, sharpen};
 
 /// Changes whenever the same photo and settings would give other pixels: part of a job's identity.
@@ -49,6 +50,9 @@ pub enum EnhanceError {
         /// How many pictures there are.
         count: usize,
     },
+    /// The exposures cannot be fused.
+    #[error(transparent)]
+    Fusion(#[from] FusionError),
     /// A fixed value lies outside what the step can do.
     #[error("the fixed value {value} of {step} lies outside {lowest} to {highest}")]
     OutOfRange {
@@ -97,9 +101,20 @@ pub fn enhance(
     check_ranges(settings, look)?;
     let mut report = EnhancementReport::default();
 
+    let fused = if sources.len() > 1 {
+        let exposures: Vec<_> = sources
+            .iter()
+            .map(|source| (&source.picture, source.exposure_value))
+            .collect();
+        let (fused, step) = fusion::fuse(&exposures, reference)?;
+        report.steps.push(step);
+        Some(fused)
+    } else {
+        None
+    };
     let source = sources.swap_remove(reference);
     drop(sources);
-    let mut picture = source.picture;
+    let mut picture = fused.unwrap_or(source.picture);
 
     let grain = noise::estimate(&picture, source.iso);
     let (strength, step) = noise::decide(&grain, settings.noise_reduction);

@@ -43,6 +43,11 @@ const FULL_FRAME_DIAGONAL: f64 = 43.266_615;
 /// The 35 mm equivalent that is taken where none is known: the middle of what interiors are shot with.
 const USUAL_FOCAL_LENGTH: f64 = 22.0;
 
+/// Relative standard deviation of a focal length that the camera wrote down (in whole millimetres), and of
+/// the usual one.
+const KNOWN_FOCAL_SPREAD: f64 = 0.04;
+const USUAL_FOCAL_SPREAD: f64 = 0.3;
+
 /// Decides on distortion, pitch and roll of a photo. `focal_length_35mm` is the 35 mm equivalent in
 /// millimetres (by the diagonal), where the photo says it.
 #[must_use]
@@ -55,13 +60,25 @@ pub fn estimate(
     let known = focal_length_35mm.filter(|length| (8.0..=200.0).contains(length));
     let diagonal = (width as f64).hypot(height as f64);
     let focal = known.unwrap_or(USUAL_FOCAL_LENGTH) * diagonal / FULL_FRAME_DIAGONAL;
+    let focal_spread = if known.is_some() {
+        KNOWN_FOCAL_SPREAD
+    } else {
+        USUAL_FOCAL_SPREAD
+    };
     let mut lens = Lens::centered(width, height, focal);
 
-    let needed = [settings.lens_distortion, settings.vertical_correction, settings.roll_correction]
-        .contains(&StepSetting::Auto);
-    let segments = if needed { lines::detect(&Proxy::new(picture)) } else { Vec::new() };
+    let needed = [
+        settings.lens_distortion,
+        settings.vertical_correction,
+        settings.roll_correction,
+    ]
+    .contains(&StepSetting::Auto);
+    let segments = if needed {
+        lines::detect(&Proxy::new(picture))
+    } else {
+        Vec::new()
+    };
 
-    let radius = lens.corner_radius(width, height);
     let (mut k1, mut lens_report, mut tilt) = (0.0, None, None);
     match settings.lens_distortion {
         StepSetting::Off => {
@@ -76,19 +93,32 @@ pub fn estimate(
     let lens_report = match lens_report {
         Some(report) => report,
         None => {
-            let judged = judge_distortion(&segments, &lens, radius, height);
+            let judged = judge_distortion(&segments, &lens, focal_spread, width, height);
             k1 = judged.k1;
             tilt = judged.tilt;
             judged.report
         }
     };
     lens.k1 = k1;
-    let tilt = tilt
-        .or_else(|| vanishing::tilt(&segments, &lens, KnownDistortion::Exactly, height));
+    let tilt = tilt.or_else(|| {
+        vanishing::tilt(
+            &segments,
+            &lens,
+            KnownDistortion::Exactly,
+            focal_spread,
+            height,
+        )
+    });
+    if let Some(tilt) = tilt.filter(|tilt| why_weak(tilt).is_none()) {
+        (lens.focal, lens.k1) = (tilt.focal, tilt.k1);
+    }
     let mut vertical = decide_pitch(settings.vertical_correction, tilt.as_ref());
     let mut roll = decide_roll(settings.roll_correction, tilt.as_ref());
     leave_what_is_upright(&mut vertical, &mut roll);
-    let roll_of_photo = roll.angle.or_else(|| tilt.map(|tilt| tilt.roll)).unwrap_or(0.0);
+    let roll_of_photo = roll
+        .angle
+        .or_else(|| tilt.map(|tilt| tilt.roll))
+        .unwrap_or(0.0);
 
     let mut warp = build(width, height, lens, &vertical, &roll, roll_of_photo);
     if warp.as_ref().is_none_or(|warp| warp.kept() < SMALLEST_KEPT) && vertical.angle.is_some() {
@@ -100,7 +130,9 @@ pub fn estimate(
     let mut reports = vec![lens_report, vertical.report, roll.report];
     if let Some(warp) = &warp {
         for report in reports.iter_mut().filter(|report| report.applied) {
-            report.parameters.insert("kept_share".to_owned(), rounded(warp.kept(), 4));
+            report
+                .parameters
+                .insert("kept_share".to_owned(), rounded(warp.kept(), 4));
         }
     }
     GeometryDecision { warp, reports }
@@ -131,9 +163,13 @@ fn build(
 ) -> Option<Warp> {
     match (vertical.angle, roll.angle) {
         (Some(pitch), None) => Warp::pitch_alone(width, height, lens, pitch, roll_of_photo),
-        (pitch, roll) => {
-            Warp::upright(width, height, lens, pitch.unwrap_or(0.0), roll.unwrap_or(0.0))
-        }
+        (pitch, roll) => Warp::upright(
+            width,
+            height,
+            lens,
+            pitch.unwrap_or(0.0),
+            roll.unwrap_or(0.0),
+        ),
     }
 }
 
@@ -150,9 +186,11 @@ struct JudgedDistortion {
 fn judge_distortion(
     segments: &[LineSegment],
     lens: &Lens,
-    corner_radius: f64,
+    focal_spread: f64,
+    width: usize,
     height: usize,
 ) -> JudgedDistortion {
+    let corner_radius = lens.corner_radius(width, height);
     let square = corner_radius * corner_radius;
     let straight = straightness::distortion(segments, lens);
     // Without straight edges: lenses seldom move a corner by more than a twentieth.
@@ -160,12 +198,13 @@ fn judge_distortion(
     let known = straight.map_or(habit, |found| {
         KnownDistortion::About(found.k1, found.standard_error.max(0.004 / square))
     });
-    let tilt = vanishing::tilt(segments, lens, known, height)
+    let tilt = vanishing::tilt(segments, lens, known, focal_spread, height)
         .filter(|tilt| why_weak(tilt).is_none());
     let found = match (&tilt, straight) {
+        // In the units of the lens as given, like the straight edges' own.
         (Some(tilt), _) => Distortion {
-            k1: tilt.k1,
-            standard_error: tilt.k1_error,
+            k1: tilt.k1 * (lens.focal / tilt.focal).powi(2),
+            standard_error: tilt.k1_error * (lens.focal / tilt.focal).powi(2),
             lines: tilt.lines as f64 + straight.map_or(0.0, |straight| straight.lines),
         },
         (None, Some(straight)) => straight,
@@ -193,7 +232,9 @@ fn judge_distortion(
         ],
     );
     if let Some(straight) = straight {
-        report.parameters.insert("k1_of_straight_edges".to_owned(), rounded(straight.k1, 5));
+        report
+            .parameters
+            .insert("k1_of_straight_edges".to_owned(), rounded(straight.k1, 5));
     }
     let reason = if contradicted {
         Some("bent edges and turned verticals contradict each other".to_owned())
@@ -203,9 +244,17 @@ fn judge_distortion(
     if let Some(reason) = reason {
         report.applied = false;
         report.reason = Some(reason);
-        return JudgedDistortion { k1: 0.0, report, tilt: None };
+        return JudgedDistortion {
+            k1: 0.0,
+            report,
+            tilt: None,
+        };
     }
-    JudgedDistortion { k1: found.k1, report, tilt }
+    JudgedDistortion {
+        k1: found.k1,
+        report,
+        tilt,
+    }
 }
 
 /// Why an estimate of the distortion is not used. Everything is judged by what it does to the corner.
@@ -226,15 +275,25 @@ fn why_not_undistort(found: &Distortion, corner_radius: f64) -> Option<String> {
 }
 
 fn decide_pitch(setting: StepSetting, tilt: Option<&Tilt>) -> Angle {
-    decide(VERTICAL_CORRECTION, "pitch_degrees", setting, GREATEST_PITCH, tilt, |tilt| {
-        (tilt.pitch, tilt.pitch_error, 0.6)
-    })
+    decide(
+        VERTICAL_CORRECTION,
+        "pitch_degrees",
+        setting,
+        GREATEST_PITCH,
+        tilt,
+        |tilt| (tilt.pitch, tilt.pitch_error, 0.6),
+    )
 }
 
 fn decide_roll(setting: StepSetting, tilt: Option<&Tilt>) -> Angle {
-    decide(ROLL_CORRECTION, "roll_degrees", setting, GREATEST_ROLL, tilt, |tilt| {
-        (tilt.roll, tilt.roll_error, 0.3)
-    })
+    decide(
+        ROLL_CORRECTION,
+        "roll_degrees",
+        setting,
+        GREATEST_ROLL,
+        tilt,
+        |tilt| (tilt.roll, tilt.roll_error, 0.3),
+    )
 }
 
 fn decide(
@@ -314,7 +373,9 @@ fn why_weak(tilt: &Tilt) -> Option<String> {
 /// A photo that is upright and level within the accuracy of the estimate is not resampled.
 fn leave_what_is_upright(vertical: &mut Angle, roll: &mut Angle) {
     let small = |angle: &Angle, limit: f64| {
-        angle.angle.is_none_or(|value| angle.automatic && value.abs() < limit)
+        angle
+            .angle
+            .is_none_or(|value| angle.automatic && value.abs() < limit)
     };
     if small(vertical, UPRIGHT_PITCH) && small(roll, LEVEL_ROLL) {
         for angle in [vertical, roll] {

@@ -1,1 +1,562 @@
-//! (in work)
+//! The rules of every store, run on each implementation, and what SQLite alone promises.
+
+use jiff::Timestamp;
+use remedia::domain::event::{EVENT_SCHEMA_VERSION, Event, EventKind, Request};
+use remedia::domain::id::{JobId, PhotoId};
+use remedia::domain::operation::OperationKind;
+use remedia::domain::state::{JobState, OperationState};
+use remedia::domain::verdict::{Reason, ReasonCode, Verdict};
+use remedia::store::{
+    AssetKind, AssetRecord, AttemptRecord, Change, JobFilter, JobStore, LeaseHolder, LeaseOutcome,
+    MemoryStore, NewJob, NewPhoto, OperationChange, OperationRecord, OrderRecord, SqliteStore,
+    StoreError,
+};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+fn id(name: &str) -> JobId {
+    name.parse().unwrap()
+}
+
+fn photo(number: usize) -> PhotoId {
+    PhotoId::from_digest(&blake3::hash(format!("photo {number}").as_bytes()))
+}
+
+fn event(job: &JobId, kind: EventKind) -> Event {
+    Event {
+        schema_version: EVENT_SCHEMA_VERSION,
+        at: at(0),
+        job: job.clone(),
+        photo: None,
+        kind,
+    }
+}
+
+fn warning(job: &JobId, text: &str) -> Event {
+    event(
+        job,
+        EventKind::Warning {
+            text: text.to_owned(),
+        },
+    )
+}
+
+/// A job with `photos` photos, each to be enhanced, its staging left out.
+fn new_job(name: &str, photos: usize) -> NewJob {
+    let id = id(name);
+    NewJob {
+        key: format!("key of {}", name.trim_end_matches("-2")),
+        ordinal: if name.ends_with("-2") { 2 } else { 1 },
+        title: "12 Oak Lane".to_owned(),
+        source: "/photos/oak".to_owned(),
+        out: "/out".to_owned(),
+        destination: "/out/oak".to_owned(),
+        style: "modern".to_owned(),
+        provider: "local".to_owned(),
+        engine_version: "classic-1".to_owned(),
+        created: at(0),
+        photos: (0..photos)
+            .map(|number| NewPhoto {
+                id: photo(number),
+                file: format!("{number:03} ünï 🏠.jpg"),
+                operations: vec![
+                    OperationRecord {
+                        kind: OperationKind::Enhance,
+                        executor: "embedded".to_owned(),
+                        state: OperationState::Pending,
+                        allowed: 2,
+                        reason: None,
+                    },
+                    OperationRecord {
+                        kind: OperationKind::Stage,
+                        executor: String::new(),
+                        state: OperationState::Skipped,
+                        allowed: 0,
+                        reason: Some("no model".to_owned()),
+                    },
+                ],
+            })
+            .collect(),
+        events: vec![warning(&id, "made")],
+        id,
+    }
+}
+
+fn holder(process: u32) -> LeaseHolder {
+    LeaseHolder {
+        host: "here".to_owned(),
+        process,
+        token: format!("token {process}"),
+    }
+}
+
+fn lease(store: &dyn JobStore, job: &JobId) -> String {
+    let mine = holder(1);
+    assert_eq!(
+        store
+            .acquire_lease(job, &mine, at(0), at(100), true)
+            .unwrap(),
+        LeaseOutcome::Acquired
+    );
+    mine.token
+}
+
+fn attempt(number: u32) -> AttemptRecord {
+    AttemptRecord {
+        photo: photo(0),
+        kind: OperationKind::Enhance,
+        number,
+        seed: u64::MAX - 5,
+        run_id: "oak-1-r1".to_owned(),
+        image: Some("a.jpg".to_owned()),
+        failure: None,
+        verdict: None,
+        clip_score: Some(23.5),
+        seconds: 1.25,
+        at: at(3),
+    }
+}
+
+fn a_job_reads_back(store: &dyn JobStore) {
+    let job = new_job("oak-1", 3);
+    store.create_job(&job).unwrap();
+    assert!(matches!(store.create_job(&job), Err(StoreError::Exists(_))));
+    let found = store.job(&job.id).unwrap().unwrap();
+    assert_eq!((found.state, found.photos), (JobState::Planned, 3));
+    assert_eq!((found.counts.pending, found.counts.skipped), (3, 3));
+    assert_eq!(found.counts.planned(), 3);
+    assert_eq!(
+        (found.created, found.updated, found.due),
+        (at(0), at(0), None)
+    );
+    let photos = store.photos(&job.id).unwrap();
+    assert_eq!(photos.len(), 3);
+    for (read, new) in photos.iter().zip(&job.photos) {
+        assert_eq!((&read.id, &read.file), (&new.id, &new.file));
+        assert_eq!(read.operations, new.operations);
+    }
+    assert_eq!(store.job(&id("nobody")).unwrap(), None);
+    assert!(matches!(
+        store.photos(&id("nobody")),
+        Err(StoreError::NotFound(_))
+    ));
+}
+
+fn jobs_are_found_by_key_prefix_and_state(store: &dyn JobStore) {
+    for name in ["oak-1", "elm-1", "oak-1-2"] {
+        store.create_job(&new_job(name, 1)).unwrap();
+    }
+    let same: Vec<_> = store
+        .jobs_with_key("key of oak-1")
+        .unwrap()
+        .into_iter()
+        .map(|job| job.id)
+        .collect();
+    assert_eq!(same, [id("oak-1"), id("oak-1-2")]);
+    assert_eq!(
+        store.ids_with_prefix("oak", 9).unwrap(),
+        [id("oak-1"), id("oak-1-2")]
+    );
+    assert_eq!(store.ids_with_prefix("oak", 1).unwrap().len(), 1);
+    let names = |filter: &JobFilter| -> Vec<String> {
+        let jobs = store.list(filter).unwrap();
+        jobs.into_iter().map(|job| job.id.to_string()).collect()
+    };
+    let mut filter = JobFilter {
+        states: Vec::new(),
+        limit: 2,
+        before: None,
+    };
+    assert_eq!(names(&filter), ["oak-1-2", "elm-1"]);
+    filter.before = Some(id("elm-1"));
+    assert_eq!(names(&filter), ["oak-1"]);
+    filter.before = None;
+    let token = lease(store, &id("elm-1"));
+    let mut change = Change::of(&store.job(&id("elm-1")).unwrap().unwrap(), &token, at(1));
+    change.state = JobState::Cancelled;
+    store.apply(&change).unwrap();
+    filter.states = vec![JobState::Cancelled, JobState::Failed];
+    assert_eq!(names(&filter), ["elm-1"]);
+    filter.states = vec![JobState::Cancelled, JobState::Planned];
+    assert_eq!(names(&filter), ["oak-1-2", "elm-1"]);
+    let totals = store.totals().unwrap();
+    let by_state: Vec<_> = totals.iter().map(|one| (one.state, one.jobs)).collect();
+    assert_eq!(by_state, [(JobState::Planned, 2), (JobState::Cancelled, 1)]);
+    assert_eq!(totals[0].counts.pending, 2);
+    assert_eq!(totals[0].photos, 2);
+}
+
+fn a_step_is_whole_or_nothing(store: &dyn JobStore) {
+    let job = new_job("oak-1", 2);
+    store.create_job(&job).unwrap();
+    let token = lease(store, &job.id);
+    let before = store.job(&job.id).unwrap().unwrap();
+    let mut change = Change::of(&before, &token, at(5));
+    change.state = JobState::Bundled;
+    change.problem = Some("slow".to_owned());
+    change.attempts = vec![attempt(1)];
+    change.operations = vec![OperationChange {
+        photo: photo(0),
+        kind: OperationKind::Enhance,
+        state: OperationState::Rejected { attempts: 1 },
+        allowed: 2,
+        reason: None,
+    }];
+    change.assets = Some((
+        AssetKind::Delivered,
+        vec![AssetRecord {
+            kind: AssetKind::Delivered,
+            path: "final/1.jpg".to_owned(),
+            blake3: "0".repeat(64),
+            bytes: 7,
+        }],
+    ));
+    change.events = vec![warning(&job.id, "stepped")];
+
+    let mut wrong = change.clone();
+    wrong.operations.push(OperationChange {
+        photo: photo(9),
+        kind: OperationKind::Enhance,
+        state: OperationState::Accepted,
+        allowed: 2,
+        reason: None,
+    });
+    assert!(matches!(
+        store.apply(&wrong),
+        Err(StoreError::Damaged { .. })
+    ));
+    let mut wrong = change.clone();
+    wrong.expected = JobState::Running;
+    assert!(matches!(
+        store.apply(&wrong),
+        Err(StoreError::Conflict { .. })
+    ));
+    let mut wrong = change.clone();
+    wrong.lease = "token 2".to_owned();
+    assert!(matches!(store.apply(&wrong), Err(StoreError::LeaseLost(_))));
+    assert_eq!(store.job(&job.id).unwrap().unwrap(), before);
+    assert!(store.attempts(&job.id).unwrap().is_empty());
+    assert_eq!(store.events(&job.id, 0, 99).unwrap().len(), 1);
+
+    store.apply(&change).unwrap();
+    let after = store.job(&job.id).unwrap().unwrap();
+    assert_eq!((after.state, after.updated), (JobState::Bundled, at(5)));
+    assert_eq!(after.problem.as_deref(), Some("slow"));
+    assert_eq!((after.counts.pending, after.counts.rejected), (1, 1));
+    assert_eq!(store.attempts(&job.id).unwrap(), [attempt(1)]);
+    assert_eq!(
+        store.photos(&job.id).unwrap()[0].operations[0].state,
+        OperationState::Rejected { attempts: 1 }
+    );
+    assert_eq!(store.assets(&job.id).unwrap().len(), 1);
+    let events = store.events(&job.id, 0, 99).unwrap();
+    assert_eq!(events.len(), 2);
+    assert_eq!(
+        store.events(&job.id, events[0].0, 99).unwrap(),
+        events[1..].to_vec()
+    );
+    assert_eq!(store.events(&job.id, 0, 1).unwrap(), events[..1].to_vec());
+}
+
+fn an_attempt_is_recorded_once_and_judged_later(store: &dyn JobStore) {
+    let job = new_job("oak-1", 1);
+    store.create_job(&job).unwrap();
+    let token = lease(store, &job.id);
+    let step = |attempts: Vec<AttemptRecord>| {
+        let mut change = Change::of(&store.job(&job.id).unwrap().unwrap(), &token, at(1));
+        change.attempts = attempts;
+        store.apply(&change).unwrap();
+    };
+    step(vec![attempt(1)]);
+    let verdict = Verdict::Rejected {
+        reasons: vec![Reason::new(ReasonCode::HashMismatch, "other bytes")],
+    };
+    let mut again = attempt(1);
+    again.seconds = 99.0;
+    again.run_id = "oak-1-r7".to_owned();
+    again.verdict = Some(verdict.clone());
+    step(vec![again, attempt(2)]);
+    step(vec![attempt(1)]);
+    let mut judged = attempt(1);
+    judged.verdict = Some(verdict);
+    assert_eq!(store.attempts(&job.id).unwrap(), [judged, attempt(2)]);
+}
+
+fn orders_keep_what_the_executor_calls_them(store: &dyn JobStore) {
+    let job = new_job("oak-1", 1);
+    store.create_job(&job).unwrap();
+    let token = lease(store, &job.id);
+    let mut order = OrderRecord {
+        number: 1,
+        run_id: "oak-1-r1".to_owned(),
+        executor: "fake".to_owned(),
+        parent: None,
+        photos: 1,
+        remote: None,
+    };
+    for remote in [None, Some("fake/7".to_owned())] {
+        order.remote = remote;
+        let mut change = Change::of(&store.job(&job.id).unwrap().unwrap(), &token, at(1));
+        change.order = Some(order.clone());
+        store.apply(&change).unwrap();
+    }
+    assert_eq!(store.orders(&job.id).unwrap(), [order]);
+}
+
+fn one_process_drives_a_job(store: &dyn JobStore) {
+    let job = new_job("oak-1", 1);
+    store.create_job(&job).unwrap();
+    let (one, two) = (holder(1), holder(2));
+    let acquire = |who: &LeaseHolder, now: i64, alone: bool| {
+        store
+            .acquire_lease(&job.id, who, at(now), at(now + 10), alone)
+            .unwrap()
+    };
+    assert_eq!(acquire(&one, 0, false), LeaseOutcome::Acquired);
+    assert_eq!(acquire(&two, 1, false), LeaseOutcome::HeldBy(one.clone()));
+    assert_eq!(acquire(&one, 2, false), LeaseOutcome::Acquired);
+    store.renew_lease(&job.id, &one.token, at(30)).unwrap();
+    assert_eq!(acquire(&two, 29, false), LeaseOutcome::HeldBy(one.clone()));
+    // A dead process of this machine is known at once, one elsewhere only by its lease's end.
+    let elsewhere = LeaseHolder {
+        host: "there".to_owned(),
+        ..two.clone()
+    };
+    assert_eq!(
+        acquire(&elsewhere, 29, true),
+        LeaseOutcome::HeldBy(one.clone())
+    );
+    assert_eq!(acquire(&two, 29, true), LeaseOutcome::Acquired);
+    assert!(matches!(
+        store.renew_lease(&job.id, &one.token, at(99)),
+        Err(StoreError::LeaseLost(_))
+    ));
+    store.release_lease(&job.id, &one.token).unwrap();
+    assert_eq!(acquire(&one, 30, false), LeaseOutcome::HeldBy(two.clone()));
+    assert_eq!(acquire(&one, 39, false), LeaseOutcome::Acquired);
+    store.release_lease(&job.id, &one.token).unwrap();
+    assert_eq!(acquire(&two, 40, false), LeaseOutcome::Acquired);
+}
+
+fn due_jobs_are_those_that_can_go_on_now(store: &dyn JobStore) {
+    for name in ["oak-1", "elm-1", "ash-1"] {
+        store.create_job(&new_job(name, 1)).unwrap();
+    }
+    let set = |name: &str, state: JobState, due: Option<Timestamp>| {
+        let token = lease(store, &id(name));
+        let mut change = Change::of(&store.job(&id(name)).unwrap().unwrap(), &token, at(1));
+        change.state = state;
+        change.due = due;
+        store.apply(&change).unwrap();
+    };
+    assert_eq!(store.due(at(0)).unwrap().len(), 3);
+    set("oak-1", JobState::Delivered, None);
+    set("elm-1", JobState::Retrying, Some(at(50)));
+    assert_eq!(store.due(at(49)).unwrap(), [id("ash-1")]);
+    assert_eq!(store.next_due(at(49)).unwrap(), Some(at(50)));
+    assert_eq!(store.due(at(50)).unwrap(), [id("elm-1"), id("ash-1")]);
+    assert_eq!(store.next_due(at(50)).unwrap(), None);
+    set("ash-1", JobState::NeedsReview, None);
+    assert_eq!(store.due(at(50)).unwrap(), [id("elm-1")]);
+}
+
+fn a_wish_to_stop_reaches_the_driver(store: &dyn JobStore) {
+    let job = new_job("oak-1", 1);
+    store.create_job(&job).unwrap();
+    let asked = event(
+        &job.id,
+        EventKind::Requested {
+            request: Request::Cancel,
+        },
+    );
+    store.request_cancel(&job.id, &[asked]).unwrap();
+    assert!(store.job(&job.id).unwrap().unwrap().cancel_requested);
+    let token = lease(store, &job.id);
+    let mut change = Change::of(&store.job(&job.id).unwrap().unwrap(), &token, at(1));
+    store.apply(&change).unwrap();
+    assert!(store.job(&job.id).unwrap().unwrap().cancel_requested);
+    change.clear_cancel = true;
+    store.apply(&change).unwrap();
+    assert!(!store.job(&job.id).unwrap().unwrap().cancel_requested);
+    assert!(store.request_cancel(&id("nobody"), &[]).is_err());
+}
+
+fn a_folder_belongs_to_one_listing(store: &dyn JobStore) {
+    assert_eq!(store.destination_owner("/out/oak").unwrap(), None);
+    assert!(
+        store
+            .reserve_destination("/out/oak", "/photos/oak")
+            .unwrap()
+    );
+    assert!(
+        store
+            .reserve_destination("/out/oak", "/photos/oak")
+            .unwrap()
+    );
+    assert!(
+        !store
+            .reserve_destination("/out/oak", "/photos/elm")
+            .unwrap()
+    );
+    assert_eq!(
+        store.destination_owner("/out/oak").unwrap().as_deref(),
+        Some("/photos/oak")
+    );
+}
+
+/// Runs every rule on a fresh store each.
+macro_rules! store_rules {
+    ($module:ident, $fresh:expr) => {
+        mod $module {
+            store_rules!(@rules $fresh;
+                a_job_reads_back
+                jobs_are_found_by_key_prefix_and_state
+                a_step_is_whole_or_nothing
+                an_attempt_is_recorded_once_and_judged_later
+                orders_keep_what_the_executor_calls_them
+                one_process_drives_a_job
+                due_jobs_are_those_that_can_go_on_now
+                a_wish_to_stop_reaches_the_driver
+                a_folder_belongs_to_one_listing
+            );
+        }
+    };
+    (@rules $fresh:expr; $($rule:ident)+) => {
+        $(#[test]
+        fn $rule() {
+            let store = $fresh;
+            super::$rule(&store);
+        })+
+    };
+}
+
+store_rules!(memory, remedia::store::MemoryStore::new());
+store_rules!(sqlite, remedia::store::SqliteStore::in_memory().unwrap());
+
+#[test]
+fn the_record_survives_its_process_and_is_seen_by_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("remedia.db");
+    let one = SqliteStore::open(&path).unwrap();
+    one.create_job(&new_job("oak-1", 2)).unwrap();
+    let two = SqliteStore::open(&path).unwrap();
+    assert!(two.job(&id("oak-1")).unwrap().is_some());
+    drop((one, two));
+    let three = SqliteStore::open(&path).unwrap();
+    assert_eq!(three.photos(&id("oak-1")).unwrap().len(), 2);
+    assert!(three.integrity().unwrap().is_empty());
+}
+
+#[test]
+fn many_writers_wait_for_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("remedia.db");
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let path = &path;
+            scope.spawn(move || {
+                let store = SqliteStore::open(path).unwrap();
+                for number in 0..10 {
+                    store
+                        .create_job(&new_job(&format!("job-{writer}-{number}"), 3))
+                        .unwrap();
+                }
+            });
+        }
+    });
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.totals().unwrap()[0].jobs, 40);
+}
+
+#[test]
+fn recorded_events_can_be_neither_changed_nor_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("remedia.db");
+    let store = SqliteStore::open(&path).unwrap();
+    store.create_job(&new_job("oak-1", 1)).unwrap();
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    for statement in ["UPDATE event SET body = '{}'", "DELETE FROM event"] {
+        let refused = raw.execute(statement, []).unwrap_err().to_string();
+        assert!(refused.contains("append-only"), "{refused}");
+    }
+    assert_eq!(store.events(&id("oak-1"), 0, 9).unwrap().len(), 1);
+}
+
+#[test]
+fn files_of_a_newer_build_or_another_program_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let newer = folder.path().join("newer.db");
+    drop(SqliteStore::open(&newer).unwrap());
+    let raw = rusqlite::Connection::open(&newer).unwrap();
+    raw.pragma_update(None, "user_version", 99).unwrap();
+    drop(raw);
+    let refused = SqliteStore::open(&newer).unwrap_err();
+    assert!(matches!(refused, StoreError::Newer { found: 99, .. }));
+    assert!(refused.to_string().contains("newer remedia"));
+    assert!(refused.hint().is_some());
+
+    let changed = folder.path().join("changed.db");
+    drop(SqliteStore::open(&changed).unwrap());
+    let raw = rusqlite::Connection::open(&changed).unwrap();
+    raw.execute("UPDATE migration SET checksum = 'x'", [])
+        .unwrap();
+    drop(raw);
+    assert!(matches!(
+        SqliteStore::open(&changed).unwrap_err(),
+        StoreError::MigrationChanged { number: 1, .. }
+    ));
+
+    let other = folder.path().join("other.db");
+    let raw = rusqlite::Connection::open(&other).unwrap();
+    raw.execute_batch("CREATE TABLE song (title TEXT)").unwrap();
+    drop(raw);
+    assert!(matches!(
+        SqliteStore::open(&other).unwrap_err(),
+        StoreError::Open { .. }
+    ));
+
+    let text = folder.path().join("text.db");
+    fs_err::write(
+        &text,
+        "no database at all, only words, and enough of them to fill a page",
+    )
+    .unwrap();
+    assert!(matches!(
+        SqliteStore::open(&text).unwrap_err(),
+        StoreError::Open { .. }
+    ));
+    // The file of another program is left exactly as it was.
+    assert!(fs_err::read(&text).unwrap().starts_with(b"no database"));
+}
+
+#[test]
+fn both_stores_tell_the_same_story() {
+    let stores: [Box<dyn JobStore>; 2] = [
+        Box::new(MemoryStore::new()),
+        Box::new(SqliteStore::in_memory().unwrap()),
+    ];
+    let stories: Vec<_> = stores
+        .iter()
+        .map(|store| {
+            for name in ["oak-1", "elm-1"] {
+                store.create_job(&new_job(name, 4)).unwrap();
+            }
+            let token = lease(store.as_ref(), &id("oak-1"));
+            let mut change = Change::of(&store.job(&id("oak-1")).unwrap().unwrap(), &token, at(9));
+            change.state = JobState::Bundled;
+            change.attempts = vec![attempt(2), attempt(1)];
+            change.due = Some(at(60));
+            store.apply(&change).unwrap();
+            (
+                store.job(&id("oak-1")).unwrap(),
+                store.attempts(&id("oak-1")).unwrap(),
+                store.photos(&id("elm-1")).unwrap(),
+                store.totals().unwrap(),
+                store.due(at(10)).unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(stories[0], stories[1]);
+}

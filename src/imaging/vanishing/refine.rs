@@ -24,7 +24,13 @@ impl State {
     }
 
     const fn from_values([pitch, roll, k1, azimuth, zoom]: [f64; PARAMETERS]) -> Self {
-        Self { pitch, roll, k1, azimuth, zoom }
+        Self {
+            pitch,
+            roll,
+            k1,
+            azimuth,
+            zoom,
+        }
     }
 
     /// The direction of a family in camera axes.
@@ -37,7 +43,11 @@ impl State {
         };
         // Level directions: where the camera looks, and to its right.
         let level = (1.0 - up[2] * up[2]).sqrt().max(1e-9);
-        let ahead = [-up[2] * up[0] / level, -up[2] * up[1] / level, (1.0 - up[2] * up[2]) / level];
+        let ahead = [
+            -up[2] * up[0] / level,
+            -up[2] * up[1] / level,
+            (1.0 - up[2] * up[2]) / level,
+        ];
         let right = [
             up[2] * ahead[1] - up[1] * ahead[2],
             up[0] * ahead[2] - up[2] * ahead[0],
@@ -53,8 +63,9 @@ impl State {
 pub(super) struct Freedom {
     /// k1, with its value and standard error as known before; `None`: it stays.
     pub(super) k1: Option<(f64, f64)>,
-    /// Azimuth and focal length.
-    pub(super) frame: bool,
+    /// Azimuth and focal length, the latter with this standard deviation of its logarithm; `None`: both
+    /// stay.
+    pub(super) focal: Option<f64>,
 }
 
 /// The end of a refinement.
@@ -70,9 +81,6 @@ pub(super) struct Refined {
 /// Rounds of refinement; the last ones no longer change anything that can be seen.
 const ROUNDS: usize = 18;
 
-/// Standard deviation of the focal length's logarithm: cameras round it, crops change it.
-const FOCAL_SPREAD: f64 = 0.06;
-
 /// Tukey-weighted Gauss-Newton steps while the width of the weight function shrinks to what the
 /// agreeing edges themselves show.
 pub(super) fn refine(
@@ -82,7 +90,11 @@ pub(super) fn refine(
     start: State,
 ) -> Option<Refined> {
     const BOUNDS: [f64; PARAMETERS] = [0.5, 0.4, 0.3, 10.0, 0.5];
-    let mut values = State { k1: lens.k1, ..start }.values();
+    let mut values = State {
+        k1: lens.k1,
+        ..start
+    }
+    .values();
     let mut errors = [f64::MAX; PARAMETERS];
     let mut width = 1.5_f64.to_radians();
     for round in 0..ROUNDS {
@@ -96,7 +108,11 @@ pub(super) fn refine(
             width = (0.7 * width).max(system.natural_width());
         }
     }
-    Some(Refined { state: State::from_values(values), errors: State::from_values(errors), width })
+    Some(Refined {
+        state: State::from_values(values),
+        errors: State::from_values(errors),
+        width,
+    })
 }
 
 type Matrix = [[f64; PARAMETERS]; PARAMETERS];
@@ -179,9 +195,9 @@ impl System {
             pulls[2] = 1.0 / (error * error);
             right[2] += (value - values[2]) * pulls[2];
         }
-        if freedom.frame {
+        if let Some(spread) = freedom.focal {
             pulls[3] = still;
-            pulls[4] = FOCAL_SPREAD.powi(-2);
+            pulls[4] = spread.powi(-2);
             right[4] -= values[4] * pulls[4];
         }
         for (index, pull) in pulls.into_iter().enumerate() {

@@ -4,6 +4,7 @@
 pub(crate) mod delivery;
 mod environment;
 pub(crate) mod images;
+pub(crate) mod kill;
 mod photos;
 mod schemas;
 

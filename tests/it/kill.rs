@@ -1,0 +1,15 @@
+//! The real program, killed at random moments. `cargo run --release --example kill_test -- --binary
+//! target/release/remedia` does the same two hundred times.
+
+use std::path::Path;
+
+use crate::support::kill::{command_line, rounds};
+
+#[test]
+fn a_killed_run_is_finished_by_the_next_one() {
+    let root = tempfile::tempdir().unwrap();
+    let binary = Path::new(env!("CARGO_BIN_EXE_remedia"));
+    let start = |place: &_, ask: _| command_line(binary, place, ask);
+    let tally = rounds(root.path(), &start, 4, 8, 0x5eed_0001);
+    assert_eq!(tally.kills.max(8), tally.kills);
+}
