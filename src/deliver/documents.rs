@@ -6,7 +6,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{Environment, context};
 use serde::Serialize;
 
-use super::disclosure::MediaAlteration;
+use super::disclosure::{MediaAlteration, class_of};
 use super::error::DeliverError;
 use super::manifest::{DeliveredAs, FileRole, Manifest, ManifestPhoto, ManifestVerdict};
 use super::wording;
@@ -28,11 +28,12 @@ pub(super) fn what_was_done(photo: &ManifestPhoto) -> Vec<String> {
         return done;
     }
     for operation in &photo.operations {
-        if operation.verdict != ManifestVerdict::Accepted {
+        let changed_it = class_of(operation.kind).changes_photo;
+        if operation.verdict != ManifestVerdict::Accepted || !changed_it {
             continue;
         }
         if operation.steps.is_empty() {
-            done.push(wording::operation_label(operation.kind).to_lowercase());
+            done.push(wording::operation_done(operation.kind).to_owned());
         } else {
             done.extend(wording::steps_done(&EnhancementReport {
                 steps: operation.steps.clone(),

@@ -117,3 +117,33 @@ impl DeliverError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_of_the_file_system_say_what_to_do() {
+        for (kind, expected) in [
+            (io::ErrorKind::StorageFull, "no space left for `out/x.jpg`"),
+            (
+                io::ErrorKind::QuotaExceeded,
+                "no space left for `out/x.jpg`",
+            ),
+            (
+                io::ErrorKind::PermissionDenied,
+                "no permission for `out/x.jpg`",
+            ),
+            (
+                io::ErrorKind::ReadOnlyFilesystem,
+                "no permission for `out/x.jpg`",
+            ),
+            (io::ErrorKind::Other, "failed to access `out/x.jpg`"),
+        ] {
+            let error = DeliverError::io(Path::new("out/x.jpg"), kind.into());
+            assert!(error.to_string().starts_with(expected), "{error}");
+            assert!(error.to_string().ends_with("deliver again"), "{error}");
+            assert!(error.is_retryable());
+        }
+    }
+}

@@ -234,6 +234,15 @@ pub(super) const fn operation_label(kind: OperationKind) -> &'static str {
     }
 }
 
+/// What an operation did, where it tells no steps.
+pub(super) const fn operation_done(kind: OperationKind) -> &'static str {
+    match kind {
+        OperationKind::Enhance => "light, colour and geometry corrected",
+        OperationKind::Stage => "furniture and decoration added digitally",
+        OperationKind::Video => "shown in the tour video",
+    }
+}
+
 /// The room in the words of a caption; the standard names that read like a data field are said as
 /// agents say them.
 pub(super) fn room_words(room: Room) -> String {

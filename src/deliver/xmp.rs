@@ -58,10 +58,14 @@ fn in_default_language(text: &str) -> String {
     )
 }
 
+/// Characters of a text that are kept: all texts together, escaped, fit the one segment of a JPEG
+/// that holds a packet (65 502 bytes), whatever somebody typed as a title.
+const LONGEST_TEXT: usize = 1000;
+
 /// Escapes markup and leaves out the characters that XML 1.0 has no way to write.
 fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
+    let mut escaped = String::with_capacity(text.len().min(LONGEST_TEXT));
+    for character in text.chars().take(LONGEST_TEXT) {
         match character {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
@@ -99,5 +103,19 @@ mod tests {
             "<Iptc4xmpExt:DigitalSourceType>http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced<"
         ));
         assert!(!packet.contains('\u{0}'));
+    }
+
+    #[test]
+    fn a_packet_fits_its_segment_whatever_the_title() {
+        let disclosure = classify(&[], Basis::Original);
+        let long = "\"\u{1f3e0}".repeat(50_000);
+        let packet = Packet {
+            title: &long,
+            description: &long,
+            alt_text: &long,
+            disclosure: &disclosure,
+            generator: "remedia 1",
+        };
+        assert!(packet.to_xml().len() < 65_502 / 2);
     }
 }
