@@ -74,6 +74,11 @@ impl Printer {
         self.progress && !self.verbose && io::stderr().is_terminal()
     }
 
+    /// Whether every event is told, not only those that a person must know.
+    pub(crate) const fn tells_everything(&self) -> bool {
+        self.verbose
+    }
+
     /// Whether progress is told at all.
     #[must_use]
     pub(crate) const fn tells_progress(&self) -> bool {
@@ -115,13 +120,6 @@ impl Printer {
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
             let _ = writeln!(io::stderr().lock(), "{text}");
-        }
-    }
-
-    /// Tells something only with `--verbose`.
-    pub(crate) fn detail(&self, text: &str) {
-        if self.verbose {
-            self.note(text);
         }
     }
 

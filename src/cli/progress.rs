@@ -83,7 +83,8 @@ impl EventSink for Progress<'_> {
                     }
                 }
                 kind if wording::is_notable(kind)
-                    || matches!(kind, EventKind::StateChanged { .. }) =>
+                    || matches!(kind, EventKind::StateChanged { .. })
+                    || self.printer.tells_everything() =>
                 {
                     self.printer.note(wording::event_line(event).trim_end());
                 }

@@ -24,6 +24,11 @@ const STEPS: &[StepWords] = &[
         done: "noise reduced",
     },
     StepWords {
+        name: "vignetting",
+        label: "Vignetting",
+        done: "dark corners evened",
+    },
+    StepWords {
         name: "lens_distortion",
         label: "Lens correction",
         done: "lens distortion corrected",

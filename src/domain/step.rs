@@ -53,13 +53,14 @@ macro_rules! steps {
 
 steps! {
     NoiseReduction => noise_reduction, 0.0, 1.0, "a strength";
-    LensDistortion => lens_distortion, -0.2, 0.2, "the coefficient k1";
-    VerticalCorrection => vertical_correction, -15.0, 15.0, "degrees of pitch";
-    RollCorrection => roll_correction, -10.0, 10.0, "degrees of roll";
+    Vignetting => vignetting, 0.0, 1.0, "a strength";
     WhiteBalance => white_balance, 2000.0, 12000.0, "kelvin";
     Exposure => exposure, -3.0, 3.0, "EV";
     Shadows => shadows, 0.0, 1.0, "a strength";
     Highlights => highlights, 0.0, 1.0, "a strength";
+    LensDistortion => lens_distortion, -0.2, 0.2, "the coefficient k1";
+    VerticalCorrection => vertical_correction, -15.0, 15.0, "degrees of pitch";
+    RollCorrection => roll_correction, -10.0, 10.0, "degrees of roll";
     Sharpening => sharpening, 0.0, 1.0, "a strength";
 }
 
