@@ -44,6 +44,11 @@ const STEPS: &[StepWords] = &[
         done: "picture levelled",
     },
     StepWords {
+        name: "vignetting",
+        label: "Vignetting",
+        done: "corner shading evened",
+    },
+    StepWords {
         name: "white_balance",
         label: "White balance",
         done: "white balance corrected",
@@ -105,9 +110,44 @@ pub(super) fn steps_done(report: &EnhancementReport) -> Vec<String> {
 pub(super) fn step_values(step: &StepReport) -> Vec<(String, String)> {
     step.parameters
         .iter()
+        .filter(|(key, _)| !EVIDENCE.contains(&key.as_str()))
         .map(|(key, value)| measured(key, *value))
         .collect()
 }
+
+/// Names of parameters that are not clear by themselves, without their unit.
+const PARAMETERS: &[(&str, &str)] = &[
+    ("blue_gain", "Blue"),
+    ("chroma_sigma", "Colour noise"),
+    ("corner_gain", "Corners"),
+    ("ghost", "Moving parts"),
+    ("greatest_shift", "Greatest shift"),
+    ("green_gain", "Green"),
+    ("k1", "Radial k1"),
+    ("kept", "Frame kept"),
+    ("luma_sigma", "Brightness noise"),
+    ("pitch", "Camera pitch"),
+    ("red_gain", "Red"),
+    ("roll", "Camera roll"),
+    ("scene_temperature", "Light"),
+    ("window_pull", "Windows"),
+];
+
+/// What a step measured to decide, rather than what it did. It stands in the manifest; a person who
+/// looks at pictures is spared it.
+const EVIDENCE: &[&str] = &[
+    "agreement",
+    "bright_surface_luminance",
+    "edge_slope",
+    "geometric_mean_luminance",
+    "k1_of_straight_edges",
+    "lines",
+    "mean_luminance",
+    "rival",
+    "standard_error",
+    "standard_error_degrees",
+    "support_heights",
+];
 
 /// A unit that a parameter's name can end with.
 struct Unit {
@@ -181,6 +221,16 @@ const UNITS: &[Unit] = &[
 
 /// Splits the unit off a parameter's name and writes the value in it.
 fn measured(key: &str, value: f64) -> (String, String) {
+    if let Some(name) = key.strip_suffix("_share") {
+        return (
+            parameter_name(name),
+            with_unit(value * 100.0, 1, false, "\u{a0}%"),
+        );
+    }
+    if let Some(name) = key.strip_suffix("_ratio") {
+        let text = with_unit(value, 2, false, "");
+        return (parameter_name(name), format!("×\u{a0}{text}"));
+    }
     let unit = UNITS.iter().find_map(|unit| {
         let stem = key.strip_suffix(unit.suffix)?;
         let stem = if stem.is_empty() {
@@ -192,12 +242,20 @@ fn measured(key: &str, value: f64) -> (String, String) {
     });
     if let Some((name, unit)) = unit {
         return (
-            plain(name),
+            parameter_name(name),
             with_unit(value, unit.decimals, unit.signed, unit.text),
         );
     }
     let decimals = if value.abs() < 0.1 { 4 } else { 2 };
-    (plain(key), with_unit(value, decimals, false, ""))
+    (parameter_name(key), with_unit(value, decimals, false, ""))
+}
+
+/// The name of a parameter for people.
+fn parameter_name(name: &str) -> String {
+    PARAMETERS
+        .iter()
+        .find(|(key, _)| *key == name)
+        .map_or_else(|| plain(name), |(_, words)| (*words).to_owned())
 }
 
 /// A number with a real minus sign, no trailing zeros and no negative zero.
@@ -347,10 +405,12 @@ mod tests {
         for (key, value, expected) in [
             ("gain_ev", 0.5, ("Gain", "+0.5\u{a0}EV")),
             ("gain_ev", -1.25, ("Gain", "−1.25\u{a0}EV")),
-            ("pitch_degrees", -0.001, ("Pitch", "0°")),
+            ("pitch_degrees", -0.001, ("Camera pitch", "0°")),
+            ("kept_share", 0.9612, ("Frame kept", "96.1\u{a0}%")),
+            ("red_gain_ratio", 1.2, ("Red", "×\u{a0}1.2")),
             ("temperature_kelvin", 3210.4, ("Temperature", "3210\u{a0}K")),
             ("strength", 0.35, ("Strength", "0.35")),
-            ("k1", -0.0221, ("K1", "−0.0221")),
+            ("k1", -0.0221, ("Radial k1", "−0.0221")),
             ("crop_percent", 4.0, ("Crop", "4\u{a0}%")),
             ("exposure_count", 3.0, ("Exposure count", "3")),
             ("ev", 1.0, ("Ev", "+1\u{a0}EV")),

@@ -117,6 +117,19 @@ fn every_compared_photo_has_one_divider_and_both_pictures() {
     }
 }
 
+#[test]
+fn a_long_list_of_photos_does_not_stand_before_the_pictures() {
+    let delivery = Delivery::small(&[Some(Room::Kitchen); 25]);
+    delivery.deliver().unwrap();
+    let page = delivery.text("gallery.html");
+    assert!(page.contains("<details><summary>All 25 photos by name</summary>"));
+    assert_eq!(
+        page.matches("<details>").count(),
+        page.matches("</details>").count()
+    );
+    assert!(page.contains("Kitchen, view 25 of 25"));
+}
+
 /// What the test copy of the page does to itself, and how it tells: as attributes of the root.
 const SELF_TEST: &str = r#"
 addEventListener("load", () => setTimeout(() => {
