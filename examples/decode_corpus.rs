@@ -3,6 +3,12 @@
 //! projects' collections of odd images. Ends with 1 if a file took longer than the time limit, and
 //! with a panic's own status if one panicked: nothing is caught.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the table is what this example is for"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc;

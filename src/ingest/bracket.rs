@@ -53,10 +53,12 @@ pub(super) fn find(
     match mode {
         BracketMode::Off => {}
         BracketMode::Every(exposures) => {
+            // One exposure per view is no bracket, and none makes no sense: both group nothing.
+            let exposures = exposures.max(1);
             let free: Vec<usize> = (0..slots.len())
                 .filter(|&index| !taken.get(index).copied().unwrap_or(true))
                 .collect();
-            if free.len() % exposures != 0 {
+            if !free.len().is_multiple_of(exposures) {
                 return Err(IngestError::UnevenBrackets {
                     files: free.len(),
                     exposures,

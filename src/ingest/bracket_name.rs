@@ -154,4 +154,15 @@ mod tests {
             assert_eq!(short, expected, "{name}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_name_is_read_without_panic(name in "\\PC{0,24}(ev|hdr|_|-|\\+)?[0-9.]{0,6}(EV)?") {
+            if let Some(exposure) = read(&name) {
+                proptest::prop_assert!(!exposure.view.is_empty());
+            }
+            let _ = crate::ingest::room_from_name(&name);
+            let _ = crate::ingest::group_from_name(&name);
+        }
+    }
 }

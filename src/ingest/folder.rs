@@ -110,6 +110,14 @@ pub(super) fn walk(
     Ok(walk)
 }
 
+fn folder_row(shown: &str, code: LeftOutCode, reason: &str) -> LeftOut {
+    LeftOut {
+        file: printable(&format!("{shown}/")),
+        code,
+        reason: reason.to_owned(),
+    }
+}
+
 enum Problem {
     Budget,
     Io(io::Error),
@@ -154,6 +162,14 @@ fn enter(
             }
         };
         let Some(name) = raw_name.to_str() else {
+            if recursive && kind.is_dir() {
+                walk.left_out.push(folder_row(
+                    &shown,
+                    LeftOutCode::Refused,
+                    "the folder's name is not valid UTF-8 text; rename it",
+                ));
+                continue;
+            }
             refuse(
                 LeftOutCode::Refused,
                 "its name is not valid UTF-8 text; rename it",
@@ -164,17 +180,23 @@ fn enter(
         if kind.is_dir() {
             if looks_like_picture {
                 refuse(LeftOutCode::Refused, "it is a folder, not a photo");
-            } else if recursive && depth < MAX_DEPTH {
+            } else if recursive && depth >= MAX_DEPTH {
+                walk.left_out.push(folder_row(
+                    &shown,
+                    LeftOutCode::BeyondLimits,
+                    "the folder lies too deep; move it up",
+                ));
+            } else if recursive {
                 let below = format!("{file}/");
                 let inner = entry.path();
                 match enter(&inner, root, &below, depth + 1, recursive, budget, walk) {
                     Ok(()) => {}
                     Err(Problem::Budget) => return Err(Problem::Budget),
-                    Err(Problem::Io(error)) => walk.left_out.push(LeftOut {
-                        file: printable(&below),
-                        code: LeftOutCode::Unreadable,
-                        reason: format!("failed to read the folder: {error}"),
-                    }),
+                    Err(Problem::Io(error)) => walk.left_out.push(folder_row(
+                        &shown,
+                        LeftOutCode::Unreadable,
+                        &format!("failed to read the folder: {error}"),
+                    )),
                 }
             }
             continue;

@@ -81,7 +81,7 @@ pub(super) fn read(folder: &Path, root: &Path) -> Result<ListingFile, IngestErro
         source,
     };
     let bytes = match read_plain(&path, root, NAME, MAX_BYTES) {
-        Ok(bytes) => bytes,
+        Ok(file) => file.bytes,
         Err(PhotoError::Refused { rule, .. }) => {
             return Err(wrong(ListingFileError::Unreadable(rule)));
         }

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fs_err::File;
 
@@ -16,6 +16,13 @@ use crate::imaging::DecodeLimits;
 const LARGE_FILE: u64 = 32 << 20;
 
 static LARGE: Mutex<()> = Mutex::new(());
+
+/// A whole file in memory. A large one keeps the others waiting as long as it is there.
+#[derive(Debug)]
+pub(super) struct PlainFile {
+    pub(super) bytes: Vec<u8>,
+    _alone: Option<MutexGuard<'static, ()>>,
+}
 
 /// Why the bytes of a photo could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +102,7 @@ pub fn read_photo_bytes(
         rule: refused.1.to_owned(),
     })?;
     let root = fs_err::canonicalize(folder).map_err(|error| PhotoError::from_io(file, error))?;
-    let bytes = read_plain(&path, &root, file, limits.max_file_bytes)?;
+    let bytes = read_plain(&path, &root, file, limits.max_file_bytes)?.bytes;
     if PhotoId::from_digest(&blake3::hash(&bytes)) != *expected {
         return Err(PhotoError::Changed {
             file: printable(file),
@@ -111,7 +118,7 @@ pub(super) fn read_plain(
     root: &Path,
     name: &str,
     max_bytes: u64,
-) -> Result<Vec<u8>, PhotoError> {
+) -> Result<PlainFile, PhotoError> {
     let failed = |error| PhotoError::from_io(name, error);
     let mut file = open_plain(path, root, name)?;
     let before = file.metadata().map_err(failed)?;
@@ -122,7 +129,7 @@ pub(super) fn read_plain(
             limit: max_bytes,
         });
     }
-    let _alone =
+    let alone =
         (before.len() > LARGE_FILE).then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner));
     let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0) + 1);
     // One byte more than expected shows a file that grows.
@@ -139,7 +146,10 @@ pub(super) fn read_plain(
             file: printable(name),
         });
     }
-    Ok(bytes)
+    Ok(PlainFile {
+        bytes,
+        _alone: alone,
+    })
 }
 
 /// Opens a plain file below `root` (canonical) for reading, following links only inside it.

@@ -91,10 +91,11 @@ pub(super) fn examine(
     options: &IngestOptions,
 ) -> Result<Photo, LeftOut> {
     let file = &candidate.file;
-    let bytes = read_plain(&candidate.path, root, file, options.limits.max_file_bytes)
+    let plain = read_plain(&candidate.path, root, file, options.limits.max_file_bytes)
         .map_err(|error| from_photo_error(file, &error))?;
+    let bytes = plain.bytes.as_slice();
     let refuse = |error: &DecodeError| from_decode_error(file, error);
-    let header = imaging::probe(&bytes).map_err(|error| refuse(&error))?;
+    let header = imaging::probe(bytes).map_err(|error| refuse(&error))?;
     let pixels = u64::from(header.width) * u64::from(header.height);
     if pixels > options.limits.max_pixels {
         return Err(refuse(&DecodeError::TooManyPixels {
@@ -113,9 +114,9 @@ pub(super) fn examine(
             ),
         ));
     }
-    imaging::check_complete(&bytes, header.format).map_err(|error| refuse(&error))?;
+    imaging::check_complete(bytes, header.format).map_err(|error| refuse(&error))?;
     Ok(Photo {
-        id: PhotoId::from_digest(&blake3::hash(&bytes)),
+        id: PhotoId::from_digest(&blake3::hash(bytes)),
         file: file.clone(),
         bytes: bytes.len() as u64,
         format: header.format,
@@ -123,7 +124,7 @@ pub(super) fn examine(
         height: header.height,
         orientation: header.orientation,
         bits_per_sample: header.bits_per_sample,
-        capture: imaging::capture(&bytes),
+        capture: imaging::capture(bytes),
         room: None,
         room_origin: None,
         group: None,

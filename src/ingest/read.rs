@@ -44,25 +44,31 @@ pub fn read_listing(
     let wanted = glance_at_all(walk.candidates, &stated, &root, options, &mut left_out);
     let examined = examine_all(&wanted, &root, options, progress);
 
-    // Brackets of a stated size count files, and a damaged one keeps its place in the count.
+    // Brackets of a stated size count files, and one that cannot be used keeps its place in the
+    // count; a file of another format was never one of them.
     let mut slots: Vec<Option<Photo>> = Vec::new();
     let mut first_with: HashMap<String, String> = HashMap::new();
     for outcome in examined {
         match outcome {
             Ok(photo) => match first_with.get(photo.id.as_str()) {
-                Some(first) => left_out.push(LeftOut {
-                    file: printable(&photo.file),
-                    code: LeftOutCode::Duplicate,
-                    reason: format!("it has the same content as `{}`", printable(first)),
-                }),
+                Some(first) => {
+                    left_out.push(LeftOut {
+                        file: printable(&photo.file),
+                        code: LeftOutCode::Duplicate,
+                        reason: format!("it has the same content as `{}`", printable(first)),
+                    });
+                    slots.push(None);
+                }
                 None => {
                     first_with.insert(photo.id.as_str().to_owned(), photo.file.clone());
                     slots.push(Some(photo));
                 }
             },
             Err(row) => {
+                if row.code != LeftOutCode::UnsupportedFormat {
+                    slots.push(None);
+                }
                 left_out.push(row);
-                slots.push(None);
             }
         }
     }

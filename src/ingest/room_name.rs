@@ -246,7 +246,13 @@ mod tests {
             ("view.jpg", Some(Room::View)),
             ("den.jpg", Some(Room::Den)),
             ("Blick in den Garten.jpg", Some(Room::Garden)),
+            ("kitchen close-up.jpg", Some(Room::Kitchen)),
+            ("roof terrace.jpg", Some(Room::Patio)),
+            ("master 1.jpg", Some(Room::MasterBedroom)),
+            ("kitchen_master.jpg", Some(Room::Kitchen)),
             // Two rooms, or none.
+            ("lr dr.jpg", None),
+            ("Camera Roll 12.jpg", None),
             ("living-dining.jpg", None),
             ("kitchen from dining room.jpg", None),
             ("bedroom with balcony.jpg", None),

@@ -52,7 +52,7 @@ pub(super) const STRONG: &[(&str, Room)] = &[
         Room::Entry,
     ),
     ("exercise room|fitness room|home gym", Room::ExerciseRoom),
-    ("family room|familyroom|fr", Room::FamilyRoom),
+    ("family room|familyroom", Room::FamilyRoom),
     ("fireplace", Room::Fireplace),
     ("floor plan|floorplan|plan", Room::FloorPlan),
     (
@@ -98,7 +98,7 @@ pub(super) const STRONG: &[(&str, Room)] = &[
         Room::MasterBathroom,
     ),
     (
-        "master bedroom|master bed|master suite|master|primary bedroom|primary suite|primary bed|owners suite|main bedroom|principal bedroom|mbr|mbdr|mstr|mstr bedroom",
+        "master bedroom|master bed|master suite|primary bedroom|primary suite|primary bed|owners suite|main bedroom|principal bedroom|mbr|mbdr|mstr|mstr bedroom",
         Room::MasterBedroom,
     ),
     (
@@ -114,7 +114,7 @@ pub(super) const STRONG: &[(&str, Room)] = &[
     ),
     ("pantry|larder", Room::Pantry),
     ("parking|parking space|parking lot|driveway", Room::Parking),
-    ("patio|lanai", Room::Patio),
+    ("patio|lanai|terrace|roof terrace", Room::Patio),
     ("pier|jetty", Room::Pier),
     ("plat map|site plan|plot plan", Room::PlatMap),
     ("pond", Room::Pond),
@@ -243,12 +243,12 @@ pub(super) const STRONG: &[(&str, Room)] = &[
         Room::Bathroom,
     ),
     (
-        "chambre|chambre a coucher|ch|chambre d amis|chambre enfant",
+        "chambre|chambre a coucher|chambre d amis|chambre enfant",
         Room::Bedroom,
     ),
     ("dressing|placard", Room::Closet),
     ("cour", Room::Courtyard),
-    ("salle a manger|sam|coin repas", Room::DiningRoom),
+    ("salle a manger|coin repas", Room::DiningRoom),
     ("entree|couloir|escalier|hall d entree", Room::Entry),
     ("cheminee", Room::Fireplace),
     ("facade avant|facade principale", Room::FrontOfStructure),
@@ -285,7 +285,6 @@ pub(super) const STRONG: &[(&str, Room)] = &[
     ("comedor", Room::DiningRoom),
     ("entrada|recibidor|pasillo|escalera", Room::Entry),
     ("chimenea", Room::Fireplace),
-    ("plano", Room::FloorPlan),
     ("fachada|fachada principal", Room::FrontOfStructure),
     ("garaje|cochera", Room::Garage),
     ("jardin trasero", Room::Garden),
@@ -313,14 +312,13 @@ pub(super) const STRONG: &[(&str, Room)] = &[
     ("cantina|seminterrato", Room::Basement),
     ("bagno|bagno ospiti|servizi", Room::Bathroom),
     (
-        "camera da letto|camera|cameretta|stanza da letto",
+        "camera da letto|camera singola|camera doppia|cameretta|stanza da letto",
         Room::Bedroom,
     ),
     ("cabina armadio", Room::Closet),
     ("cortile", Room::Courtyard),
     ("sala da pranzo|zona pranzo|tinello", Room::DiningRoom),
     ("ingresso|corridoio|scala|disimpegno", Room::Entry),
-    ("camino", Room::Fireplace),
     ("planimetria", Room::FloorPlan),
     ("facciata|prospetto", Room::FrontOfStructure),
     ("box auto|autorimessa", Room::Garage),
@@ -431,7 +429,7 @@ pub(super) const STRONG: &[(&str, Room)] = &[
         Room::FloorPlan,
     ),
     ("fasad|facaden|fasade|julkisivu", Room::FrontOfStructure),
-    ("tradgard|have|hage|piha", Room::Garden),
+    ("tradgard|hage|piha", Room::Garden),
     ("kok|kokken|kjokken|keittio", Room::Kitchen),
     (
         "tvattstuga|bryggers|vaskerom|kodinhoitohuone",
@@ -447,6 +445,7 @@ pub(super) const STRONG: &[(&str, Room)] = &[
 /// Words that say a room only where nothing stronger stands beside them: they are also ordinary
 /// words, or say merely from where the photo was taken.
 pub(super) const WEAK: &[(&str, Room)] = &[
+    ("master", Room::MasterBedroom),
     ("bar", Room::Bar),
     ("den", Room::Den),
     ("dock", Room::Dock),
@@ -478,15 +477,9 @@ pub(super) const STREETS: &[&str] = &[
     "lane",
     "ln",
     "drive",
-    "dr",
     "court",
-    "ct",
-    "place",
-    "way",
-    "close",
     "boulevard",
     "blvd",
-    "terrace",
     "crescent",
     "strasse",
     "str",
@@ -497,7 +490,6 @@ pub(super) const STREETS: &[&str] = &[
     "laan",
     "gatan",
     "vej",
-    "gate",
 ];
 
 /// A match preceded by one of these is part of an address, such as `Rue du Jardin`.

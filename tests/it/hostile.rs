@@ -3,6 +3,12 @@
 //! left half red, the right half blue, 8 x 8 pixels of white in the upper left corner), written in
 //! as many ways as files come.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail the test"
+)]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,7 @@
 //! Reading a folder through the public API: the fixture listing, `listing.toml`, brackets, rooms.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::path::Path;
 
 use remedia::domain::listing::{BracketEvidence, LeftOutCode, Listing, Photo, RoomOrigin};
@@ -516,6 +518,15 @@ fn a_person_states_brackets() {
         ]
     );
     assert_eq!(listing.left_out[0].code, LeftOutCode::Damaged);
+    // So does one that was copied over another.
+    fs_err::copy(
+        folder.path().join("IMG_1.jpg"),
+        folder.path().join("IMG_2.jpg"),
+    )
+    .unwrap();
+    let listing = every(folder.path(), 3).unwrap();
+    assert_eq!(listing.left_out[0].code, LeftOutCode::Duplicate);
+    assert_eq!(listing.brackets.len(), 2);
     fs_err::write(
         folder.path().join("listing.toml"),
         "brackets = \"off\"\n[[bracket]]\nfiles = [\"IMG_5.jpg\", \"IMG_1.jpg\"]",

@@ -1,5 +1,7 @@
 //! Small pictures made for the tests.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use remedia::imaging::{JpegOptions, Picture, encode_jpeg};
 
 /// A small JPEG whose content depends on `seed`.
