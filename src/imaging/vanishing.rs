@@ -85,10 +85,7 @@ pub fn tilt(
         lens.k1 = k1;
     }
     let look = |lens: &Lens| -> Vec<Sight> {
-        segments
-            .iter()
-            .filter_map(|segment| sight(segment, lens, height))
-            .collect()
+        segments.iter().filter_map(|segment| sight(segment, lens, height)).collect()
     };
     let mut sights = look(&lens);
     if sights.len() < 2 {
@@ -114,7 +111,9 @@ pub fn tilt(
     let agreeing_length: f64 = agreeing.iter().map(|sight| sight.length).sum();
     let near_length: f64 = sights
         .iter()
-        .filter(|sight| sight.deviation(refined.pitch, refined.roll).abs() < 8.0_f64.to_radians())
+        .filter(|sight| {
+            sight.deviation(refined.pitch, refined.roll).abs() < 8.0_f64.to_radians()
+        })
         .map(|sight| sight.length)
         .sum();
     Some(Tilt {
@@ -141,16 +140,10 @@ fn sight(segment: &LineSegment, lens: &Lens, height: usize) -> Option<Sight> {
         return None;
     }
     const DELTA: f64 = 1e-3;
-    let bent = Lens {
-        k1: lens.k1 + DELTA,
-        ..*lens
-    };
+    let bent = Lens { k1: lens.k1 + DELTA, ..*lens };
     let (moved, turned) = line_through(&segment.points, &bent);
     let change = |after: [f64; 2], before: [f64; 2]| {
-        [
-            (after[0] - before[0]) / DELTA,
-            (after[1] - before[1]) / DELTA,
-        ]
+        [(after[0] - before[0]) / DELTA, (after[1] - before[1]) / DELTA]
     };
     // An edge that truly is an edge of the house still has its direction to a twentieth of a degree
     // at best; short ones to what their ends' positions allow.
@@ -208,10 +201,8 @@ impl Sight {
     }
 
     fn deviation_from(&self, up: &[f64; 3]) -> f64 {
-        let vertical = [
-            up[0] - up[2] * self.middle[0],
-            up[1] - up[2] * self.middle[1],
-        ];
+        let vertical =
+            [up[0] - up[2] * self.middle[0], up[1] - up[2] * self.middle[1]];
         let cross = vertical[0] * self.direction[1] - vertical[1] * self.direction[0];
         let length = vertical[0].hypot(vertical[1]);
         (-cross / length).clamp(-1.0, 1.0).asin()
@@ -220,11 +211,7 @@ impl Sight {
 
 /// The world's up direction in the axes of a camera with this tilt (radians).
 fn up(pitch: f64, roll: f64) -> [f64; 3] {
-    [
-        roll.sin() * pitch.cos(),
-        -roll.cos() * pitch.cos(),
-        pitch.sin(),
-    ]
+    [roll.sin() * pitch.cos(), -roll.cos() * pitch.cos(), pitch.sin()]
 }
 
 /// Support of every searched tilt.
@@ -271,9 +258,7 @@ impl Grid {
     fn rival(&self, pitch: f64, roll: f64) -> f64 {
         let rolls = (2.0 * ROLL_SEARCHED / STEP) as usize + 1;
         let at = |row: usize, column: usize| {
-            self.cells
-                .get(row * rolls + column)
-                .map_or(0.0, |cell| cell.2)
+            self.cells.get(row * rolls + column).map_or(0.0, |cell| cell.2)
         };
         let rows = self.cells.len() / rolls;
         let mut highest = 0.0_f64;
@@ -336,11 +321,7 @@ fn refine(
         k1: state[2],
         pitch_error: errors[0],
         roll_error: errors[1],
-        k1_error: if known == KnownDistortion::Exactly {
-            0.0
-        } else {
-            errors[2]
-        },
+        k1_error: if known == KnownDistortion::Exactly { 0.0 } else { errors[2] },
         width,
     })
 }
@@ -379,11 +360,7 @@ impl System {
             let slopes = [
                 (sight.deviation(pitch + DELTA, roll) - here) / DELTA,
                 (sight.deviation(pitch, roll + DELTA) - here) / DELTA,
-                (original
-                    .with_k1(k1 - sights_k1 + DELTA)
-                    .deviation(pitch, roll)
-                    - here)
-                    / DELTA,
+                (original.with_k1(k1 - sights_k1 + DELTA).deviation(pitch, roll) - here) / DELTA,
             ];
             let spread = here * here + sight.sigma * sight.sigma;
             for (row, a) in slopes.into_iter().enumerate() {
@@ -452,11 +429,8 @@ fn inverted(matrix: &[[f64; 3]; 3]) -> Option<[[f64; 3]; 3]> {
         return None;
     }
     let [p, q, r] = minors.map(|minor| minor / determinant);
-    let (s, t, u) = (
-        (a * f - c * c) / determinant,
-        (b * c - a * e) / determinant,
-        (a * d - b * b) / determinant,
-    );
+    let (s, t, u) =
+        ((a * f - c * c) / determinant, (b * c - a * e) / determinant, (a * d - b * b) / determinant);
     Some([[p, q, r], [q, s, t], [r, t, u]])
 }
 
@@ -465,14 +439,7 @@ mod tests {
     use super::*;
 
     /// The picture of a vertical edge of the world through the picture position `(x, y)`.
-    fn vertical_edge(
-        lens: &Lens,
-        pitch: f64,
-        roll: f64,
-        x: f64,
-        y: f64,
-        length: f64,
-    ) -> LineSegment {
+    fn vertical_edge(lens: &Lens, pitch: f64, roll: f64, x: f64, y: f64, length: f64) -> LineSegment {
         let up = up(pitch.to_radians(), roll.to_radians());
         let [a, b] = lens.undistort(x, y);
         let direction = [up[0] - up[2] * a, up[1] - up[2] * b];
@@ -483,31 +450,17 @@ mod tests {
                 lens.distort(a + share * direction[0], b + share * direction[1])
             })
             .collect();
-        LineSegment {
-            points,
-            length,
-            scatter: 0.1,
-        }
+        LineSegment { points, length, scatter: 0.1 }
     }
 
     #[test]
     fn finds_pitch_and_roll_of_vertical_edges_among_others() {
-        let lens = Lens {
-            k1: -0.02,
-            ..Lens::centered(1536, 1024, 800.0)
-        };
+        let lens = Lens { k1: -0.02, ..Lens::centered(1536, 1024, 800.0) };
         for (pitch, roll) in [(-3.0, 1.1), (12.0, -6.0), (0.0, 0.0), (-7.0, 9.0)] {
             let mut segments: Vec<LineSegment> = (0..8)
                 .map(|number| {
                     let x = 150.0 + 170.0 * f64::from(number);
-                    vertical_edge(
-                        &lens,
-                        pitch,
-                        roll,
-                        x,
-                        400.0 + 20.0 * f64::from(number),
-                        200.0,
-                    )
+                    vertical_edge(&lens, pitch, roll, x, 400.0 + 20.0 * f64::from(number), 200.0)
                 })
                 .collect();
             for number in 0..4 {
@@ -526,14 +479,13 @@ mod tests {
     fn edges_in_one_column_leave_the_pitch_uncertain() {
         let lens = Lens::centered(1536, 1024, 800.0);
         let segments: Vec<LineSegment> = (0..5)
-            .map(|number| vertical_edge(&lens, 0.0, 1.0, 765.0 + f64::from(number), 500.0, 300.0))
+            .map(|number| {
+                vertical_edge(&lens, 0.0, 1.0, 765.0 + f64::from(number), 500.0, 300.0)
+            })
             .collect();
         let found = tilt(&segments, &lens, KnownDistortion::Exactly, 1024).unwrap();
         assert!(found.pitch_error > 1.0, "{found:?}");
-        assert!(
-            (found.roll - 1.0).abs() < 0.1 && found.roll_error < 0.3,
-            "{found:?}"
-        );
+        assert!((found.roll - 1.0).abs() < 0.1 && found.roll_error < 0.3, "{found:?}");
     }
 
     #[test]

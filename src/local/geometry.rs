@@ -57,17 +57,9 @@ pub fn estimate(
     let focal = known.unwrap_or(USUAL_FOCAL_LENGTH) * diagonal / FULL_FRAME_DIAGONAL;
     let mut lens = Lens::centered(width, height, focal);
 
-    let needed = [
-        settings.lens_distortion,
-        settings.vertical_correction,
-        settings.roll_correction,
-    ]
-    .contains(&StepSetting::Auto);
-    let segments = if needed {
-        lines::detect(&Proxy::new(picture))
-    } else {
-        Vec::new()
-    };
+    let needed = [settings.lens_distortion, settings.vertical_correction, settings.roll_correction]
+        .contains(&StepSetting::Auto);
+    let segments = if needed { lines::detect(&Proxy::new(picture)) } else { Vec::new() };
 
     let radius = lens.corner_radius(width, height);
     let (mut k1, mut lens_report, mut tilt) = (0.0, None, None);
@@ -91,14 +83,12 @@ pub fn estimate(
         }
     };
     lens.k1 = k1;
-    let tilt = tilt.or_else(|| vanishing::tilt(&segments, &lens, KnownDistortion::Exactly, height));
+    let tilt = tilt
+        .or_else(|| vanishing::tilt(&segments, &lens, KnownDistortion::Exactly, height));
     let mut vertical = decide_pitch(settings.vertical_correction, tilt.as_ref());
     let mut roll = decide_roll(settings.roll_correction, tilt.as_ref());
     leave_what_is_upright(&mut vertical, &mut roll);
-    let roll_of_photo = roll
-        .angle
-        .or_else(|| tilt.map(|tilt| tilt.roll))
-        .unwrap_or(0.0);
+    let roll_of_photo = roll.angle.or_else(|| tilt.map(|tilt| tilt.roll)).unwrap_or(0.0);
 
     let mut warp = build(width, height, lens, &vertical, &roll, roll_of_photo);
     if warp.as_ref().is_none_or(|warp| warp.kept() < SMALLEST_KEPT) && vertical.angle.is_some() {
@@ -110,9 +100,7 @@ pub fn estimate(
     let mut reports = vec![lens_report, vertical.report, roll.report];
     if let Some(warp) = &warp {
         for report in reports.iter_mut().filter(|report| report.applied) {
-            report
-                .parameters
-                .insert("kept_share".to_owned(), rounded(warp.kept(), 4));
+            report.parameters.insert("kept_share".to_owned(), rounded(warp.kept(), 4));
         }
     }
     GeometryDecision { warp, reports }
@@ -143,13 +131,9 @@ fn build(
 ) -> Option<Warp> {
     match (vertical.angle, roll.angle) {
         (Some(pitch), None) => Warp::pitch_alone(width, height, lens, pitch, roll_of_photo),
-        (pitch, roll) => Warp::upright(
-            width,
-            height,
-            lens,
-            pitch.unwrap_or(0.0),
-            roll.unwrap_or(0.0),
-        ),
+        (pitch, roll) => {
+            Warp::upright(width, height, lens, pitch.unwrap_or(0.0), roll.unwrap_or(0.0))
+        }
     }
 }
 
@@ -176,8 +160,8 @@ fn judge_distortion(
     let known = straight.map_or(habit, |found| {
         KnownDistortion::About(found.k1, found.standard_error.max(0.004 / square))
     });
-    let tilt =
-        vanishing::tilt(segments, lens, known, height).filter(|tilt| why_weak(tilt).is_none());
+    let tilt = vanishing::tilt(segments, lens, known, height)
+        .filter(|tilt| why_weak(tilt).is_none());
     let found = match (&tilt, straight) {
         (Some(tilt), _) => Distortion {
             k1: tilt.k1,
@@ -209,9 +193,7 @@ fn judge_distortion(
         ],
     );
     if let Some(straight) = straight {
-        report
-            .parameters
-            .insert("k1_of_straight_edges".to_owned(), rounded(straight.k1, 5));
+        report.parameters.insert("k1_of_straight_edges".to_owned(), rounded(straight.k1, 5));
     }
     let reason = if contradicted {
         Some("bent edges and turned verticals contradict each other".to_owned())
@@ -221,17 +203,9 @@ fn judge_distortion(
     if let Some(reason) = reason {
         report.applied = false;
         report.reason = Some(reason);
-        return JudgedDistortion {
-            k1: 0.0,
-            report,
-            tilt: None,
-        };
+        return JudgedDistortion { k1: 0.0, report, tilt: None };
     }
-    JudgedDistortion {
-        k1: found.k1,
-        report,
-        tilt,
-    }
+    JudgedDistortion { k1: found.k1, report, tilt }
 }
 
 /// Why an estimate of the distortion is not used. Everything is judged by what it does to the corner.
@@ -252,25 +226,15 @@ fn why_not_undistort(found: &Distortion, corner_radius: f64) -> Option<String> {
 }
 
 fn decide_pitch(setting: StepSetting, tilt: Option<&Tilt>) -> Angle {
-    decide(
-        VERTICAL_CORRECTION,
-        "pitch_degrees",
-        setting,
-        GREATEST_PITCH,
-        tilt,
-        |tilt| (tilt.pitch, tilt.pitch_error, 0.6),
-    )
+    decide(VERTICAL_CORRECTION, "pitch_degrees", setting, GREATEST_PITCH, tilt, |tilt| {
+        (tilt.pitch, tilt.pitch_error, 0.6)
+    })
 }
 
 fn decide_roll(setting: StepSetting, tilt: Option<&Tilt>) -> Angle {
-    decide(
-        ROLL_CORRECTION,
-        "roll_degrees",
-        setting,
-        GREATEST_ROLL,
-        tilt,
-        |tilt| (tilt.roll, tilt.roll_error, 0.3),
-    )
+    decide(ROLL_CORRECTION, "roll_degrees", setting, GREATEST_ROLL, tilt, |tilt| {
+        (tilt.roll, tilt.roll_error, 0.3)
+    })
 }
 
 fn decide(
@@ -350,9 +314,7 @@ fn why_weak(tilt: &Tilt) -> Option<String> {
 /// A photo that is upright and level within the accuracy of the estimate is not resampled.
 fn leave_what_is_upright(vertical: &mut Angle, roll: &mut Angle) {
     let small = |angle: &Angle, limit: f64| {
-        angle
-            .angle
-            .is_none_or(|value| angle.automatic && value.abs() < limit)
+        angle.angle.is_none_or(|value| angle.automatic && value.abs() < limit)
     };
     if small(vertical, UPRIGHT_PITCH) && small(roll, LEVEL_ROLL) {
         for angle in [vertical, roll] {

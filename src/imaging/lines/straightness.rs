@@ -79,10 +79,7 @@ fn vote(segment: &LineSegment, lens: &Lens) -> Option<Vote> {
         let v = step[1] * unit[0] - step[0] * unit[1];
         // At the foot on the chord: with the point itself its noise would be on both sides of the
         // equation and pull every short edge towards a positive k1.
-        let [x, y] = [
-            middle[0] + 0.5 * t * length * unit[0],
-            middle[1] + 0.5 * t * length * unit[1],
-        ];
+        let [x, y] = [middle[0] + 0.5 * t * length * unit[0], middle[1] + 0.5 * t * length * unit[1]];
         let square = x * x + y * y;
         let g = square * (y * unit[0] - x * unit[1]) / (1.0 + 3.0 * lens.k1 * square);
         let row = [1.0, t, g];
@@ -183,25 +180,10 @@ fn join(votes: &[Vote]) -> Option<Distortion> {
 }
 /// debugging
 pub fn dump(segments: &[LineSegment], lens: &Lens) {
-    let mut v: Vec<_> = segments
-        .iter()
-        .filter(|s| s.length > 40.0)
-        .filter_map(|s| vote(s, lens).map(|v| (v, s)))
-        .collect();
+    let mut v: Vec<_> = segments.iter().filter(|s| s.length > 40.0).filter_map(|s| vote(s, lens).map(|v| (v, s))).collect();
     v.sort_by(|a, b| a.0.variance.total_cmp(&b.0.variance));
     for (v, s) in v.iter().take(40) {
         let (a, b) = (s.points.first().unwrap(), s.points.last().unwrap());
-        println!(
-            "k1 {:.4} se {:.4} len {:.0} n {} scatter {:.2}  ({:.1},{:.1})-({:.1},{:.1})",
-            v.k1,
-            v.variance.sqrt(),
-            s.length,
-            s.points.len(),
-            s.scatter,
-            a[0],
-            a[1],
-            b[0],
-            b[1]
-        );
+        println!("k1 {:.4} se {:.4} len {:.0} n {} scatter {:.2}  ({:.1},{:.1})-({:.1},{:.1})", v.k1, v.variance.sqrt(), s.length, s.points.len(), s.scatter, a[0], a[1], b[0], b[1]);
     }
 }

@@ -34,30 +34,14 @@ pub(crate) fn apply_map(
     let weights = weights();
     let (width, height) = (picture.width, picture.height);
     let samples = match &picture.samples {
-        Samples::Eight(source) => Samples::Eight(
-            View {
-                source,
-                width,
-                height,
-                weights: &weights,
-            }
-            .draw(source_of),
-        ),
-        Samples::Sixteen(source) => Samples::Sixteen(
-            View {
-                source,
-                width,
-                height,
-                weights: &weights,
-            }
-            .draw(source_of),
-        ),
+        Samples::Eight(source) => {
+            Samples::Eight(View { source, width, height, weights: &weights }.draw(source_of))
+        }
+        Samples::Sixteen(source) => {
+            Samples::Sixteen(View { source, width, height, weights: &weights }.draw(source_of))
+        }
     };
-    Picture {
-        width,
-        height,
-        samples,
-    }
+    Picture { width, height, samples }
 }
 
 /// A sample that can be weighted and rounded.
@@ -129,10 +113,7 @@ impl<T: Sample> View<'_, T> {
         let mut from = at(0.0);
         for (node, pixels) in output.chunks_mut(NODE * 3).enumerate() {
             let until = at(((node + 1) * NODE) as f64);
-            let step = [
-                (until[0] - from[0]) / NODE as f32,
-                (until[1] - from[1]) / NODE as f32,
-            ];
+            let step = [(until[0] - from[0]) / NODE as f32, (until[1] - from[1]) / NODE as f32];
             for (column, pixel) in pixels.chunks_exact_mut(3).enumerate() {
                 let column = column as f32;
                 let value = self.sample(from[0] + column * step[0], from[1] + column * step[1]);
@@ -149,12 +130,10 @@ impl<T: Sample> View<'_, T> {
         let x = x.clamp(0.0, (self.width - 1) as f32);
         let y = y.clamp(0.0, (self.height - 1) as f32);
         let (column, row) = (x as usize, y as usize);
-        let phase =
-            |value: f32, whole: usize| ((value - whole as f32) * PHASES as f32 + 0.5) as usize;
-        let (Some(across), Some(down)) = (
-            self.weights.get(phase(x, column)),
-            self.weights.get(phase(y, row)),
-        ) else {
+        let phase = |value: f32, whole: usize| ((value - whole as f32) * PHASES as f32 + 0.5) as usize;
+        let (Some(across), Some(down)) =
+            (self.weights.get(phase(x, column)), self.weights.get(phase(y, row)))
+        else {
             return [0.0; 3];
         };
         if column >= 1 && row >= 1 && column + 2 < self.width && row + 2 < self.height {
@@ -223,10 +202,7 @@ mod tests {
     #[test]
     fn draws_each_pixel_from_where_the_warp_says() {
         let picture = gradient_picture(300, 200);
-        let lens = Lens {
-            k1: -0.03,
-            ..Lens::centered(300, 200, 170.0)
-        };
+        let lens = Lens { k1: -0.03, ..Lens::centered(300, 200, 170.0) };
         let warp = Warp::upright(300, 200, lens, -5.0, 2.0).unwrap();
         let result = apply(&picture, &warp);
         let Samples::Sixteen(samples) = &result.samples else {
@@ -240,10 +216,7 @@ mod tests {
                 }
                 let at = (y * 300 + x) * 3;
                 assert!((f64::from(samples[at]) - u * 100.0).abs() < 4.0, "{x} {y}");
-                assert!(
-                    (f64::from(samples[at + 1]) - v * 100.0).abs() < 4.0,
-                    "{x} {y}"
-                );
+                assert!((f64::from(samples[at + 1]) - v * 100.0).abs() < 4.0, "{x} {y}");
                 assert_eq!(samples[at + 2], 30_000);
             }
         }
@@ -253,14 +226,8 @@ mod tests {
     fn the_number_of_threads_changes_nothing() {
         let picture = gradient_picture(201, 97);
         let warp = Warp::upright(201, 97, Lens::centered(201, 97, 120.0), 4.0, -3.0).unwrap();
-        let one = rayon::ThreadPoolBuilder::new()
-            .num_threads(1)
-            .build()
-            .unwrap();
-        let four = rayon::ThreadPoolBuilder::new()
-            .num_threads(4)
-            .build()
-            .unwrap();
+        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let four = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
         assert_eq!(
             one.install(|| apply(&picture, &warp)),
             four.install(|| apply(&picture, &warp))
