@@ -10,6 +10,7 @@ mod regions;
 mod tone;
 mod vignetting;
 mod white_balance;
+mod windows;
 
 use crate::domain::enhancement::{EnhancementReport, EnhancementSettings, Look, StepSetting};
 use crate::imaging::{Picture, warp};

@@ -7,8 +7,9 @@ use super::exposure::Exposure;
 use super::guided::{LinearModel, Plane};
 use super::proxy::Proxy;
 use super::regions::Regions;
-use super::vignetting::Vignetting;
+use super::vignetting::{GainTable, Vignetting};
 use super::white_balance::WhiteBalance;
+use super::windows;
 use crate::domain::enhancement::{EnhancementSettings, StepReport, StepSetting};
 use crate::imaging::color::{TransferTables, luminance};
 use crate::imaging::{Picture, Samples};
@@ -17,10 +18,15 @@ use crate::imaging::{Picture, Samples};
 const DARKEST: f32 = 1.0 / 1024.0;
 /// The mean luminance of a clear sky in a well exposed picture.
 const SKY_LUMINANCE: f32 = 0.42;
+/// Log2 luminance, after the exposure, below which shadows are opened, and by how much at most.
+const SHADOWS_BELOW: f32 = -3.0;
+const SHADOWS_LIFT_EV: f32 = 0.8;
+/// How far above the room's level the view through a window begins and how much further it is certain, in
+/// EV. In the lower part of a picture it is more likely the sun on the floor, which may stay white.
+const WINDOW_ABOVE_EV: f32 = 1.8;
+const WINDOW_RAMP_EV: f32 = 0.9;
 /// Where the highlights begin to be rolled off, in linear light.
 const KNEE: f32 = 0.70;
-/// Columns between exact evaluations of the fall of light.
-const CORNER_STEP: usize = 16;
 /// The variance of log2 luminance below which a neighbourhood counts as flat.
 const EDGE_VARIANCE: f32 = 0.04;
 
@@ -28,6 +34,7 @@ const EDGE_VARIANCE: f32 = 0.04;
 #[derive(Debug)]
 pub(super) struct Tone {
     vignetting: Vignetting,
+    corners: GainTable,
     white_balance: WhiteBalance,
     exposure: Exposure,
     local: Option<Local>,
@@ -82,6 +89,7 @@ pub(super) fn estimate(
     Tone {
         highlights: report("highlights", settings.highlights, highlights),
         shadows: report("shadows", settings.shadows, shadows),
+        corners: vignetting.table(),
         vignetting,
         white_balance,
         exposure,
@@ -134,6 +142,12 @@ impl Local {
             LinearModel::fit(&guide, &guide, (long / 60).max(1), EDGE_VARIANCE).evaluate(&guide);
         let gain_ev = exposure.gain_ev as f32;
         let (highlights, shadows) = (highlights as f32, shadows as f32);
+        let room = room_level(&guide, regions);
+        let windows = if regions.sky_share > 0.0 {
+            Plane::new(width, height, vec![0.0; width * height])
+        } else {
+            windows::weights(&guide, &base, room + WINDOW_ABOVE_EV)
+        };
         // The sky takes part in the exposure only as far as it is too dark itself.
         let sky_ev = (SKY_LUMINANCE / regions.mean_over_sky(proxy).max(1e-3))
             .log2()
@@ -142,12 +156,19 @@ impl Local {
             .values
             .iter()
             .zip(&regions.sky.values)
-            .map(|(&base, &sky)| {
-                let after = base + gain_ev;
-                let dark = ((-3.0 - after) * 0.5).clamp(0.0, 1.0);
-                let lift = shadows * 0.8 * dark;
-                let keep = highlights * sky * (sky_ev - gain_ev);
-                lift + keep
+            .enumerate()
+            .map(|(index, (&base, &sky))| {
+                let dark = ((SHADOWS_BELOW - base - gain_ev) * 0.5).clamp(0.0, 1.0);
+                let lift = shadows * SHADOWS_LIFT_EV * dark;
+                let down = (index / width) as f32 / height as f32;
+                let window = windows.values.get(index).map_or(0.0, |weight| {
+                    weight
+                        * smooth_step((base - room - WINDOW_ABOVE_EV) / WINDOW_RAMP_EV)
+                        * (1.0 - 0.8 * smooth_step((down - 0.55) / 0.2))
+                });
+                let sky_change = highlights * sky * (sky_ev - gain_ev);
+                let window_change = -highlights * window * gain_ev.max(0.0);
+                lift + sky_change + window_change
             })
             .collect();
         let lowest = field.iter().copied().fold(0.0, f32::min);
@@ -167,6 +188,28 @@ impl Local {
             highest,
         })
     }
+}
+
+/// The median of log2 luminance where it tells something about the room.
+fn room_level(guide: &Plane, regions: &Regions) -> f32 {
+    let mut levels: Vec<f32> = guide
+        .values
+        .iter()
+        .zip(&regions.unusable)
+        .filter(|(_, unusable)| !**unusable)
+        .map(|(&level, _)| level)
+        .collect();
+    if levels.is_empty() {
+        return 0.0;
+    }
+    let middle = levels.len() / 2;
+    *levels.select_nth_unstable_by(middle, f32::total_cmp).1
+}
+
+/// 0 up to 0 and 1 from 1 on, smooth between.
+pub(super) fn smooth_step(position: f32) -> f32 {
+    let position = position.clamp(0.0, 1.0);
+    position * position * (3.0 - 2.0 * position)
 }
 
 impl Tone {
@@ -251,67 +294,47 @@ impl Tone {
         target: &mut [u16],
     ) {
         let tables = TransferTables::shared();
-        let diagonal = (width as f64).hypot(height as f64);
-        let dy = (y as f64 + 0.5 - 0.5 * height as f64) / diagonal;
+        let diagonal = (width as f32).hypot(height as f32);
+        let dy = (y as f32 + 0.5 - 0.5 * height as f32) / diagonal;
         let gain_ev = self.exposure.gain_ev.exp2() as f32;
-        let gains = self.white_balance.gains.map(|gain| gain * gain_ev);
-        let bends = gains.map(bend);
-        let ungained = 1.0 / gain_ev;
+        let gains = self.white_balance.gains;
+        let row = dy * dy;
         let sampler = self
             .local
             .as_ref()
             .map(|local| LocalRow::new(local, y, width, height));
-        // The fall of light is so smooth that a straight line between every sixteenth pixel is exact
-        // to a millionth.
-        let corner_at = |x: usize| {
-            let dx = (x as f64 + 0.5 - 0.5 * width as f64) / diagonal;
-            self.vignetting.gain(dx * dx + dy * dy) as f32
-        };
-        let mut corner = corner_at(0);
-        let mut slope = 0.0;
         for (x, (linear, target)) in pixels.zip(target.chunks_exact_mut(3)).enumerate() {
-            if x % CORNER_STEP == 0 {
-                corner = corner_at(x);
-                slope = (corner_at(x + CORNER_STEP) - corner) / CORNER_STEP as f32;
-            } else {
-                corner += slope;
-            }
-            let mut value = [
-                linear[0] * gains[0] * corner,
-                linear[1] * gains[1] * corner,
-                linear[2] * gains[2] * corner,
+            let dx = (x as f32 + 0.5 - 0.5 * width as f32) / diagonal;
+            let corner = self.corners.at(dx * dx + row);
+            let grey = smooth_step((linear[0].min(linear[1]).min(linear[2]) - 0.75) * 5.0);
+            // What is blown in every channel is white, whatever the light: the balance ends there.
+            let gains = gains.map(|gain| (gain + (1.0 - gain) * grey) * corner);
+            let balanced = [
+                linear[0] * gains[0],
+                linear[1] * gains[1],
+                linear[2] * gains[2],
             ];
-            if let Some(sampler) = &sampler {
-                let guide = (luminance(value) * ungained).max(DARKEST).log2();
-                let gain = sampler.gain(x, guide);
-                value = value.map(|value| value * gain);
-            }
-            for ((sample, value), bend) in target.iter_mut().zip(value).zip(bends) {
-                *sample = tables.encode_sixteen(roll_off(value, bend));
+            let gain = match &sampler {
+                Some(sampler) => gain_ev * sampler.gain(x, luminance(balanced).max(DARKEST).log2()),
+                None => gain_ev,
+            };
+            for ((sample, value), own) in target.iter_mut().zip(balanced).zip(gains) {
+                *sample = tables.encode_sixteen(roll_off(value * gain, own * gain));
             }
         }
     }
 }
 
 /// Rolls highlights off from the knee on, so that what was white before the gain is white after it: a
-/// gain of 1 changes nothing and no gain leaves a grey white.
+/// gain of 1 or less changes nothing, and no gain leaves a grey white.
 #[inline]
-fn roll_off(value: f32, bend: f32) -> f32 {
-    if value <= KNEE || bend == 0.0 {
-        value
-    } else {
-        let over = (value - KNEE) / (1.0 - KNEE);
-        KNEE + (1.0 - KNEE) * over / (1.0 + bend * over)
+fn roll_off(value: f32, gain: f32) -> f32 {
+    if value <= KNEE || gain <= 1.0 {
+        return value;
     }
-}
-
-/// The bend of [`roll_off`] that brings `gain`, what white becomes, back to 1.
-fn bend(gain: f32) -> f32 {
-    if gain <= 1.0 {
-        0.0
-    } else {
-        1.0 - (1.0 - KNEE) / (gain - KNEE)
-    }
+    let over = (value - KNEE) / (1.0 - KNEE);
+    let bend = 1.0 - (1.0 - KNEE) / (gain - KNEE);
+    KNEE + (1.0 - KNEE) * over / (1.0 + bend * over)
 }
 
 /// The local model along one row of the full picture.

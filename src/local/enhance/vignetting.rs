@@ -49,6 +49,19 @@ impl Vignetting {
         (1.0 + SPREAD * squared).powf(POWER * self.strength)
     }
 
+    /// The gain as a table, for work on every pixel.
+    pub(super) fn table(&self) -> GainTable {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "a gain near 1 in single precision"
+        )]
+        let gains = (0..=GainTable::STEPS + 1)
+            .map(|step| self.gain(0.25 * step as f64 / GainTable::STEPS as f64) as f32)
+            .collect();
+        GainTable { gains }
+    }
+
     pub(super) fn changes_nothing(&self) -> bool {
         self.strength == 0.0
     }
@@ -68,5 +81,31 @@ impl Vignetting {
                 ("corner_gain_ev", self.gain(0.25).log2()),
             ],
         )
+    }
+}
+
+/// The gain over the squared distance from the picture's centre, from 0 to the corners' 0.25 diagonals.
+#[derive(Debug)]
+pub(super) struct GainTable {
+    gains: Vec<f32>,
+}
+
+impl GainTable {
+    const STEPS: usize = 256;
+
+    #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "a position of at most a few hundred"
+    )]
+    pub(super) fn at(&self, squared_distance: f32) -> f32 {
+        let position = squared_distance * (4 * Self::STEPS) as f32;
+        let step = (position as usize).min(Self::STEPS);
+        match self.gains.get(step..step + 2) {
+            Some(&[low, high]) => low + (high - low) * (position - step as f32),
+            _ => 1.0,
+        }
     }
 }
