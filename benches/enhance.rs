@@ -4,7 +4,7 @@
 //!     cargo bench --bench enhance
 //!
 //! The same chain against a script of the same steps in OpenCV and Pillow, on the same file and in the
-//! same run, as megapixels per second and core with their ratio (needs python3 with opencv-python,
+//! same run, as megapixels per second and core with their ratio and our peak memory (needs python3 with opencv-python,
 //! numpy and Pillow):
 //!
 //!     cargo bench --bench enhance -- --against-peer
@@ -175,6 +175,16 @@ fn processor_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
+/// The most memory that this process has used at once, in megabytes, where the system tells.
+fn peak_memory() -> Option<f64> {
+    let status = fs_err::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024.0 / 1e6)
+}
+
 /// Runs the chain and the script in turn and prints the best time of each.
 fn against_peer(core: &ThreadPool, photo: &[u8]) -> Result<(), Failure> {
     const ROUNDS: usize = 5;
@@ -183,11 +193,13 @@ fn against_peer(core: &ThreadPool, photo: &[u8]) -> Result<(), Failure> {
     fs_err::write(&file, photo)?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peer_enhance.py");
     let mut ours = f64::MAX;
+    let mut memory = None;
     let mut peer = f64::MAX;
     for _ in 0..ROUNDS {
         let start = processor_seconds();
         core.install(|| chain(photo).map_err(|failure| failure.to_string()))?;
         ours = ours.min(processor_seconds() - start);
+        memory = peak_memory();
 
         let output = Command::new("python3").arg(&script).arg(&file).output()?;
         if !output.status.success() {
@@ -204,6 +216,9 @@ fn against_peer(core: &ThreadPool, photo: &[u8]) -> Result<(), Failure> {
         "one core, {megapixels} megapixels, best of {ROUNDS} in turn"
     )?;
     writeln!(out, "remedia        {:6.2} megapixels/s", megapixels / ours)?;
+    if let Some(memory) = memory {
+        writeln!(out, "               {memory:6.0} MB of memory at most")?;
+    }
     writeln!(out, "OpenCV/Pillow  {:6.2} megapixels/s", megapixels / peer)?;
     writeln!(out, "ratio          {:6.2}", peer / ours)?;
     Ok(())
