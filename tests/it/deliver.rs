@@ -548,13 +548,13 @@ fn the_schema_is_the_committed_one_and_fits_the_manifest() {
     let mut generated = serde_json::to_string_pretty(&manifest_schema()).unwrap();
     generated.push('\n');
     let path = fixture("schemas/manifest.schema.json");
-    if std::env::var_os("REMEDIA_WRITE_FIXTURES").is_some() {
+    if std::env::var_os("REMEDIA_UPDATE_FIXTURES").is_some() {
         fs_err::write(&path, &generated).unwrap();
     }
     assert_eq!(
         fs_err::read_to_string(&path).unwrap(),
         generated,
-        "run this test with REMEDIA_WRITE_FIXTURES=1 and commit the schema"
+        "run this test with REMEDIA_UPDATE_FIXTURES=1 and commit the schema"
     );
     let schema: Value = serde_json::from_str(&generated).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
@@ -576,7 +576,7 @@ fn the_schema_is_the_committed_one_and_fits_the_manifest() {
 #[test]
 fn the_kept_manifest_of_version_one_is_still_read() {
     let path = fixture("documents/manifest-v1.json");
-    if std::env::var_os("REMEDIA_WRITE_FIXTURES").is_some() {
+    if std::env::var_os("REMEDIA_UPDATE_FIXTURES").is_some() {
         let mut delivery = Delivery::small(&ROOMS);
         delivery.leave_out("x.heic", LeftOutCode::UnsupportedFormat, "HEIC is not read");
         delivery.photos[1].master = None;

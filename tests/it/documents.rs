@@ -15,7 +15,7 @@ use crate::engine::House;
 use crate::support::fixture;
 
 fn writing() -> bool {
-    std::env::var_os("REMEDIA_WRITE_FIXTURES").is_some()
+    std::env::var_os("REMEDIA_UPDATE_FIXTURES").is_some()
 }
 
 fn pretty(value: &impl Serialize) -> String {
@@ -34,7 +34,7 @@ fn schema<T: JsonSchema>(name: &str) -> jsonschema::Validator {
     assert_eq!(
         fs_err::read_to_string(&path).unwrap(),
         generated,
-        "run this test with REMEDIA_WRITE_FIXTURES=1 and commit the schema"
+        "run this test with REMEDIA_UPDATE_FIXTURES=1 and commit the schema"
     );
     jsonschema::validator_for(&serde_json::from_str(&generated).unwrap()).unwrap()
 }

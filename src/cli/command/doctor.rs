@@ -193,7 +193,7 @@ fn database(context: &Context) -> Check {
         Ok((problems, _)) => Check::bad(
             "database",
             problems.join("; "),
-            "restore remedia.sqlite in the home folder from a backup, or move it away: the listings can be submitted again",
+            "restore remedia.db in the home folder from a backup, or move it away: the listings can be submitted again",
         ),
         Err(failure) => Check::bad(
             "database",
