@@ -24,7 +24,13 @@ impl State {
     }
 
     const fn from_values([pitch, roll, k1, azimuth, zoom]: [f64; PARAMETERS]) -> Self {
-        Self { pitch, roll, k1, azimuth, zoom }
+        Self {
+            pitch,
+            roll,
+            k1,
+            azimuth,
+            zoom,
+        }
     }
 
     /// The direction of a family in camera axes.
@@ -37,7 +43,11 @@ impl State {
         };
         // Level directions: where the camera looks, and to its right.
         let level = (1.0 - up[2] * up[2]).sqrt().max(1e-9);
-        let ahead = [-up[2] * up[0] / level, -up[2] * up[1] / level, (1.0 - up[2] * up[2]) / level];
+        let ahead = [
+            -up[2] * up[0] / level,
+            -up[2] * up[1] / level,
+            (1.0 - up[2] * up[2]) / level,
+        ];
         let right = [
             up[2] * ahead[1] - up[1] * ahead[2],
             up[0] * ahead[2] - up[2] * ahead[0],
@@ -80,7 +90,11 @@ pub(super) fn refine(
     start: State,
 ) -> Option<Refined> {
     const BOUNDS: [f64; PARAMETERS] = [0.5, 0.4, 0.3, 10.0, 0.5];
-    let mut values = State { k1: lens.k1, ..start }.values();
+    let mut values = State {
+        k1: lens.k1,
+        ..start
+    }
+    .values();
     let mut errors = [f64::MAX; PARAMETERS];
     let mut width = 1.5_f64.to_radians();
     for round in 0..ROUNDS {
@@ -94,7 +108,11 @@ pub(super) fn refine(
             width = (0.7 * width).max(system.natural_width());
         }
     }
-    Some(Refined { state: State::from_values(values), errors: State::from_values(errors), width })
+    Some(Refined {
+        state: State::from_values(values),
+        errors: State::from_values(errors),
+        width,
+    })
 }
 
 type Matrix = [[f64; PARAMETERS]; PARAMETERS];

@@ -62,7 +62,9 @@ impl Grid {
     pub(super) fn rival(&self, pitch: f64, roll: f64) -> f64 {
         let rolls = (2.0 * ROLL_SEARCHED / STEP) as usize + 1;
         let at = |row: usize, column: usize| {
-            self.cells.get(row * rolls + column).map_or(0.0, |cell| cell.2)
+            self.cells
+                .get(row * rolls + column)
+                .map_or(0.0, |cell| cell.2)
         };
         let rows = self.cells.len() / rolls;
         let mut highest = 0.0_f64;
@@ -92,7 +94,10 @@ pub(super) fn azimuth(sights: &[Sight], state: &State) -> Option<f64> {
         .collect();
     let whole: f64 = level.iter().map(|sight| sight.length).sum();
     let support = |degrees: f64| -> f64 {
-        let state = State { azimuth: degrees.to_radians(), ..*state };
+        let state = State {
+            azimuth: degrees.to_radians(),
+            ..*state
+        };
         level
             .iter()
             .map(|sight| {
@@ -106,7 +111,10 @@ pub(super) fn azimuth(sights: &[Sight], state: &State) -> Option<f64> {
         .map(f64::from)
         .map(|degrees| (degrees, support(degrees)))
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let mean = (0..30).map(|step| support(f64::from(step) * 3.0)).sum::<f64>() / 30.0;
+    let mean = (0..30)
+        .map(|step| support(f64::from(step) * 3.0))
+        .sum::<f64>()
+        / 30.0;
     let clear = peak > LEAST_SQUARE * whole && peak > 2.0 * mean;
     clear.then_some(degrees.to_radians())
 }
@@ -120,8 +128,11 @@ pub(super) fn families(sights: &[Sight], state: &State) -> Vec<(Sight, Family)> 
     sights
         .iter()
         .filter_map(|sight| {
-            let (family, distance) =
-                nearest(sight, state, &[Family::Vertical, Family::Along, Family::Across]);
+            let (family, distance) = nearest(
+                sight,
+                state,
+                &[Family::Vertical, Family::Along, Family::Across],
+            );
             let possible = family != Family::Vertical || sight.is_near_vertical();
             (distance < width && possible).then_some((*sight, family))
         })

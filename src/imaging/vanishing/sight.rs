@@ -41,13 +41,19 @@ impl Sight {
     pub(super) fn new(segment: &LineSegment, lens: &Lens) -> Self {
         const DELTA: f64 = 1e-3;
         let (middle, direction) = line_through(&segment.points, lens);
-        let bent = Lens { k1: lens.k1 + DELTA, ..*lens };
+        let bent = Lens {
+            k1: lens.k1 + DELTA,
+            ..*lens
+        };
         let (moved, mut turned) = line_through(&segment.points, &bent);
         if turned[0] * direction[0] + turned[1] * direction[1] < 0.0 {
             turned = turned.map(|value| -value);
         }
         let change = |after: [f64; 2], before: [f64; 2]| {
-            [(after[0] - before[0]) / DELTA, (after[1] - before[1]) / DELTA]
+            [
+                (after[0] - before[0]) / DELTA,
+                (after[1] - before[1]) / DELTA,
+            ]
         };
         Self {
             middle,
@@ -64,6 +70,11 @@ impl Sight {
 
     pub(super) fn is_near_vertical(&self) -> bool {
         self.direction[1].abs() >= NEAR_VERTICAL.to_radians().cos()
+    }
+
+    /// Place of its middle across the picture, focal lengths from the axis.
+    pub(super) const fn across(&self) -> f64 {
+        self.middle[0]
     }
 
     /// Angle (radians) between the edge and its family's direction as the camera of this state sees it
@@ -85,16 +96,27 @@ impl Sight {
 }
 
 fn angle(middle: [f64; 2], direction: [f64; 2], toward: &[f64; 3]) -> f64 {
-    let expected = [toward[0] - toward[2] * middle[0], toward[1] - toward[2] * middle[1]];
+    let expected = [
+        toward[0] - toward[2] * middle[0],
+        toward[1] - toward[2] * middle[1],
+    ];
     let cross = expected[0] * direction[1] - expected[1] * direction[0];
     let dot = expected[0] * direction[0] + expected[1] * direction[1];
     // Edges have no front and no back.
-    if dot < 0.0 { (-cross).atan2(-dot) } else { cross.atan2(dot) }
+    if dot < 0.0 {
+        (-cross).atan2(-dot)
+    } else {
+        cross.atan2(dot)
+    }
 }
 
 /// The world's up direction in the axes of a camera with this tilt (radians).
 pub(super) fn up(pitch: f64, roll: f64) -> [f64; 3] {
-    [roll.sin() * pitch.cos(), -roll.cos() * pitch.cos(), pitch.sin()]
+    [
+        roll.sin() * pitch.cos(),
+        -roll.cos() * pitch.cos(),
+        pitch.sin(),
+    ]
 }
 
 /// Middle and direction (a unit vector that points down) of the line through the undistorted points,

@@ -36,13 +36,20 @@ pub(super) fn prepare<'a>(
     exposures: &[(&'a Picture, Option<f64>)],
     reference: usize,
 ) -> Vec<Result<Exposure<'a>, String>> {
-    let pyramids: Vec<Pyramid> =
-        exposures.par_iter().map(|(picture, _)| Pyramid::new(picture)).collect();
+    let pyramids: Vec<Pyramid> = exposures
+        .par_iter()
+        .map(|(picture, _)| Pyramid::new(picture))
+        .collect();
     let order = by_brightness(exposures, &pyramids);
-    let place = order.iter().position(|&index| index == reference).unwrap_or(0);
+    let place = order
+        .iter()
+        .position(|&index| index == reference)
+        .unwrap_or(0);
 
-    let mut links: Vec<Result<(f64, Motion), String>> =
-        exposures.iter().map(|_| Ok((1.0, Motion::default()))).collect();
+    let mut links: Vec<Result<(f64, Motion), String>> = exposures
+        .iter()
+        .map(|_| Ok((1.0, Motion::default())))
+        .collect();
     let outward = (place + 1..order.len())
         .map(|at| (at, at - 1))
         .chain((0..place).rev().map(|at| (at, at + 1)));
@@ -86,8 +93,11 @@ fn nearest_good(
     from: usize,
     place: usize,
 ) -> Option<usize> {
-    let way: Vec<usize> =
-        if from >= place { (place..=from).rev().collect() } else { (from..=place).collect() };
+    let way: Vec<usize> = if from >= place {
+        (place..=from).rev().collect()
+    } else {
+        (from..=place).collect()
+    };
     way.into_iter()
         .filter_map(|at| order.get(at).copied())
         .find(|&index| links.get(index).is_some_and(Result::is_ok))
@@ -96,11 +106,23 @@ fn nearest_good(
 fn lay_over(picture: &Picture, gain: f64, motion: Motion, reference: bool) -> Exposure<'_> {
     let shift = motion.corner_shift(picture.width, picture.height);
     if reference || shift < STILL {
-        return Exposure { picture: Cow::Borrowed(picture), gain, reference, motion: None, shift: 0.0 };
+        return Exposure {
+            picture: Cow::Borrowed(picture),
+            gain,
+            reference,
+            motion: None,
+            shift: 0.0,
+        };
     }
     let center = Motion::center(picture.width, picture.height);
     let moved = apply_map(picture, &|x, y| motion.source_of(center, x, y));
-    Exposure { picture: Cow::Owned(moved), gain, reference, motion: Some(motion), shift }
+    Exposure {
+        picture: Cow::Owned(moved),
+        gain,
+        reference,
+        motion: Some(motion),
+        shift,
+    }
 }
 
 /// Indices from the darkest to the brightest: by exposure value where all are known, else by light.
@@ -120,7 +142,10 @@ fn step(
     to: usize,
 ) -> Result<(f64, Motion), String> {
     let (base, moving) = (&pyramids[from], &pyramids[to]);
-    let told = exposures[from].1.zip(exposures[to].1).map(|(from, to)| to - from);
+    let told = exposures[from]
+        .1
+        .zip(exposures[to].1)
+        .map(|(from, to)| to - from);
     let mut offset = pyramid::offset(base, moving, told)
         .ok_or_else(|| "it shares no well exposed part with its neighbour".to_owned())?;
     let motion = motion::follow(base, moving, &mut offset);

@@ -20,33 +20,53 @@ fn cropped(picture: &Picture, left: usize, top: usize, width: usize, height: usi
     let Samples::Eight(samples) = &picture.samples else {
         panic!("fixtures have eight bits");
     };
-    let rows = samples.chunks_exact(picture.width * 3).skip(top).take(height);
-    let part = rows.flat_map(|row| row[left * 3..(left + width) * 3].iter().copied()).collect();
+    let rows = samples
+        .chunks_exact(picture.width * 3)
+        .skip(top)
+        .take(height);
+    let part = rows
+        .flat_map(|row| row[left * 3..(left + width) * 3].iter().copied())
+        .collect();
     Picture::from_eight(width, height, part).unwrap()
 }
 
 /// Samples from 0 to 1.
 fn unit(picture: &Picture) -> Vec<f64> {
     match &picture.samples {
-        Samples::Eight(samples) => samples.iter().map(|value| f64::from(*value) / 255.0).collect(),
-        Samples::Sixteen(samples) => {
-            samples.iter().map(|value| f64::from(*value) / 65535.0).collect()
-        }
+        Samples::Eight(samples) => samples
+            .iter()
+            .map(|value| f64::from(*value) / 255.0)
+            .collect(),
+        Samples::Sixteen(samples) => samples
+            .iter()
+            .map(|value| f64::from(*value) / 65535.0)
+            .collect(),
     }
 }
 
 fn linear(picture: &Picture) -> Vec<[f64; 3]> {
     let decode = |value: f64| {
-        if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        if value <= 0.040_45 {
+            value / 12.92
+        } else {
+            ((value + 0.055) / 1.055).powf(2.4)
+        }
     };
-    unit(picture).chunks_exact(3).map(|pixel| [0, 1, 2].map(|channel| decode(pixel[channel]))).collect()
+    unit(picture)
+        .chunks_exact(3)
+        .map(|pixel| [0, 1, 2].map(|channel| decode(pixel[channel])))
+        .collect()
 }
 
 /// CIE L*a*b* of linear sRGB light, clipped to what can be shown.
 fn lab(light: [f64; 3]) -> [f64; 3] {
     let [r, g, b] = light.map(|value| value.clamp(0.0, 1.0));
     let root = |value: f64| {
-        if value > 216.0 / 24389.0 { value.cbrt() } else { (24389.0 / 27.0 * value + 16.0) / 116.0 }
+        if value > 216.0 / 24389.0 {
+            value.cbrt()
+        } else {
+            (24389.0 / 27.0 * value + 16.0) / 116.0
+        }
     };
     let x = root((0.412_456 * r + 0.357_576 * g + 0.180_438 * b) / 0.950_47);
     let y = root(0.212_673 * r + 0.715_152 * g + 0.072_175 * b);
@@ -60,8 +80,11 @@ fn differences(picture: &Picture) -> (f64, f64) {
     // The palette's colour of label 13, `window_view`.
     const WINDOW_VIEW: [u8; 3] = [0, 200, 220];
     let labels = image::open(fixture(&format!("{LISTING}/truth/01-living-a_labels.png"))).unwrap();
-    let labels: Vec<bool> =
-        labels.into_rgb8().pixels().map(|pixel| pixel.0 == WINDOW_VIEW).collect();
+    let labels: Vec<bool> = labels
+        .into_rgb8()
+        .pixels()
+        .map(|pixel| pixel.0 == WINDOW_VIEW)
+        .collect();
     assert!(labels.contains(&true));
     let truth = linear(&load("truth/01-living-a_clean.jpg"));
     let own = linear(picture);
@@ -71,7 +94,8 @@ fn differences(picture: &Picture) -> (f64, f64) {
             .zip(&truth)
             .zip(&labels)
             .filter(|((own, truth), window)| {
-                let fits = |pixel: &[f64; 3]| pixel.iter().all(|value| (0.004..0.8).contains(value));
+                let fits =
+                    |pixel: &[f64; 3]| pixel.iter().all(|value| (0.004..0.8).contains(value));
                 !**window && fits(own) && fits(truth)
             })
             .map(|((own, truth), _)| truth[channel] / own[channel])
@@ -81,7 +105,10 @@ fn differences(picture: &Picture) -> (f64, f64) {
     });
     let mut sums = [[0.0; 2]; 2];
     for ((own, truth), window) in own.iter().zip(&truth).zip(&labels) {
-        let (own, truth) = (lab([0, 1, 2].map(|channel| own[channel] * gains[channel])), lab(*truth));
+        let (own, truth) = (
+            lab([0, 1, 2].map(|channel| own[channel] * gains[channel])),
+            lab(*truth),
+        );
         let distance: f64 = own.iter().zip(truth).map(|(a, b)| (a - b) * (a - b)).sum();
         let sum = &mut sums[usize::from(*window)];
         sum[0] += distance.sqrt();
@@ -100,11 +127,15 @@ fn the_view_comes_back_and_the_room_gets_no_worse() {
     let singles = bracket.each_ref().map(differences);
     let (window, room) = differences(&fused);
     println!("window {window:.2}, room {room:.2}; single exposures {singles:?}");
-    let least = |pick: fn(&(f64, f64)) -> f64| {
-        singles.iter().map(pick).fold(f64::MAX, f64::min)
-    };
-    assert!(window <= 0.6 * least(|single| single.0), "{window} {singles:?}");
-    assert!(room <= least(|single| single.1) + 0.05, "{room} {singles:?}");
+    let least = |pick: fn(&(f64, f64)) -> f64| singles.iter().map(pick).fold(f64::MAX, f64::min);
+    assert!(
+        window <= 0.6 * least(|single| single.0),
+        "{window} {singles:?}"
+    );
+    assert!(
+        room <= least(|single| single.1) + 0.05,
+        "{room} {singles:?}"
+    );
 }
 
 /// Mean absolute difference of two pictures, in 8-bit steps.
@@ -118,7 +149,9 @@ fn apart(one: &Picture, other: &Picture) -> f64 {
 fn a_camera_that_moved_is_followed() {
     let whole = bracket();
     let (width, height) = (1000, 760);
-    let still = whole.each_ref().map(|picture| cropped(picture, 60, 60, width, height));
+    let still = whole
+        .each_ref()
+        .map(|picture| cropped(picture, 60, 60, width, height));
     let [dark, middle, bright] = &whole;
     let moved = [
         cropped(dark, 72, 53, width, height),
@@ -129,7 +162,11 @@ fn a_camera_that_moved_is_followed() {
     let (fused, report) = fuse(&told(&moved), 1).unwrap();
     let shift = report.parameters["greatest_shift_pixels"];
     assert!((shift - 13.9).abs() < 0.5, "{report:?}");
-    assert!(apart(&fused, &expected) < 1.2, "{}", apart(&fused, &expected));
+    assert!(
+        apart(&fused, &expected) < 1.2,
+        "{}",
+        apart(&fused, &expected)
+    );
     // Exposure values that nobody knows are found in the pictures.
     let unknown = moved.each_ref().map(|picture| (picture, None));
     let (same, _) = fuse(&unknown, 1).unwrap();
@@ -159,18 +196,32 @@ fn what_moved_is_taken_from_the_reference() {
     for (left, top) in [(620, 150), (300, 420)] {
         let at = ((top + 45) * 800 + left + 30) * 3;
         let difference = (fused[at] - expected[at]).abs();
-        assert!(difference < 0.06, "{left} {top}: {} {}", fused[at], expected[at]);
+        assert!(
+            difference < 0.06,
+            "{left} {top}: {} {}",
+            fused[at],
+            expected[at]
+        );
     }
 }
 
 #[test]
 fn what_cannot_be_fused_is_refused_or_left_out_with_the_reason() {
     let [dark, middle, _] = bracket().map(|picture| cropped(&picture, 400, 300, 600, 400));
-    assert_eq!(fuse(&[(&middle, None)], 0).unwrap_err(), FusionError::Count(1));
+    assert_eq!(
+        fuse(&[(&middle, None)], 0).unwrap_err(),
+        FusionError::Count(1)
+    );
     let ten = [(&middle, None); 10];
     assert_eq!(fuse(&ten, 0).unwrap_err(), FusionError::Count(10));
     let missing = fuse(&[(&dark, None), (&middle, None)], 2).unwrap_err();
-    assert_eq!(missing, FusionError::Reference { reference: 2, count: 2 });
+    assert_eq!(
+        missing,
+        FusionError::Reference {
+            reference: 2,
+            count: 2
+        }
+    );
     let small = cropped(&dark, 0, 0, 300, 200);
     let error = fuse(&[(&small, None), (&middle, None)], 1).unwrap_err();
     assert!(error.to_string().contains("300 x 200"), "{error}");
@@ -186,7 +237,10 @@ fn what_cannot_be_fused_is_refused_or_left_out_with_the_reason() {
 fn the_number_of_threads_does_not_change_the_picture() {
     let bracket = bracket().map(|picture| cropped(&picture, 0, 200, 500, 401));
     let with = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         pool.install(|| fuse(&told(&bracket), 1).unwrap())
     };
     assert_eq!(with(1), with(3));
