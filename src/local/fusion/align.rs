@@ -158,3 +158,50 @@ fn step(
     }
     Ok((offset.exp2(), motion.scaled(base.step() as f64)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A textured picture whose light is scaled by `gain`.
+    fn scene(gain: f64) -> Picture {
+        let (width, height) = (480, 360);
+        let mut samples = Vec::new();
+        for y in 0..height {
+            for x in 0..width {
+                let (a, b) = (f64::from(x) / 17.0, f64::from(y) / 13.0);
+                let light =
+                    0.16 + 0.08 * (a.sin() * b.cos()) + 0.05 * ((a * 0.37 + b * 0.61).sin());
+                let encoded = (light * gain).powf(1.0 / 2.2).clamp(0.0, 1.0);
+                samples.extend([(encoded * 65535.0) as u16; 3]);
+            }
+        }
+        Picture::from_sixteen(480, 360, samples).unwrap()
+    }
+
+    #[test]
+    fn a_turn_and_a_shift_between_exposures_are_found() {
+        let base = scene(1.0);
+        let (turn, shift) = (0.6_f64.to_radians(), [5.3, -3.7]);
+        let (sine, cosine) = turn.sin_cos();
+        // Where a pixel of the moved exposure lies in the scene.
+        let moved = apply_map(&scene(2.0), &|x, y| {
+            let (a, b) = (x - 239.5 - shift[0], y - 179.5 - shift[1]);
+            [239.5 + cosine * a + sine * b, 179.5 - sine * a + cosine * b]
+        });
+        let prepared = prepare(&[(&base, Some(0.0)), (&moved, None)], 0);
+        let exposure = prepared[1].as_ref().unwrap();
+        assert!((exposure.gain.log2() - 1.0).abs() < 0.05, "{exposure:?}");
+        let center = Motion::center(480, 360);
+        let [x, y] = exposure.motion.unwrap().source_of(center, 400.0, 300.0);
+        let (a, b) = (400.0 - 239.5, 300.0 - 179.5);
+        let expected = [
+            239.5 + cosine * a - sine * b + shift[0],
+            179.5 + sine * a + cosine * b + shift[1],
+        ];
+        assert!(
+            (x - expected[0]).hypot(y - expected[1]) < 0.2,
+            "{x} {y} {expected:?}"
+        );
+    }
+}

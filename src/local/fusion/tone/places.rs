@@ -294,3 +294,55 @@ fn holes(dim: &[bool], width: usize, labels: &[u32]) -> Vec<(Vec<usize>, Vec<usi
     }
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A room at 0.3 with a window of 12 at the left, its dim frame, and a glaring wall of 1.8 beside
+    /// it that touches the frame; in the window a dark thing of 0.5.
+    fn room() -> Overview {
+        let (width, height) = (60, 40);
+        let mut light = vec![0.3_f32; width * height];
+        for y in 5..30 {
+            for x in 5..25 {
+                light[y * width + x] = 12.0;
+            }
+            for x in 25..29 {
+                light[y * width + x] = 1.05;
+            }
+            for x in 29..50 {
+                light[y * width + x] = 1.8;
+            }
+        }
+        for y in 12..18 {
+            for x in 10..16 {
+                light[y * width + x] = 0.5;
+            }
+        }
+        let logarithm = light.iter().map(|light| light.log2()).collect();
+        Overview {
+            width,
+            height,
+            step: 4,
+            light,
+            logarithm,
+        }
+    }
+
+    #[test]
+    fn a_window_is_pulled_and_the_bright_wall_beside_it_is_not() {
+        let pull = pull(&room(), 1.0);
+        let at = |x: usize, y: usize| pull[y * 60 + x];
+        let whole = (12.0_f32 / BRIGHT_PARTS).log2();
+        assert!((at(20, 20) - whole).abs() < 1e-3, "{}", at(20, 20));
+        assert!(
+            (at(13, 15) - whole).abs() < 1e-3,
+            "a dark thing outside: {}",
+            at(13, 15)
+        );
+        assert!(at(40, 20) < 0.1, "the wall: {}", at(40, 20));
+        assert!(at(27, 20) < 0.6, "the frame: {}", at(27, 20));
+        assert_eq!(at(55, 35), 0.0);
+    }
+}
