@@ -34,10 +34,7 @@ pub fn detect(proxy: &Proxy) -> Vec<LineSegment> {
     for chain in chains::link(&edges) {
         chains::split(&chain, longest, &mut |piece, length, scatter| {
             segments.push(LineSegment {
-                points: piece
-                    .iter()
-                    .map(|&[x, y]| proxy.in_picture(x, y))
-                    .collect(),
+                points: piece.iter().map(|&[x, y]| proxy.in_picture(x, y)).collect(),
                 length: length * scale,
                 scatter: scatter * scale,
             });

@@ -28,6 +28,10 @@ pub struct Tilt {
     pub lines: usize,
     /// Sum of the lengths of the edges that agree, in picture heights.
     pub support: f64,
+    /// Length of the longest edge that agrees, in picture heights.
+    pub longest: f64,
+    /// Standard deviation of the places of the edges that agree, across the picture, in focal lengths.
+    pub breadth: f64,
     /// Share of the near-vertical edge length that agrees, 0 to 1.
     pub agreement: f64,
     /// Support of the best other answer as a share of this one's, 0 to 1.
@@ -61,8 +65,15 @@ pub fn tilt(
     focal_spread: f64,
     height: usize,
 ) -> Option<Tilt> {
-    let mut edges = Edges { segments, lens: *lens, shortest: SHORTEST * height as f64 };
-    let mut freedom = Freedom { k1: None, focal: None };
+    let mut edges = Edges {
+        segments,
+        lens: *lens,
+        shortest: SHORTEST * height as f64,
+    };
+    let mut freedom = Freedom {
+        k1: None,
+        focal: None,
+    };
     if let KnownDistortion::About(value, error) = known {
         edges.lens.k1 = value;
         freedom.k1 = Some((value, error));
@@ -73,19 +84,31 @@ pub fn tilt(
     }
     let grid = search::Grid::new(&verticals);
     let (pitch, roll, peak) = grid.best()?;
-    let start = State { pitch, roll, k1: edges.lens.k1, azimuth: 0.0, zoom: 0.0 };
+    let start = State {
+        pitch,
+        roll,
+        k1: edges.lens.k1,
+        azimuth: 0.0,
+        zoom: 0.0,
+    };
     let mut found = edges.refine(start, &freedom, |edges, _| Some(edges.near_vertical()))?;
 
     // A house that stands square says more; it is believed where it does not contradict the verticals,
     // as it does in a picture that was cropped off its middle.
-    let square = Freedom { focal: Some(focal_spread), ..freedom };
+    let square = Freedom {
+        focal: Some(focal_spread),
+        ..freedom
+    };
     let mut whole = edges;
     let joint = whole.refine(found.state, &square, |edges, state| edges.square(state));
     if let Some(joint) = joint {
         let alone = refine::refine(
             &whole.near_vertical(),
             &whole.lens,
-            &Freedom { k1: None, focal: None },
+            &Freedom {
+                k1: None,
+                focal: None,
+            },
             joint.state,
         );
         if alone.is_some_and(|alone| agree(&alone, &joint)) {
@@ -95,15 +118,29 @@ pub fn tilt(
     }
 
     let state = found.state;
-    let deviations: Vec<(f64, f64)> = edges
+    let deviations: Vec<(f64, Sight)> = edges
         .near_vertical()
         .iter()
-        .map(|(sight, family)| (sight.deviation(*family, &state).abs(), sight.length))
+        .map(|(sight, family)| (sight.deviation(*family, &state).abs(), *sight))
         .collect();
-    let length_within = |width: f64| -> f64 {
-        deviations.iter().filter(|(angle, _)| *angle < width).map(|(_, length)| length).sum()
+    let within = |width: f64| {
+        deviations
+            .iter()
+            .filter(move |(angle, _)| *angle < width)
+            .map(|(_, sight)| sight)
     };
-    let agreeing = length_within(found.width);
+    let agreeing: f64 = within(found.width).map(|sight| sight.length).sum();
+    let near: f64 = within(8.0_f64.to_radians()).map(|sight| sight.length).sum();
+    let moment = |power: i32| -> f64 {
+        within(found.width)
+            .map(|sight| sight.length * sight.across().powi(power))
+            .sum::<f64>()
+            / agreeing.max(1e-9)
+    };
+    let breadth = (moment(2) - moment(1).powi(2)).max(0.0).sqrt();
+    let longest = within(found.width)
+        .map(|sight| sight.length)
+        .fold(0.0, f64::max);
     // k1 counts in focal lengths, which may have changed.
     let rescale = (-2.0 * state.zoom).exp();
     Some(Tilt {
@@ -111,13 +148,19 @@ pub fn tilt(
         roll: state.roll.to_degrees(),
         pitch_error: found.errors.pitch.to_degrees(),
         roll_error: found.errors.roll.to_degrees(),
-        lines: deviations.iter().filter(|(angle, _)| *angle < found.width).count(),
+        lines: within(found.width).count(),
+        longest: longest / height.max(1) as f64,
+        breadth,
         support: agreeing / height.max(1) as f64,
-        agreement: agreeing / length_within(8.0_f64.to_radians()).max(1e-9),
+        agreement: agreeing / near.max(1e-9),
         rival: grid.rival(pitch, roll) / peak,
         focal: lens.focal * (-state.zoom).exp(),
         k1: edges.lens.k1 * rescale,
-        k1_error: if freedom.k1.is_some() { found.errors.k1 * rescale } else { 0.0 },
+        k1_error: if freedom.k1.is_some() {
+            found.errors.k1 * rescale
+        } else {
+            0.0
+        },
     })
 }
 
@@ -127,8 +170,15 @@ fn agree(alone: &Refined, joint: &Refined) -> bool {
         let spread = errors[0].hypot(errors[1]).hypot(0.05_f64.to_radians());
         (one - other).abs() < 3.0 * spread
     };
-    near(alone.state.pitch, joint.state.pitch, [alone.errors.pitch, joint.errors.pitch])
-        && near(alone.state.roll, joint.state.roll, [alone.errors.roll, joint.errors.roll])
+    near(
+        alone.state.pitch,
+        joint.state.pitch,
+        [alone.errors.pitch, joint.errors.pitch],
+    ) && near(
+        alone.state.roll,
+        joint.state.roll,
+        [alone.errors.roll, joint.errors.roll],
+    )
 }
 
 /// The edges of a picture as a lens shows them.
@@ -172,7 +222,11 @@ impl Edges<'_> {
         freedom: &Freedom,
         choose: impl Fn(&Self, &mut State) -> Option<Vec<(Sight, Family)>>,
     ) -> Option<Refined> {
-        let rounds = if freedom.k1.is_some() || freedom.focal.is_some() { 3 } else { 1 };
+        let rounds = if freedom.k1.is_some() || freedom.focal.is_some() {
+            3
+        } else {
+            1
+        };
         let mut state = start;
         let mut found = None;
         for _ in 0..rounds {
@@ -194,7 +248,14 @@ mod tests {
     use super::*;
 
     /// The picture of a vertical edge of the world through the picture position `(x, y)`.
-    fn vertical_edge(lens: &Lens, pitch: f64, roll: f64, x: f64, y: f64, length: f64) -> LineSegment {
+    fn vertical_edge(
+        lens: &Lens,
+        pitch: f64,
+        roll: f64,
+        x: f64,
+        y: f64,
+        length: f64,
+    ) -> LineSegment {
         let up = sight::up(pitch.to_radians(), roll.to_radians());
         let [a, b] = lens.undistort(x, y);
         let direction = [up[0] - up[2] * a, up[1] - up[2] * b];
@@ -205,17 +266,31 @@ mod tests {
                 lens.distort(a + share * direction[0], b + share * direction[1])
             })
             .collect();
-        LineSegment { points, length, scatter: 0.1 }
+        LineSegment {
+            points,
+            length,
+            scatter: 0.1,
+        }
     }
 
     #[test]
     fn finds_pitch_and_roll_of_vertical_edges_among_others() {
-        let lens = Lens { k1: -0.02, ..Lens::centered(1536, 1024, 800.0) };
+        let lens = Lens {
+            k1: -0.02,
+            ..Lens::centered(1536, 1024, 800.0)
+        };
         for (pitch, roll) in [(-3.0, 1.1), (12.0, -6.0), (0.0, 0.0), (-7.0, 9.0)] {
             let mut segments: Vec<LineSegment> = (0..8)
                 .map(|number| {
                     let x = 150.0 + 170.0 * f64::from(number);
-                    vertical_edge(&lens, pitch, roll, x, 400.0 + 20.0 * f64::from(number), 200.0)
+                    vertical_edge(
+                        &lens,
+                        pitch,
+                        roll,
+                        x,
+                        400.0 + 20.0 * f64::from(number),
+                        200.0,
+                    )
                 })
                 .collect();
             for number in 0..4 {
@@ -234,13 +309,14 @@ mod tests {
     fn edges_in_one_column_leave_the_pitch_uncertain() {
         let lens = Lens::centered(1536, 1024, 800.0);
         let segments: Vec<LineSegment> = (0..5)
-            .map(|number| {
-                vertical_edge(&lens, 0.0, 1.0, 765.0 + f64::from(number), 500.0, 300.0)
-            })
+            .map(|number| vertical_edge(&lens, 0.0, 1.0, 765.0 + f64::from(number), 500.0, 300.0))
             .collect();
         let found = tilt(&segments, &lens, KnownDistortion::Exactly, 0.05, 1024).unwrap();
         assert!(found.pitch_error > 1.0, "{found:?}");
-        assert!((found.roll - 1.0).abs() < 0.1 && found.roll_error < 0.3, "{found:?}");
+        assert!(
+            (found.roll - 1.0).abs() < 0.1 && found.roll_error < 0.3,
+            "{found:?}"
+        );
     }
 
     #[test]

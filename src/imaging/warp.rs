@@ -31,13 +31,7 @@ impl Warp {
     /// camera looked up; positive roll: it was turned counter-clockwise) out of a picture of this
     /// size, with the largest frame of the same shape that stays filled. `None` where no frame fits.
     #[must_use]
-    pub fn upright(
-        width: usize,
-        height: usize,
-        lens: Lens,
-        pitch: f64,
-        roll: f64,
-    ) -> Option<Self> {
+    pub fn upright(width: usize, height: usize, lens: Lens, pitch: f64, roll: f64) -> Option<Self> {
         Self::rotated(width, height, lens, transposed(&tilt_and_roll(pitch, roll)))
     }
 
@@ -90,7 +84,10 @@ impl Warp {
     /// Where a pixel of the result comes from in the picture; pixel centres at integers.
     #[must_use]
     pub fn source_of(&self, x: f64, y: f64) -> [f64; 2] {
-        let [a, b] = [(x - self.center[0]) / self.focal, (y - self.center[1]) / self.focal];
+        let [a, b] = [
+            (x - self.center[0]) / self.focal,
+            (y - self.center[1]) / self.focal,
+        ];
         let [u, v] = project(&self.to_source, a, b);
         self.lens.distort(u, v)
     }
@@ -100,7 +97,10 @@ impl Warp {
     pub fn result_of(&self, x: f64, y: f64) -> [f64; 2] {
         let [u, v] = self.lens.undistort(x, y);
         let [a, b] = project(&transposed(&self.to_source), u, v);
-        [a * self.focal + self.center[0], b * self.focal + self.center[1]]
+        [
+            a * self.focal + self.center[0],
+            b * self.focal + self.center[1],
+        ]
     }
 
     /// Greatest distance that a corner of the picture moves relative to plain scaling by the crop,
@@ -128,8 +128,16 @@ impl Warp {
 fn tilt_and_roll(pitch: f64, roll: f64) -> Rotation {
     let (sin_roll, cos_roll) = roll.to_radians().sin_cos();
     let (sin_pitch, cos_pitch) = pitch.to_radians().sin_cos();
-    let level = [[cos_roll, sin_roll, 0.0], [-sin_roll, cos_roll, 0.0], [0.0, 0.0, 1.0]];
-    let raise = [[1.0, 0.0, 0.0], [0.0, cos_pitch, -sin_pitch], [0.0, sin_pitch, cos_pitch]];
+    let level = [
+        [cos_roll, sin_roll, 0.0],
+        [-sin_roll, cos_roll, 0.0],
+        [0.0, 0.0, 1.0],
+    ];
+    let raise = [
+        [1.0, 0.0, 0.0],
+        [0.0, cos_pitch, -sin_pitch],
+        [0.0, sin_pitch, cos_pitch],
+    ];
     multiplied(&raise, &level)
 }
 
@@ -145,7 +153,9 @@ fn transposed(rotation: &Rotation) -> Rotation {
 
 fn multiplied(left: &Rotation, right: &Rotation) -> Rotation {
     let columns = transposed(right);
-    left.map(|row| columns.map(|column| row[0] * column[0] + row[1] * column[1] + row[2] * column[2]))
+    left.map(|row| {
+        columns.map(|column| row[0] * column[0] + row[1] * column[1] + row[2] * column[2])
+    })
 }
 
 #[cfg(test)]
@@ -153,26 +163,34 @@ mod tests {
     use super::*;
 
     fn lens() -> Lens {
-        Lens { focal: 830.0, center: [767.5, 511.5], k1: -0.022 }
+        Lens {
+            focal: 830.0,
+            center: [767.5, 511.5],
+            k1: -0.022,
+        }
     }
 
     #[test]
     fn takes_the_vertical_direction_of_a_tilted_camera_to_the_vertical() {
         // The up vector of a camera with pitch -3 and roll 1.1 degrees.
         let warp = Warp::upright(1536, 1024, lens(), -3.0, 1.1).unwrap();
-        let up = transposed(&warp.to_source).map(|row| {
-            row[0] * 0.019_171 + row[1] * -0.998_445 + row[2] * -0.052_336
-        });
-        assert!(up[0].abs() < 1e-5 && up[2].abs() < 1e-5 && (up[1] + 1.0).abs() < 1e-5, "{up:?}");
+        let up = transposed(&warp.to_source)
+            .map(|row| row[0] * 0.019_171 + row[1] * -0.998_445 + row[2] * -0.052_336);
+        assert!(
+            up[0].abs() < 1e-5 && up[2].abs() < 1e-5 && (up[1] + 1.0).abs() < 1e-5,
+            "{up:?}"
+        );
     }
 
     #[test]
     fn the_result_lies_inside_the_picture_and_touches_its_border() {
-        for (pitch, roll, k1) in
-            [(-3.0, 1.1, -0.022), (12.0, -6.0, 0.03), (-15.0, 10.0, -0.05), (0.0, 5.0, 0.0)]
-        {
-            let warp =
-                Warp::upright(1536, 1024, Lens { k1, ..lens() }, pitch, roll).unwrap();
+        for (pitch, roll, k1) in [
+            (-3.0, 1.1, -0.022),
+            (12.0, -6.0, 0.03),
+            (-15.0, 10.0, -0.05),
+            (0.0, 5.0, 0.0),
+        ] {
+            let warp = Warp::upright(1536, 1024, Lens { k1, ..lens() }, pitch, roll).unwrap();
             let mut nearest = f64::MAX;
             for step in 0..=400 {
                 let share = f64::from(step) / 400.0;
@@ -186,7 +204,10 @@ mod tests {
                     nearest = nearest.min(u.min(1535.0 - u).min(v).min(1023.0 - v));
                 }
             }
-            assert!((-0.3..1.5).contains(&nearest), "{pitch} {roll} {k1}: {nearest}");
+            assert!(
+                (-0.3..1.5).contains(&nearest),
+                "{pitch} {roll} {k1}: {nearest}"
+            );
             assert!(warp.kept() > 0.4 && warp.kept() < 1.0, "{}", warp.kept());
         }
     }
@@ -207,7 +228,10 @@ mod tests {
         let (sin_pitch, cos_pitch) = (-6.0_f64).to_radians().sin_cos();
         let tilted = [sin_roll * cos_pitch, -cos_roll * cos_pitch, sin_pitch];
         let up = up.map(|row| row[0] * tilted[0] + row[1] * tilted[1] + row[2] * tilted[2]);
-        assert!((up[0] - sin_roll).abs() < 1e-9 && up[2].abs() < 1e-9, "{up:?}");
+        assert!(
+            (up[0] - sin_roll).abs() < 1e-9 && up[2].abs() < 1e-9,
+            "{up:?}"
+        );
     }
 
     #[test]

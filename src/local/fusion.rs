@@ -97,15 +97,24 @@ pub fn fuse(
     let reason = (!left_out.is_empty()).then(|| left_out.join("; "));
     if aligned.len() < 2 {
         let reason = reason.unwrap_or_default();
-        return Ok((into_sixteen(base), StepReport::not_applied(EXPOSURE_FUSION, reason)));
+        return Ok((
+            into_sixteen(base),
+            StepReport::not_applied(EXPOSURE_FUSION, reason),
+        ));
     }
 
     let ghosts = ghost::masks(&aligned);
     let overview = radiance::Overview::new(&aligned, &ghosts);
     let tone = tone::Tone::new(&overview, &aligned);
     let fused = radiance::render(&aligned, &ghosts, &tone);
-    let brightest = aligned.iter().map(|exposure| exposure.gain).fold(f64::MIN, f64::max);
-    let darkest = aligned.iter().map(|exposure| exposure.gain).fold(f64::MAX, f64::min);
+    let brightest = aligned
+        .iter()
+        .map(|exposure| exposure.gain)
+        .fold(f64::MIN, f64::max);
+    let darkest = aligned
+        .iter()
+        .map(|exposure| exposure.gain)
+        .fold(f64::MAX, f64::min);
     let mut report = StepReport::applied(
         EXPOSURE_FUSION,
         [
@@ -129,8 +138,15 @@ fn rounded(value: f64) -> f64 {
 fn into_sixteen(picture: &Picture) -> Picture {
     use crate::imaging::Samples;
     let samples = match &picture.samples {
-        Samples::Eight(samples) => samples.iter().map(|&sample| u16::from(sample) * 257).collect(),
+        Samples::Eight(samples) => samples
+            .iter()
+            .map(|&sample| u16::from(sample) * 257)
+            .collect(),
         Samples::Sixteen(samples) => samples.clone(),
     };
-    Picture { width: picture.width, height: picture.height, samples: Samples::Sixteen(samples) }
+    Picture {
+        width: picture.width,
+        height: picture.height,
+        samples: Samples::Sixteen(samples),
+    }
 }

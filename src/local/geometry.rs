@@ -37,6 +37,9 @@ const LEVEL_ROLL: f64 = 0.1;
 /// The smallest share of the picture that must remain.
 const SMALLEST_KEPT: f64 = 0.5;
 
+/// Fewest edges that a lens is judged by.
+const LEAST_LENS_LINES: f64 = 12.0;
+
 /// Diagonal of the 35 mm format, millimetres.
 const FULL_FRAME_DIAGONAL: f64 = 43.266_615;
 
@@ -60,12 +63,24 @@ pub fn estimate(
     let known = focal_length_35mm.filter(|length| (8.0..=200.0).contains(length));
     let diagonal = (width as f64).hypot(height as f64);
     let focal = known.unwrap_or(USUAL_FOCAL_LENGTH) * diagonal / FULL_FRAME_DIAGONAL;
-    let focal_spread = if known.is_some() { KNOWN_FOCAL_SPREAD } else { USUAL_FOCAL_SPREAD };
+    let focal_spread = if known.is_some() {
+        KNOWN_FOCAL_SPREAD
+    } else {
+        USUAL_FOCAL_SPREAD
+    };
     let mut lens = Lens::centered(width, height, focal);
 
-    let needed = [settings.lens_distortion, settings.vertical_correction, settings.roll_correction]
-        .contains(&StepSetting::Auto);
-    let segments = if needed { lines::detect(&Proxy::new(picture)) } else { Vec::new() };
+    let needed = [
+        settings.lens_distortion,
+        settings.vertical_correction,
+        settings.roll_correction,
+    ]
+    .contains(&StepSetting::Auto);
+    let segments = if needed {
+        lines::detect(&Proxy::new(picture))
+    } else {
+        Vec::new()
+    };
 
     let (mut k1, mut lens_report, mut tilt) = (0.0, None, None);
     match settings.lens_distortion {
@@ -89,7 +104,13 @@ pub fn estimate(
     };
     lens.k1 = k1;
     let tilt = tilt.or_else(|| {
-        vanishing::tilt(&segments, &lens, KnownDistortion::Exactly, focal_spread, height)
+        vanishing::tilt(
+            &segments,
+            &lens,
+            KnownDistortion::Exactly,
+            focal_spread,
+            height,
+        )
     });
     if let Some(tilt) = tilt.filter(|tilt| why_weak(tilt).is_none()) {
         (lens.focal, lens.k1) = (tilt.focal, tilt.k1);
@@ -97,7 +118,10 @@ pub fn estimate(
     let mut vertical = decide_pitch(settings.vertical_correction, tilt.as_ref());
     let mut roll = decide_roll(settings.roll_correction, tilt.as_ref());
     leave_what_is_upright(&mut vertical, &mut roll);
-    let roll_of_photo = roll.angle.or_else(|| tilt.map(|tilt| tilt.roll)).unwrap_or(0.0);
+    let roll_of_photo = roll
+        .angle
+        .or_else(|| tilt.map(|tilt| tilt.roll))
+        .unwrap_or(0.0);
 
     let mut warp = build(width, height, lens, &vertical, &roll, roll_of_photo);
     if warp.as_ref().is_none_or(|warp| warp.kept() < SMALLEST_KEPT) && vertical.angle.is_some() {
@@ -109,7 +133,9 @@ pub fn estimate(
     let mut reports = vec![lens_report, vertical.report, roll.report];
     if let Some(warp) = &warp {
         for report in reports.iter_mut().filter(|report| report.applied) {
-            report.parameters.insert("kept_share".to_owned(), rounded(warp.kept(), 4));
+            report
+                .parameters
+                .insert("kept_share".to_owned(), rounded(warp.kept(), 4));
         }
     }
     GeometryDecision { warp, reports }
@@ -140,9 +166,13 @@ fn build(
 ) -> Option<Warp> {
     match (vertical.angle, roll.angle) {
         (Some(pitch), None) => Warp::pitch_alone(width, height, lens, pitch, roll_of_photo),
-        (pitch, roll) => {
-            Warp::upright(width, height, lens, pitch.unwrap_or(0.0), roll.unwrap_or(0.0))
-        }
+        (pitch, roll) => Warp::upright(
+            width,
+            height,
+            lens,
+            pitch.unwrap_or(0.0),
+            roll.unwrap_or(0.0),
+        ),
     }
 }
 
@@ -205,7 +235,9 @@ fn judge_distortion(
         ],
     );
     if let Some(straight) = straight {
-        report.parameters.insert("k1_of_straight_edges".to_owned(), rounded(straight.k1, 5));
+        report
+            .parameters
+            .insert("k1_of_straight_edges".to_owned(), rounded(straight.k1, 5));
     }
     let reason = if contradicted {
         Some("bent edges and turned verticals contradict each other".to_owned())
@@ -215,16 +247,24 @@ fn judge_distortion(
     if let Some(reason) = reason {
         report.applied = false;
         report.reason = Some(reason);
-        return JudgedDistortion { k1: 0.0, report, tilt: None };
+        return JudgedDistortion {
+            k1: 0.0,
+            report,
+            tilt: None,
+        };
     }
-    JudgedDistortion { k1: found.k1, report, tilt }
+    JudgedDistortion {
+        k1: found.k1,
+        report,
+        tilt,
+    }
 }
 
 /// Why an estimate of the distortion is not used. Everything is judged by what it does to the corner.
 fn why_not_undistort(found: &Distortion, corner_radius: f64) -> Option<String> {
     let corner = found.k1 * corner_radius * corner_radius;
     let uncertainty = found.standard_error * corner_radius * corner_radius;
-    if found.lines < 5.0 {
+    if found.lines < LEAST_LENS_LINES {
         Some("too few straight edges to judge the lens".to_owned())
     } else if uncertainty > 0.012 {
         Some("the straight edges disagree about the lens".to_owned())
@@ -238,15 +278,25 @@ fn why_not_undistort(found: &Distortion, corner_radius: f64) -> Option<String> {
 }
 
 fn decide_pitch(setting: StepSetting, tilt: Option<&Tilt>) -> Angle {
-    decide(VERTICAL_CORRECTION, "pitch_degrees", setting, GREATEST_PITCH, tilt, |tilt| {
-        (tilt.pitch, tilt.pitch_error, 0.6)
-    })
+    decide(
+        VERTICAL_CORRECTION,
+        "pitch_degrees",
+        setting,
+        GREATEST_PITCH,
+        tilt,
+        |tilt| (tilt.pitch, tilt.pitch_error, 0.6),
+    )
 }
 
 fn decide_roll(setting: StepSetting, tilt: Option<&Tilt>) -> Angle {
-    decide(ROLL_CORRECTION, "roll_degrees", setting, GREATEST_ROLL, tilt, |tilt| {
-        (tilt.roll, tilt.roll_error, 0.3)
-    })
+    decide(
+        ROLL_CORRECTION,
+        "roll_degrees",
+        setting,
+        GREATEST_ROLL,
+        tilt,
+        |tilt| (tilt.roll, tilt.roll_error, 0.3),
+    )
 }
 
 fn decide(
@@ -314,6 +364,10 @@ fn decide(
 fn why_weak(tilt: &Tilt) -> Option<String> {
     if tilt.lines < 4 || tilt.support < 0.6 {
         Some("too few vertical edges".to_owned())
+    } else if tilt.longest < 0.1 {
+        Some("the vertical edges are too short".to_owned())
+    } else if tilt.breadth < 0.08 {
+        Some("the vertical edges are all in one place".to_owned())
     } else if tilt.agreement < 0.4 {
         Some("the near-vertical edges point in many directions".to_owned())
     } else if tilt.rival > 0.8 {
@@ -326,7 +380,9 @@ fn why_weak(tilt: &Tilt) -> Option<String> {
 /// A photo that is upright and level within the accuracy of the estimate is not resampled.
 fn leave_what_is_upright(vertical: &mut Angle, roll: &mut Angle) {
     let small = |angle: &Angle, limit: f64| {
-        angle.angle.is_none_or(|value| angle.automatic && value.abs() < limit)
+        angle
+            .angle
+            .is_none_or(|value| angle.automatic && value.abs() < limit)
     };
     if small(vertical, UPRIGHT_PITCH) && small(roll, LEVEL_ROLL) {
         for angle in [vertical, roll] {

@@ -66,7 +66,8 @@ fn follower<'edges>(
     let along = [-gradient[1] * sign, gradient[0] * sign];
     let [x, y] = here.pixel.map(i64::from);
     let mut best: Option<(f32, usize, &EdgePoint)> = None;
-    for (row, column) in (-2..=2_i64).flat_map(|row| (-2..=2_i64).map(move |column| (row, column))) {
+    for (row, column) in (-2..=2_i64).flat_map(|row| (-2..=2_i64).map(move |column| (row, column)))
+    {
         if row == 0 && column == 0 {
             continue;
         }
@@ -79,7 +80,10 @@ fn follower<'edges>(
         let Some(point) = edges.points.get(number) else {
             continue;
         };
-        let step = [point.position[0] - here.position[0], point.position[1] - here.position[1]];
+        let step = [
+            point.position[0] - here.position[0],
+            point.position[1] - here.position[1],
+        ];
         let forward = step[0] * along[0] + step[1] * along[1];
         let sideways = (step[0] * along[1] - step[1] * along[0]).abs();
         let turn = point.gradient[0] * gradient[0] + point.gradient[1] * gradient[1];

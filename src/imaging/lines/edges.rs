@@ -41,7 +41,12 @@ impl EdgeMap {
     pub(super) fn new(proxy: &Proxy) -> Self {
         let (width, height) = (proxy.width, proxy.height);
         if width < 12 || height < 12 {
-            return Self { width, height, points: Vec::new(), index: vec![NONE; width * height] };
+            return Self {
+                width,
+                height,
+                points: Vec::new(),
+                index: vec![NONE; width * height],
+            };
         }
         let smooth = smooth(&proxy.samples, width);
         let gradients = gradients(&smooth, width);
@@ -58,7 +63,12 @@ impl EdgeMap {
                 *slot = u32::try_from(number).unwrap_or(NONE);
             }
         }
-        Self { width, height, points, index }
+        Self {
+            width,
+            height,
+            points,
+            index,
+        }
     }
 
     /// The index of the point in this pixel, if any.
@@ -87,7 +97,8 @@ fn smooth(samples: &[f32], width: usize) -> Vec<f32> {
         .for_each(|(output, input)| {
             for (value, window) in output[3..].iter_mut().zip(input.windows(7)) {
                 if let [a, b, c, d, e, f, g] = *window {
-                    *value = TAPS[0] * d + TAPS[1] * (c + e) + TAPS[2] * (b + f) + TAPS[3] * (a + g);
+                    *value =
+                        TAPS[0] * d + TAPS[1] * (c + e) + TAPS[2] * (b + f) + TAPS[3] * (a + g);
                 }
             }
         });
@@ -179,10 +190,17 @@ fn edge_points_of_row(
             continue;
         }
         let offset = 0.5 * (before - after) / (before - 2.0 * here + after);
-        let offset = if offset.is_finite() { offset.clamp(-0.5, 0.5) } else { 0.0 };
+        let offset = if offset.is_finite() {
+            offset.clamp(-0.5, 0.5)
+        } else {
+            0.0
+        };
         let (column, row) = (x as f32, y as f32);
-        let position =
-            if mostly_across { [column + offset, row] } else { [column, row + offset] };
+        let position = if mostly_across {
+            [column + offset, row]
+        } else {
+            [column, row + offset]
+        };
         points.push(EdgePoint {
             position,
             gradient: [across / here, down / here],

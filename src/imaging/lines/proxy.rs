@@ -25,7 +25,11 @@ impl Proxy {
     #[must_use]
     pub fn new(picture: &Picture) -> Self {
         let long_side = picture.width.max(picture.height);
-        let step = long_side.div_ceil(LONG_SIDE).min(picture.width).min(picture.height).max(1);
+        let step = long_side
+            .div_ceil(LONG_SIDE)
+            .min(picture.width)
+            .min(picture.height)
+            .max(1);
         let (width, height) = (picture.width / step, picture.height / step);
         let mut samples = vec![0.0_f32; width * height];
         let scale = match &picture.samples {
@@ -44,7 +48,12 @@ impl Proxy {
                     sum_rows(input, picture.width, row, step, 1.0 / scale, output);
                 }
             });
-        Self { width, height, samples, step }
+        Self {
+            width,
+            height,
+            samples,
+            step,
+        }
     }
 
     /// Side of the square that one sample covers, in pixels of the picture.

@@ -55,8 +55,11 @@ pub fn distortion(segments: &[LineSegment], lens: &Lens) -> Option<Distortion> {
 
 /// The k1 that straightens one edge, near the lens's k1.
 fn vote(segment: &LineSegment, lens: &Lens) -> Option<Vote> {
-    let undistorted: Vec<[f64; 2]> =
-        segment.points.iter().map(|&[x, y]| lens.undistort(x, y)).collect();
+    let undistorted: Vec<[f64; 2]> = segment
+        .points
+        .iter()
+        .map(|&[x, y]| lens.undistort(x, y))
+        .collect();
     let (first, last) = (undistorted.first()?, undistorted.last()?);
     let chord = [last[0] - first[0], last[1] - first[1]];
     let length = chord[0].hypot(chord[1]);
@@ -76,7 +79,10 @@ fn vote(segment: &LineSegment, lens: &Lens) -> Option<Vote> {
         let v = step[1] * unit[0] - step[0] * unit[1];
         // At the foot on the chord: with the point itself its noise would be on both sides of the
         // equation and pull every short edge towards a positive k1.
-        let [x, y] = [middle[0] + 0.5 * t * length * unit[0], middle[1] + 0.5 * t * length * unit[1]];
+        let [x, y] = [
+            middle[0] + 0.5 * t * length * unit[0],
+            middle[1] + 0.5 * t * length * unit[1],
+        ];
         let square = x * x + y * y;
         let g = square * (y * unit[0] - x * unit[1]) / (1.0 + 3.0 * lens.k1 * square);
         let row = [1.0, t, g];
@@ -92,7 +98,13 @@ fn vote(segment: &LineSegment, lens: &Lens) -> Option<Vote> {
     }
     // What is left of g after removing its straight part is what the edge can say.
     let count = rows.len() as f64;
-    let [offset, slope] = solve_two(matrix[0][0], matrix[0][1], matrix[1][1], matrix[0][2], matrix[1][2])?;
+    let [offset, slope] = solve_two(
+        matrix[0][0],
+        matrix[0][1],
+        matrix[1][1],
+        matrix[0][2],
+        matrix[1][2],
+    )?;
     let lever = rows
         .iter()
         .map(|&(t, _, g)| (g - offset - slope * t).powi(2))
@@ -110,13 +122,19 @@ fn vote(segment: &LineSegment, lens: &Lens) -> Option<Vote> {
     // Neighbouring edge points share their noise; about every fourth is independent.
     let noise = residual.max((0.05 / lens.focal).powi(2)) * 4.0 / count;
     let own = (OWN_BEND * length).powi(2);
-    Some(Vote { k1: lens.k1 + k, variance: (noise + own) / lever })
+    Some(Vote {
+        k1: lens.k1 + k,
+        variance: (noise + own) / lever,
+    })
 }
 
 fn solve_two(a: f64, b: f64, c: f64, right_a: f64, right_b: f64) -> Option<[f64; 2]> {
     let determinant = a * c - b * b;
     (determinant.abs() > 1e-12).then(|| {
-        [(right_a * c - right_b * b) / determinant, (right_b * a - right_a * b) / determinant]
+        [
+            (right_a * c - right_b * b) / determinant,
+            (right_b * a - right_a * b) / determinant,
+        ]
     })
 }
 
@@ -157,14 +175,9 @@ fn join(votes: &[Vote]) -> Option<Distortion> {
         return None;
     }
     let standard_error = (spread / (weights * weights) * lines / (lines - 1.0)).sqrt();
-    Some(Distortion { k1: center, standard_error: standard_error.max((1.0 / weights).sqrt()), lines })
-}
-/// debugging
-pub fn dump(segments: &[LineSegment], lens: &Lens) {
-    let mut v: Vec<_> = segments.iter().filter(|s| s.length > 40.0).filter_map(|s| vote(s, lens).map(|v| (v, s))).collect();
-    v.sort_by(|a, b| a.0.variance.total_cmp(&b.0.variance));
-    for (v, s) in v.iter().take(40) {
-        let (a, b) = (s.points.first().unwrap(), s.points.last().unwrap());
-        println!("k1 {:.4} se {:.4} len {:.0} n {} scatter {:.2}  ({:.1},{:.1})-({:.1},{:.1})", v.k1, v.variance.sqrt(), s.length, s.points.len(), s.scatter, a[0], a[1], b[0], b[1]);
-    }
+    Some(Distortion {
+        k1: center,
+        standard_error: standard_error.max((1.0 / weights).sqrt()),
+        lines,
+    })
 }

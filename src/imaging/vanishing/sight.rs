@@ -72,6 +72,11 @@ impl Sight {
         self.direction[1].abs() >= NEAR_VERTICAL.to_radians().cos()
     }
 
+    /// Place of its middle across the picture, focal lengths from the axis.
+    pub(super) const fn across(&self) -> f64 {
+        self.middle[0]
+    }
+
     /// Angle (radians) between the edge and its family's direction as the camera of this state sees it
     /// at the edge's middle.
     pub(super) fn deviation(&self, family: Family, state: &State) -> f64 {

@@ -80,7 +80,12 @@ pub(super) fn largest(
     lens: &Lens,
     to_source: &Rotation,
 ) -> Option<Frame> {
-    let search = Search { width, height, lens, to_source };
+    let search = Search {
+        width,
+        height,
+        lens,
+        to_source,
+    };
     // The middle of the picture as the upright camera sees it.
     let axis = super::transposed(to_source);
     let [mut x, mut y] = project(&axis, 0.0, 0.0);
@@ -88,16 +93,28 @@ pub(super) fn largest(
     let mut reach = 0.1;
     while reach > 2e-5 {
         // Nearly equal frames: the one that moves less wins, so a step must gain something.
-        let moved = [(0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)]
-            .into_iter()
-            .map(|(across, down)| {
-                let (x, y) = (x + reach * f64::from(across), y + reach * f64::from(down));
-                (search.half_width(x, y), x, y)
-            })
-            .fold(None, |chosen: Option<(f64, f64, f64)>, candidate| match chosen {
+        let moved = [
+            (0, 1),
+            (0, -1),
+            (1, 0),
+            (-1, 0),
+            (1, 1),
+            (1, -1),
+            (-1, 1),
+            (-1, -1),
+        ]
+        .into_iter()
+        .map(|(across, down)| {
+            let (x, y) = (x + reach * f64::from(across), y + reach * f64::from(down));
+            (search.half_width(x, y), x, y)
+        })
+        .fold(
+            None,
+            |chosen: Option<(f64, f64, f64)>, candidate| match chosen {
                 Some(kept) if kept.0 >= candidate.0 => Some(kept),
                 _ => Some(candidate),
-            });
+            },
+        );
         match moved {
             Some((half, new_x, new_y)) if half > best * (1.0 + 1e-7) => {
                 (best, x, y) = (half, new_x, new_y);
@@ -113,7 +130,11 @@ pub(super) fn largest(
         (width as f64 - 1.0) / 2.0 - x * focal,
         (height as f64 - 1.0) / 2.0 - y * focal,
     ];
-    Some(Frame { focal, center, kept: kept_area(&search, x, y, best) })
+    Some(Frame {
+        focal,
+        center,
+        kept: kept_area(&search, x, y, best),
+    })
 }
 
 /// Share of the picture's area inside the frame, by the polygon of the frame's border in the picture.

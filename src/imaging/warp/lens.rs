@@ -41,7 +41,10 @@ impl Lens {
     /// radius where a strong barrel folds over, the fold is returned.
     #[must_use]
     pub fn undistort(&self, x: f64, y: f64) -> [f64; 2] {
-        let [across, down] = [(x - self.center[0]) / self.focal, (y - self.center[1]) / self.focal];
+        let [across, down] = [
+            (x - self.center[0]) / self.focal,
+            (y - self.center[1]) / self.focal,
+        ];
         if self.k1 == 0.0 {
             return [across, down];
         }
@@ -49,7 +52,11 @@ impl Lens {
         if distorted < 1e-12 {
             return [across, down];
         }
-        let fold = if self.k1 < 0.0 { (-1.0 / (3.0 * self.k1)).sqrt() } else { f64::MAX };
+        let fold = if self.k1 < 0.0 {
+            (-1.0 / (3.0 * self.k1)).sqrt()
+        } else {
+            f64::MAX
+        };
         let mut radius = distorted.min(fold);
         for _ in 0..6 {
             let slope = 1.0 + 3.0 * self.k1 * radius * radius;
@@ -70,7 +77,10 @@ mod tests {
     #[test]
     fn undistorting_undoes_distorting() {
         for k1 in [-0.08, -0.022, 0.0, 0.03] {
-            let lens = Lens { k1, ..Lens::centered(1536, 1024, 830.0) };
+            let lens = Lens {
+                k1,
+                ..Lens::centered(1536, 1024, 830.0)
+            };
             let [x, y] = lens.distort(0.8, -0.5);
             let [u, v] = lens.undistort(x, y);
             assert!((u - 0.8).hypot(v + 0.5) < 1e-9, "{k1}: {u} {v}");
@@ -79,7 +89,10 @@ mod tests {
 
     #[test]
     fn a_position_beyond_the_fold_stays_finite() {
-        let lens = Lens { k1: -0.3, ..Lens::centered(100, 100, 30.0) };
+        let lens = Lens {
+            k1: -0.3,
+            ..Lens::centered(100, 100, 30.0)
+        };
         let [u, v] = lens.undistort(0.0, 0.0);
         assert!(u.is_finite() && v.is_finite());
     }

@@ -36,13 +36,20 @@ pub(super) fn prepare<'a>(
     exposures: &[(&'a Picture, Option<f64>)],
     reference: usize,
 ) -> Vec<Result<Exposure<'a>, String>> {
-    let pyramids: Vec<Pyramid> =
-        exposures.par_iter().map(|(picture, _)| Pyramid::new(picture)).collect();
+    let pyramids: Vec<Pyramid> = exposures
+        .par_iter()
+        .map(|(picture, _)| Pyramid::new(picture))
+        .collect();
     let order = by_brightness(exposures, &pyramids);
-    let place = order.iter().position(|&index| index == reference).unwrap_or(0);
+    let place = order
+        .iter()
+        .position(|&index| index == reference)
+        .unwrap_or(0);
 
-    let mut links: Vec<Result<(f64, Motion), String>> =
-        exposures.iter().map(|_| Ok((1.0, Motion::default()))).collect();
+    let mut links: Vec<Result<(f64, Motion), String>> = exposures
+        .iter()
+        .map(|_| Ok((1.0, Motion::default())))
+        .collect();
     let outward = (place + 1..order.len())
         .map(|at| (at, at - 1))
         .chain((0..place).rev().map(|at| (at, at + 1)));
@@ -86,8 +93,11 @@ fn nearest_good(
     from: usize,
     place: usize,
 ) -> Option<usize> {
-    let way: Vec<usize> =
-        if from >= place { (place..=from).rev().collect() } else { (from..=place).collect() };
+    let way: Vec<usize> = if from >= place {
+        (place..=from).rev().collect()
+    } else {
+        (from..=place).collect()
+    };
     way.into_iter()
         .filter_map(|at| order.get(at).copied())
         .find(|&index| links.get(index).is_some_and(Result::is_ok))
@@ -96,11 +106,23 @@ fn nearest_good(
 fn lay_over(picture: &Picture, gain: f64, motion: Motion, reference: bool) -> Exposure<'_> {
     let shift = motion.corner_shift(picture.width, picture.height);
     if reference || shift < STILL {
-        return Exposure { picture: Cow::Borrowed(picture), gain, reference, motion: None, shift: 0.0 };
+        return Exposure {
+            picture: Cow::Borrowed(picture),
+            gain,
+            reference,
+            motion: None,
+            shift: 0.0,
+        };
     }
     let center = Motion::center(picture.width, picture.height);
     let moved = apply_map(picture, &|x, y| motion.source_of(center, x, y));
-    Exposure { picture: Cow::Owned(moved), gain, reference, motion: Some(motion), shift }
+    Exposure {
+        picture: Cow::Owned(moved),
+        gain,
+        reference,
+        motion: Some(motion),
+        shift,
+    }
 }
 
 /// Indices from the darkest to the brightest: by exposure value where all are known, else by light.
@@ -120,7 +142,10 @@ fn step(
     to: usize,
 ) -> Result<(f64, Motion), String> {
     let (base, moving) = (&pyramids[from], &pyramids[to]);
-    let told = exposures[from].1.zip(exposures[to].1).map(|(from, to)| to - from);
+    let told = exposures[from]
+        .1
+        .zip(exposures[to].1)
+        .map(|(from, to)| to - from);
     let mut offset = pyramid::offset(base, moving, told)
         .ok_or_else(|| "it shares no well exposed part with its neighbour".to_owned())?;
     let motion = motion::follow(base, moving, &mut offset);
@@ -132,4 +157,51 @@ fn step(
         return Err("it does not show the same view as its neighbour".to_owned());
     }
     Ok((offset.exp2(), motion.scaled(base.step() as f64)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A textured picture whose light is scaled by `gain`.
+    fn scene(gain: f64) -> Picture {
+        let (width, height) = (480, 360);
+        let mut samples = Vec::new();
+        for y in 0..height {
+            for x in 0..width {
+                let (a, b) = (f64::from(x) / 17.0, f64::from(y) / 13.0);
+                let light =
+                    0.16 + 0.08 * (a.sin() * b.cos()) + 0.05 * ((a * 0.37 + b * 0.61).sin());
+                let encoded = (light * gain).powf(1.0 / 2.2).clamp(0.0, 1.0);
+                samples.extend([(encoded * 65535.0) as u16; 3]);
+            }
+        }
+        Picture::from_sixteen(480, 360, samples).unwrap()
+    }
+
+    #[test]
+    fn a_turn_and_a_shift_between_exposures_are_found() {
+        let base = scene(1.0);
+        let (turn, shift) = (0.6_f64.to_radians(), [5.3, -3.7]);
+        let (sine, cosine) = turn.sin_cos();
+        // Where a pixel of the moved exposure lies in the scene.
+        let moved = apply_map(&scene(2.0), &|x, y| {
+            let (a, b) = (x - 239.5 - shift[0], y - 179.5 - shift[1]);
+            [239.5 + cosine * a + sine * b, 179.5 - sine * a + cosine * b]
+        });
+        let prepared = prepare(&[(&base, Some(0.0)), (&moved, None)], 0);
+        let exposure = prepared[1].as_ref().unwrap();
+        assert!((exposure.gain.log2() - 1.0).abs() < 0.05, "{exposure:?}");
+        let center = Motion::center(480, 360);
+        let [x, y] = exposure.motion.unwrap().source_of(center, 400.0, 300.0);
+        let (a, b) = (400.0 - 239.5, 300.0 - 179.5);
+        let expected = [
+            239.5 + cosine * a - sine * b + shift[0],
+            179.5 + sine * a + cosine * b + shift[1],
+        ];
+        assert!(
+            (x - expected[0]).hypot(y - expected[1]) < 0.2,
+            "{x} {y} {expected:?}"
+        );
+    }
 }

@@ -53,7 +53,11 @@ impl Ghosts {
         let above = (position as usize).min(rows - 1);
         let below = (above + 1).min(rows - 1);
         let row = |number: usize| mask.get(number * self.width..(number + 1) * self.width);
-        Some(GhostRow { above: row(above)?, below: row(below)?, share: position - above as f32 })
+        Some(GhostRow {
+            above: row(above)?,
+            below: row(below)?,
+            share: position - above as f32,
+        })
     }
 
     /// Share of the picture in which some exposure does not count.
@@ -87,10 +91,18 @@ fn cells(exposure: &Exposure<'_>, decoder: &Decoder) -> Vec<f32> {
 }
 
 pub(super) fn masks(exposures: &[Exposure<'_>]) -> Ghosts {
-    let width = exposures.first().map_or(1, |exposure| exposure.picture.width.div_ceil(CELL));
+    let width = exposures
+        .first()
+        .map_or(1, |exposure| exposure.picture.width.div_ceil(CELL));
     let decoder = Decoder::new(exposures);
-    let light: Vec<Vec<f32>> = exposures.iter().map(|exposure| cells(exposure, &decoder)).collect();
-    let reference = exposures.iter().position(|exposure| exposure.reference).unwrap_or(0);
+    let light: Vec<Vec<f32>> = exposures
+        .iter()
+        .map(|exposure| cells(exposure, &decoder))
+        .collect();
+    let reference = exposures
+        .iter()
+        .position(|exposure| exposure.reference)
+        .unwrap_or(0);
     let base = light.get(reference).map(Vec::as_slice).unwrap_or_default();
     let mut moved_anywhere = vec![false; base.len()];
     let masks = exposures
@@ -117,7 +129,11 @@ pub(super) fn masks(exposures: &[Exposure<'_>]) -> Ghosts {
         })
         .collect();
     let count = moved_anywhere.iter().filter(|flag| **flag).count();
-    Ghosts { width, masks, share: count as f64 / moved_anywhere.len().max(1) as f64 }
+    Ghosts {
+        width,
+        masks,
+        share: count as f64 / moved_anywhere.len().max(1) as f64,
+    }
 }
 
 /// Whether an exposure's light contradicts the reference's.
@@ -145,18 +161,28 @@ fn moved(own: f32, base: f32, gain: f32) -> bool {
 /// Keeps cells whose neighbourhood agrees, then grows and softens them.
 fn settle(raw: &[f32], width: usize) -> Vec<f32> {
     let mean = box_mean(raw, width, 2);
-    let core: Vec<f32> = mean.iter().map(|share| f32::from(u8::from(*share > 0.55))).collect();
+    let core: Vec<f32> = mean
+        .iter()
+        .map(|share| f32::from(u8::from(*share > 0.55)))
+        .collect();
     let reach = box_mean(&core, width, 4);
     let grown: Vec<f32> = reach
         .iter()
         .zip(raw)
         .zip(&core)
         .map(|((reach, raw), core)| {
-            if *core > 0.0 || (*reach > 0.0 && *raw > 0.0) { 1.0 } else { 0.0 }
+            if *core > 0.0 || (*reach > 0.0 && *raw > 0.0) {
+                1.0
+            } else {
+                0.0
+            }
         })
         .collect();
     let wide = box_mean(&grown, width, 2);
-    let wide: Vec<f32> = wide.iter().map(|share| f32::from(u8::from(*share > 0.02))).collect();
+    let wide: Vec<f32> = wide
+        .iter()
+        .map(|share| f32::from(u8::from(*share > 0.02)))
+        .collect();
     box_mean(&wide, width, 2)
 }
 

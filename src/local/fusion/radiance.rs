@@ -43,7 +43,9 @@ impl Decoder {
             .iter()
             .any(|exposure| matches!(exposure.picture.samples, Samples::Sixteen(_)));
         let sixteen = if wide {
-            (0..=u16::MAX).map(|value| linear(f32::from(value) / 65535.0)).collect()
+            (0..=u16::MAX)
+                .map(|value| linear(f32::from(value) / 65535.0))
+                .collect()
         } else {
             Vec::new()
         };
@@ -74,12 +76,20 @@ impl Decoder {
 
 /// The sRGB curve, encoded to linear.
 pub(super) fn linear(encoded: f32) -> f32 {
-    if encoded <= 0.040_45 { encoded / 12.92 } else { ((encoded + 0.055) / 1.055).powf(2.4) }
+    if encoded <= 0.040_45 {
+        encoded / 12.92
+    } else {
+        ((encoded + 0.055) / 1.055).powf(2.4)
+    }
 }
 
 /// The sRGB curve, linear to encoded.
 pub(super) fn encoded(linear: f32) -> f32 {
-    if linear <= 0.003_130_8 { linear * 12.92 } else { 1.055 * linear.powf(1.0 / 2.4) - 0.055 }
+    if linear <= 0.003_130_8 {
+        linear * 12.92
+    } else {
+        1.055 * linear.powf(1.0 / 2.4) - 0.055
+    }
 }
 
 /// What an exposure's pixel counts for: nothing where a channel is clipped, and more the longer the
@@ -93,7 +103,10 @@ struct Weigher {
 
 impl Weigher {
     fn new(exposures: &[Exposure<'_>]) -> Self {
-        let gains: Vec<f32> = exposures.iter().map(|exposure| exposure.gain as f32).collect();
+        let gains: Vec<f32> = exposures
+            .iter()
+            .map(|exposure| exposure.gain as f32)
+            .collect();
         let darkest = (0..gains.len())
             .min_by(|&a, &b| gains[a].total_cmp(&gains[b]))
             .unwrap_or(0);
@@ -132,7 +145,14 @@ impl<'a> Merger<'a> {
         decoder: &'a Decoder,
         weigher: &'a Weigher,
     ) -> Self {
-        Self { exposures, ghosts, decoder, weigher, row: Vec::new(), sums: Vec::new() }
+        Self {
+            exposures,
+            ghosts,
+            decoder,
+            weigher,
+            row: Vec::new(),
+            sums: Vec::new(),
+        }
     }
 
     /// Light of the row's pixels in units of the reference.
@@ -143,7 +163,9 @@ impl<'a> Merger<'a> {
             self.sums.resize(self.row.len(), [0.0; 4]);
             let inverse = 1.0 / self.weigher.gains[index];
             let ghosts = self.ghosts.row(index, y);
-            let outside = exposure.motion.map(|motion| motion.inside(&exposure.picture, y));
+            let outside = exposure
+                .motion
+                .map(|motion| motion.inside(&exposure.picture, y));
             for (x, (sum, value)) in self.sums.iter_mut().zip(&self.row).enumerate() {
                 let mut weight = self.weigher.weight(index, *value);
                 if let Some(ghosts) = &ghosts {
@@ -199,9 +221,9 @@ pub(super) const DARKEST_LIGHT: f32 = 1.0 / 4096.0;
 
 impl Overview {
     pub(super) fn new(exposures: &[Exposure<'_>], ghosts: &Ghosts) -> Self {
-        let (full_width, full_height) = exposures
-            .first()
-            .map_or((1, 1), |exposure| (exposure.picture.width, exposure.picture.height));
+        let (full_width, full_height) = exposures.first().map_or((1, 1), |exposure| {
+            (exposure.picture.width, exposure.picture.height)
+        });
         let step = full_width.max(full_height).div_ceil(CELLS);
         let (width, height) = (full_width.div_ceil(step), full_height.div_ceil(step));
         let decoder = Decoder::new(exposures);
@@ -240,9 +262,9 @@ const BAND: usize = 16;
 
 /// The fused picture.
 pub(super) fn render(exposures: &[Exposure<'_>], ghosts: &Ghosts, tone: &Tone) -> Picture {
-    let (width, height) = exposures
-        .first()
-        .map_or((1, 1), |exposure| (exposure.picture.width, exposure.picture.height));
+    let (width, height) = exposures.first().map_or((1, 1), |exposure| {
+        (exposure.picture.width, exposure.picture.height)
+    });
     let decoder = Decoder::new(exposures);
     let weigher = Weigher::new(exposures);
     let encoder = Encoder::new();
@@ -258,7 +280,11 @@ pub(super) fn render(exposures: &[Exposure<'_>], ghosts: &Ghosts, tone: &Tone) -
                 tone.draw_row(y, light, &encoder, output);
             }
         });
-    Picture { width, height, samples: Samples::Sixteen(samples) }
+    Picture {
+        width,
+        height,
+        samples: Samples::Sixteen(samples),
+    }
 }
 
 /// Linear light to 16-bit sRGB by a table over the square root, where the curve is nearly straight.

@@ -34,8 +34,11 @@ impl Tone {
         let gain = room_gain(&overview.light, exposures);
         let pull = places::pull(overview, gain);
         let greatest_pull = pull.iter().copied().fold(0.0, f32::max);
-        let guide: Vec<f32> =
-            overview.logarithm.iter().map(|logarithm| logarithm + gain.log2()).collect();
+        let guide: Vec<f32> = overview
+            .logarithm
+            .iter()
+            .map(|logarithm| logarithm + gain.log2())
+            .collect();
         Self {
             gain,
             step: overview.step,
@@ -77,7 +80,10 @@ impl Tone {
             .iter()
             .zip(below)
             .map(|(above, below)| {
-                [above[0] + (below[0] - above[0]) * part, above[1] + (below[1] - above[1]) * part]
+                [
+                    above[0] + (below[0] - above[0]) * part,
+                    above[1] + (below[1] - above[1]) * part,
+                ]
             })
             .collect();
         let last = self.width - 1;
@@ -88,7 +94,11 @@ impl Tone {
             let (here, there) = (model[cell], model[(cell + 1).min(last)]);
             let slope = here[0] + (there[0] - here[0]) * part;
             let offset = here[1] + (there[1] - here[1]) * part;
-            let color = [light[0] * self.gain, light[1] * self.gain, light[2] * self.gain];
+            let color = [
+                light[0] * self.gain,
+                light[1] * self.gain,
+                light[2] * self.gain,
+            ];
             let brightest = color[0].max(color[1]).max(color[2]).max(DARKEST_LIGHT);
             let pull = slope * brightest.log2() + offset;
             let scale = if pull > 0.0 { (-pull).exp2() } else { 1.0 };
@@ -114,7 +124,13 @@ fn shouldered(value: f32) -> f32 {
 fn room_gain(light: &[f32], exposures: &[Exposure<'_>]) -> f32 {
     let mut sorted = light.to_vec();
     sorted.sort_by(f32::total_cmp);
-    let middle = |count: usize| sorted.get(count / 2).copied().unwrap_or(1.0).max(DARKEST_LIGHT);
+    let middle = |count: usize| {
+        sorted
+            .get(count / 2)
+            .copied()
+            .unwrap_or(1.0)
+            .max(DARKEST_LIGHT)
+    };
     let mut median = middle(sorted.len());
     for _ in 0..4 {
         let room = sorted.partition_point(|value| *value < BEYOND_ROOM * median);
@@ -135,9 +151,8 @@ const FLAT: f32 = 0.35;
 /// For each cell the linear function of the guide that follows the target, averaged over the windows
 /// that hold the cell.
 fn guided(guide: &[f32], target: &[f32], width: usize) -> Vec<[f32; 2]> {
-    let products = |a: &[f32], b: &[f32]| -> Vec<f32> {
-        a.iter().zip(b).map(|(a, b)| a * b).collect()
-    };
+    let products =
+        |a: &[f32], b: &[f32]| -> Vec<f32> { a.iter().zip(b).map(|(a, b)| a * b).collect() };
     let mean_guide = box_mean(guide, width, RADIUS);
     let mean_target = box_mean(target, width, RADIUS);
     let square = box_mean(&products(guide, guide), width, RADIUS);
@@ -153,5 +168,9 @@ fn guided(guide: &[f32], target: &[f32], width: usize) -> Vec<[f32; 2]> {
     }
     let slopes = box_mean(&slopes, width, RADIUS);
     let offsets = box_mean(&offsets, width, RADIUS);
-    slopes.into_iter().zip(offsets).map(|(slope, offset)| [slope, offset]).collect()
+    slopes
+        .into_iter()
+        .zip(offsets)
+        .map(|(slope, offset)| [slope, offset])
+        .collect()
 }

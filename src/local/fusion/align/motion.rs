@@ -45,7 +45,10 @@ impl Motion {
 
     /// The same motion in pictures that are larger by this factor.
     pub(super) fn scaled(&self, factor: f64) -> Self {
-        Self { shift: self.shift.map(|value| value * factor), turn: self.turn }
+        Self {
+            shift: self.shift.map(|value| value * factor),
+            turn: self.turn,
+        }
     }
 
     pub(super) fn shift(&self) -> f64 {
@@ -68,8 +71,10 @@ impl Motion {
         let start = self.source_of(center, 0.0, y as f64);
         let slope = [self.turn.cos(), self.turn.sin()];
         let (mut low, mut high) = (0.0_f64, picture.width as f64 - 1.0);
-        for ((start, slope), size) in
-            start.into_iter().zip(slope).zip([picture.width, picture.height])
+        for ((start, slope), size) in start
+            .into_iter()
+            .zip(slope)
+            .zip([picture.width, picture.height])
         {
             let last = size as f64 - 1.0;
             if slope.abs() < 1e-12 {
@@ -147,7 +152,10 @@ fn search(base: &Level, moving: &Level, offset: f32) -> Motion {
             }
         }
     }
-    Motion { shift: best.1.map(f64::from), turn: 0.0 }
+    Motion {
+        shift: best.1.map(f64::from),
+        turn: 0.0,
+    }
 }
 
 /// Number of terms of the normal equations: the upper triangle of a 4 by 4 matrix and its right side.
@@ -223,7 +231,12 @@ fn improve(
     // A step of the offset changes the sign: the model is moving = base + offset.
     let limit = |value: f64, most: f64| value.clamp(-most, most);
     let turn_limit = 2.0 / width.max(height) as f64;
-    Some([limit(step[0], 1.5), limit(step[1], 1.5), limit(step[2], turn_limit), step[3]])
+    Some([
+        limit(step[0], 1.5),
+        limit(step[1], 1.5),
+        limit(step[2], turn_limit),
+        step[3],
+    ])
 }
 
 /// Gaussian elimination with the largest pivot.
@@ -236,16 +249,19 @@ fn solve(mut matrix: [[f64; 4]; 4], mut right: [f64; 4]) -> Option<[f64; 4]> {
         if matrix[pivot][pivot].abs() < 1e-9 {
             return None;
         }
+        let base = matrix[pivot];
         for row in pivot + 1..4 {
-            let factor = matrix[row][pivot] / matrix[pivot][pivot];
-            for column in pivot..4 {
-                matrix[row][column] -= factor * matrix[pivot][column];
+            let factor = matrix[row][pivot] / base[pivot];
+            for (value, above) in matrix[row].iter_mut().zip(base) {
+                *value -= factor * above;
             }
             right[row] -= factor * right[pivot];
         }
     }
     for row in (0..4).rev() {
-        let known: f64 = (row + 1..4).map(|column| matrix[row][column] * right[column]).sum();
+        let known: f64 = (row + 1..4)
+            .map(|column| matrix[row][column] * right[column])
+            .sum();
         right[row] = (right[row] - known) / matrix[row][row];
     }
     Some(right)
@@ -259,7 +275,11 @@ pub(super) fn likeness(
     motion: &Motion,
     offset: f64,
 ) -> (f64, f64) {
-    let number = base.levels.len().saturating_sub(2).min(base.levels.len() - 1);
+    let number = base
+        .levels
+        .len()
+        .saturating_sub(2)
+        .min(base.levels.len() - 1);
     let (Some(level), Some(other)) = (base.levels.get(number), moving.levels.get(number)) else {
         return (0.0, 0.0);
     };

@@ -30,9 +30,20 @@ impl Level {
         let [dark, bright] = SHOWN;
         let logarithm = light
             .iter()
-            .map(|&light| if (dark..=bright).contains(&light) { light.log2() } else { f32::NAN })
+            .map(|&light| {
+                if (dark..=bright).contains(&light) {
+                    light.log2()
+                } else {
+                    f32::NAN
+                }
+            })
             .collect();
-        Self { width, height, light, logarithm }
+        Self {
+            width,
+            height,
+            light,
+            logarithm,
+        }
     }
 
     fn half(&self) -> Self {
@@ -60,7 +71,8 @@ impl Level {
         let start = row * self.width + column;
         let (Some([a, b]), Some([c, d])) = (
             self.logarithm.get(start..start + 2),
-            self.logarithm.get(start + self.width..start + self.width + 2),
+            self.logarithm
+                .get(start + self.width..start + self.width + 2),
         ) else {
             return f32::NAN;
         };
@@ -90,13 +102,15 @@ impl Pyramid {
         let mut light = vec![0.0_f32; width * height];
         match &picture.samples {
             Samples::Eight(samples) => {
-                let table: Vec<f32> =
-                    (0..=u8::MAX).map(|value| linear(f32::from(value) / 255.0)).collect();
+                let table: Vec<f32> = (0..=u8::MAX)
+                    .map(|value| linear(f32::from(value) / 255.0))
+                    .collect();
                 reduce(samples, picture.width, step, &table, width, &mut light);
             }
             Samples::Sixteen(samples) => {
-                let table: Vec<f32> =
-                    (0..=u16::MAX).map(|value| linear(f32::from(value) / 65535.0)).collect();
+                let table: Vec<f32> = (0..=u16::MAX)
+                    .map(|value| linear(f32::from(value) / 65535.0))
+                    .collect();
                 reduce(samples, picture.width, step, &table, width, &mut light);
             }
         }
@@ -119,7 +133,11 @@ impl Pyramid {
     /// Mean light.
     pub(super) fn mean(&self) -> f64 {
         self.levels.last().map_or(0.0, |level| {
-            level.light.iter().map(|light| f64::from(*light)).sum::<f64>()
+            level
+                .light
+                .iter()
+                .map(|light| f64::from(*light))
+                .sum::<f64>()
                 / level.light.len().max(1) as f64
         })
     }
@@ -135,20 +153,27 @@ fn reduce<T: Copy + Into<usize> + Sync>(
 ) {
     let scale = 1.0 / (4 * step * step) as f32;
     let decode = |sample: T| table.get(sample.into()).copied().unwrap_or(1.0);
-    light.par_chunks_mut(width).enumerate().for_each(|(row, output)| {
-        for line in samples.chunks_exact(full_width * 3).skip(row * step).take(step) {
-            for (sum, square) in output.iter_mut().zip(line.chunks_exact(step * 3)) {
-                for pixel in square.chunks_exact(3) {
-                    if let [red, green, blue] = *pixel {
-                        *sum += decode(red) + 2.0 * decode(green) + decode(blue);
+    light
+        .par_chunks_mut(width)
+        .enumerate()
+        .for_each(|(row, output)| {
+            for line in samples
+                .chunks_exact(full_width * 3)
+                .skip(row * step)
+                .take(step)
+            {
+                for (sum, square) in output.iter_mut().zip(line.chunks_exact(step * 3)) {
+                    for pixel in square.chunks_exact(3) {
+                        if let [red, green, blue] = *pixel {
+                            *sum += decode(red) + 2.0 * decode(green) + decode(blue);
+                        }
                     }
                 }
             }
-        }
-        for sum in output {
-            *sum *= scale;
-        }
-    });
+            for sum in output {
+                *sum *= scale;
+            }
+        });
 }
 
 /// How much brighter `moving` is than `base`, EV: the median over places that both show, on a level
@@ -167,5 +192,7 @@ pub(super) fn offset(base: &Pyramid, moving: &Pyramid, told: Option<f64>) -> Opt
         return told;
     }
     differences.sort_by(f32::total_cmp);
-    differences.get(differences.len() / 2).map(|median| f64::from(*median))
+    differences
+        .get(differences.len() / 2)
+        .map(|median| f64::from(*median))
 }

@@ -46,10 +46,15 @@ pub(super) fn pull(overview: &Overview, gain: f32) -> Vec<f32> {
     let members = grouped(&labels, count);
     let dim: Vec<bool> = light.iter().map(|light| *light < DIM).collect();
     let holes = holes(&dim, width, &labels);
-    let sure: Vec<f32> =
-        light.iter().map(|light| f32::from(u8::from(*light > SURELY_OUTSIDE))).collect();
+    let sure: Vec<f32> = light
+        .iter()
+        .map(|light| f32::from(u8::from(*light > SURELY_OUTSIDE)))
+        .collect();
     let around = box_mean(&sure, width, AROUND);
-    let pulls: Vec<f32> = members.iter().map(|cells| pull_of_place(cells, &light)).collect();
+    let pulls: Vec<f32> = members
+        .iter()
+        .map(|cells| pull_of_place(cells, &light))
+        .collect();
     let mut result = vec![0.0_f32; light.len()];
     for (cells, whole) in members.iter().zip(&pulls) {
         for &cell in cells {
@@ -62,8 +67,16 @@ pub(super) fn pull(overview: &Overview, gain: f32) -> Vec<f32> {
         }
     }
     for (cells, owners) in holes {
-        let size: usize = owners.iter().filter_map(|&owner| members.get(owner)).map(Vec::len).sum();
-        let least = owners.iter().filter_map(|&owner| pulls.get(owner)).copied().reduce(f32::min);
+        let size: usize = owners
+            .iter()
+            .filter_map(|&owner| members.get(owner))
+            .map(Vec::len)
+            .sum();
+        let least = owners
+            .iter()
+            .filter_map(|&owner| pulls.get(owner))
+            .copied()
+            .reduce(f32::min);
         if let Some(least) = least
             && cells.len() as f64 <= LARGEST_HOLE * size as f64
         {
@@ -77,10 +90,17 @@ pub(super) fn pull(overview: &Overview, gain: f32) -> Vec<f32> {
 
 /// The pull that brings a place's bright parts to where they belong, EV.
 fn pull_of_place(cells: &[usize], light: &[f32]) -> f32 {
-    let mut sorted: Vec<f32> = cells.iter().filter_map(|&cell| light.get(cell)).copied().collect();
+    let mut sorted: Vec<f32> = cells
+        .iter()
+        .filter_map(|&cell| light.get(cell))
+        .copied()
+        .collect();
     sorted.sort_by(f32::total_cmp);
     let at = ((1.0 - BRIGHTER) * sorted.len() as f64) as usize;
-    let bright = sorted.get(at.min(sorted.len().saturating_sub(1))).copied().unwrap_or(1.0);
+    let bright = sorted
+        .get(at.min(sorted.len().saturating_sub(1)))
+        .copied()
+        .unwrap_or(1.0);
     let whole = (bright / BRIGHT_PARTS).log2().max(0.0);
     whole * rise(whole, WORTHWHILE)
 }
@@ -97,23 +117,34 @@ fn rise(value: f32, [from, to]: [f32; 2]) -> f32 {
 fn places(blown: &[bool], light: &[f32], width: usize) -> (Vec<u32>, usize) {
     let logarithm: Vec<f32> = light.iter().map(|light| light.max(1e-3).log2()).collect();
     let height = box_mean(&logarithm, width, 1);
-    let mut order: Vec<usize> =
-        blown.iter().enumerate().filter(|(_, blown)| **blown).map(|(cell, _)| cell).collect();
+    let mut order: Vec<usize> = blown
+        .iter()
+        .enumerate()
+        .filter(|(_, blown)| **blown)
+        .map(|(cell, _)| cell)
+        .collect();
     order.sort_by(|&a, &b| height[b].total_cmp(&height[a]).then(a.cmp(&b)));
-    let mut hills = Hills { parent: vec![usize::MAX; blown.len()], size: vec![1; blown.len()] };
+    let mut hills = Hills {
+        parent: vec![usize::MAX; blown.len()],
+        size: vec![1; blown.len()],
+    };
     for &cell in &order {
         let (x, y) = (cell % width, cell / width);
         hills.parent[cell] = cell;
         let around: Vec<usize> = neighbours(true)
             .iter()
             .filter_map(|(across, down)| {
-                let column = x.checked_add_signed(*across).filter(|column| *column < width)?;
+                let column = x
+                    .checked_add_signed(*across)
+                    .filter(|column| *column < width)?;
                 let next = y.checked_add_signed(*down)? * width + column;
                 (next != cell && *hills.parent.get(next)? != usize::MAX).then_some(next)
             })
             .collect();
         // The cell goes up the steepest way; lower hills beside it join that one if they are slight.
-        let Some(&steepest) = around.iter().max_by(|&&a, &&b| height[a].total_cmp(&height[b]))
+        let Some(&steepest) = around
+            .iter()
+            .max_by(|&&a, &&b| height[a].total_cmp(&height[b]))
         else {
             continue;
         };
@@ -125,7 +156,11 @@ fn places(blown: &[bool], light: &[f32], width: usize) -> (Vec<u32>, usize) {
                 continue;
             }
             // Tops are the first cells of their hills, so the earlier one is the higher.
-            let (higher, lower) = if height[one] >= height[other] { (one, other) } else { (other, one) };
+            let (higher, lower) = if height[one] >= height[other] {
+                (one, other)
+            } else {
+                (other, one)
+            };
             let slight = height[lower] - height[cell] < SADDLE || hills.size[lower] < SMALLEST_HILL;
             if slight {
                 hills.join(lower, higher);
@@ -204,9 +239,19 @@ fn components(set: &[bool], width: usize, diagonal: bool) -> (Vec<u32>, usize) {
 
 /// Steps to the neighbouring cells: four, or eight with the corners.
 fn neighbours(diagonal: bool) -> &'static [(isize, isize)] {
-    const STEPS: [(isize, isize); 8] =
-        [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)];
-    STEPS.get(..if diagonal { 8 } else { 4 }).unwrap_or_default()
+    const STEPS: [(isize, isize); 8] = [
+        (1, 0),
+        (-1, 0),
+        (0, 1),
+        (0, -1),
+        (1, 1),
+        (1, -1),
+        (-1, 1),
+        (-1, -1),
+    ];
+    STEPS
+        .get(..if diagonal { 8 } else { 4 })
+        .unwrap_or_default()
 }
 
 /// The cells of each group.
@@ -248,4 +293,56 @@ fn holes(dim: &[bool], width: usize, labels: &[u32]) -> Vec<(Vec<usize>, Vec<usi
         }
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A room at 0.3 with a window of 12 at the left, its dim frame, and a glaring wall of 1.8 beside
+    /// it that touches the frame; in the window a dark thing of 0.5.
+    fn room() -> Overview {
+        let (width, height) = (60, 40);
+        let mut light = vec![0.3_f32; width * height];
+        for y in 5..30 {
+            for x in 5..25 {
+                light[y * width + x] = 12.0;
+            }
+            for x in 25..29 {
+                light[y * width + x] = 1.05;
+            }
+            for x in 29..50 {
+                light[y * width + x] = 1.8;
+            }
+        }
+        for y in 12..18 {
+            for x in 10..16 {
+                light[y * width + x] = 0.5;
+            }
+        }
+        let logarithm = light.iter().map(|light| light.log2()).collect();
+        Overview {
+            width,
+            height,
+            step: 4,
+            light,
+            logarithm,
+        }
+    }
+
+    #[test]
+    fn a_window_is_pulled_and_the_bright_wall_beside_it_is_not() {
+        let pull = pull(&room(), 1.0);
+        let at = |x: usize, y: usize| pull[y * 60 + x];
+        let whole = (12.0_f32 / BRIGHT_PARTS).log2();
+        assert!((at(20, 20) - whole).abs() < 1e-3, "{}", at(20, 20));
+        assert!(
+            (at(13, 15) - whole).abs() < 1e-3,
+            "a dark thing outside: {}",
+            at(13, 15)
+        );
+        assert!(at(40, 20) < 0.1, "the wall: {}", at(40, 20));
+        assert!(at(27, 20) < 0.6, "the frame: {}", at(27, 20));
+        assert_eq!(at(55, 35), 0.0);
+    }
 }
