@@ -80,9 +80,10 @@ pub(super) fn raw_photo(bytes: &[u8]) -> Option<&'static str> {
 pub(super) fn tiff_opacity(bytes: &[u8]) -> Opacity {
     const EXTRA_SAMPLES: Tag = Tag(exif::Context::Tiff, 0x0152);
     match first_value(bytes, EXTRA_SAMPLES) {
+        Some(0) => Opacity::Ignored,
         Some(1) => Opacity::Associated,
-        Some(2) => Opacity::Separate,
-        _ => Opacity::Ignored,
+        // Writers that do not say it mean opacity.
+        _ => Opacity::Separate,
     }
 }
 
