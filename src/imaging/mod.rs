@@ -10,13 +10,14 @@ mod jpeg;
 pub mod metadata;
 mod orient;
 mod picture;
+mod profile;
 mod resize;
 
 pub use capture::capture;
 pub use decode::{DecodeError, DecodeLimits, decode};
 pub use encode::{ChromaSubsampling, EncodeError, JpegOptions, encode_jpeg};
 pub use header::{Content, Header, check_complete, probe, sniff};
-pub use icc::srgb_profile;
 pub use metadata::{IptcFields, MetadataError, OutputMetadata, with_metadata};
 pub use picture::{Picture, Samples};
+pub use profile::srgb_profile;
 pub use resize::{ResizeError, fit, resize};
