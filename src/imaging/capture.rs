@@ -3,6 +3,7 @@
 
 use exif::{Exif, Field, In, Reader, Tag, Value};
 
+use super::decode::Opacity;
 use super::guard::guarded;
 use super::header::{Content, png_chunks, sniff, webp_chunks};
 use super::jpeg;
@@ -73,6 +74,27 @@ pub(super) fn raw_photo(bytes: &[u8]) -> Option<&'static str> {
     }
     let reduced = first(NEW_SUBFILE_TYPE).is_some_and(|kind| kind & 1 == 1);
     (reduced && exif.get_field(SUB_IFDS, In::PRIMARY).is_some()).then_some("a camera raw photo")
+}
+
+/// What the last channel of a TIFF with one more than its colours means (TIFF 6.0, ExtraSamples).
+pub(super) fn tiff_opacity(bytes: &[u8]) -> Opacity {
+    const EXTRA_SAMPLES: Tag = Tag(exif::Context::Tiff, 0x0152);
+    match first_value(bytes, EXTRA_SAMPLES) {
+        Some(0) => Opacity::Ignored,
+        Some(1) => Opacity::Associated,
+        // Writers that do not say it mean opacity.
+        _ => Opacity::Separate,
+    }
+}
+
+/// Whether the bits of each byte of a TIFF are stored in reverse, as fax machines do it.
+pub(super) fn tiff_bits_reversed(bytes: &[u8]) -> bool {
+    const FILL_ORDER: Tag = Tag(exif::Context::Tiff, 0x010a);
+    first_value(bytes, FILL_ORDER) == Some(2)
+}
+
+fn first_value(bytes: &[u8], tag: Tag) -> Option<u32> {
+    read(bytes)?.get_field(tag, In::PRIMARY)?.value.get_uint(0)
 }
 
 /// The position behind the last strip or tile of a TIFF's first picture, as far as its directory

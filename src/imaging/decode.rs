@@ -9,6 +9,7 @@ use image::codecs::{png::PngDecoder, tiff::TiffDecoder, webp::WebPDecoder};
 use image::error::{ImageError, UnsupportedErrorKind};
 use image::{DynamicImage, ImageDecoder, Limits};
 
+use super::capture;
 use super::guard::{gave_up, guarded};
 use super::header::{self, Header, check_complete};
 use super::icc;
@@ -89,6 +90,17 @@ impl DecodeError {
     }
 }
 
+/// What a channel behind the colours means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opacity {
+    /// Nothing of the picture: a selection that an editor kept.
+    Ignored,
+    /// Opacity, and the colours are already multiplied by it.
+    Associated,
+    /// Opacity.
+    Separate,
+}
+
 /// Pixels as they are stored, before colour conversion.
 pub(super) enum Stored {
     Gray8(Vec<u8>),
@@ -117,7 +129,7 @@ fn decode_unguarded(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, Deco
     check_pixels(&header, limits)?;
     let (stored, profile) = match header.format {
         PhotoFormat::Jpeg => decode_jpeg(bytes)?,
-        format => decode_other(bytes, format, limits)?,
+        _ => decode_other(bytes, &header)?,
     };
     let samples = icc::into_srgb(stored, profile.as_deref());
     let (stored_width, stored_height) = header.stored_size();
@@ -166,22 +178,19 @@ fn decode_jpeg(bytes: &[u8]) -> Result<(Stored, Option<Vec<u8>>), DecodeError> {
     Ok((stored, layout.icc(bytes)))
 }
 
-fn decode_other(
-    bytes: &[u8],
-    format: PhotoFormat,
-    limits: &DecodeLimits,
-) -> Result<(Stored, Option<Vec<u8>>), DecodeError> {
+fn decode_other(bytes: &[u8], header: &Header) -> Result<(Stored, Option<Vec<u8>>), DecodeError> {
+    let format = header.format;
     check_complete(bytes, format)?;
-    let name = header::format_name(format);
+    let name = header.format_name();
     let failed = |error: ImageError| from_image_error(name, &error);
+    let (width, height) = header.stored_size();
     let mut allowed = Limits::no_limits();
+    // The decoder reads the header once more; it must not come to another, larger size.
+    allowed.max_image_width = Some(width);
+    allowed.max_image_height = Some(height);
     // Four 32-bit channels per pixel at most, and room for the decoder's own tables.
-    allowed.max_alloc = Some(
-        limits
-            .max_pixels
-            .saturating_mul(16)
-            .saturating_add(64 << 20),
-    );
+    let pixels = u64::from(width) * u64::from(height);
+    allowed.max_alloc = Some(pixels.saturating_mul(16).saturating_add(64 << 20));
     let reader = Cursor::new(bytes);
     let (image, profile) = match format {
         PhotoFormat::Png => finish(
@@ -194,7 +203,11 @@ fn decode_other(
         }
     }
     .map_err(failed)?;
-    Ok((stored_from(image), profile))
+    let opacity = match format {
+        PhotoFormat::Tiff => capture::tiff_opacity(bytes),
+        _ => Opacity::Separate,
+    };
+    Ok((stored_from(image, opacity), profile))
 }
 
 fn finish(
@@ -244,56 +257,84 @@ pub(super) fn from_image_error(format: &'static str, error: &ImageError) -> Deco
     }
 }
 
-fn stored_from(image: DynamicImage) -> Stored {
+fn stored_from(image: DynamicImage, opacity: Opacity) -> Stored {
     match image {
         DynamicImage::ImageLuma8(image) => Stored::Gray8(image.into_raw()),
         DynamicImage::ImageLuma16(image) => Stored::Gray16(image.into_raw()),
-        DynamicImage::ImageLumaA8(image) => Stored::Gray8(flattened::<2, 1>(&image.into_raw())),
         DynamicImage::ImageRgb8(image) => Stored::Rgb8(image.into_raw()),
-        DynamicImage::ImageRgba8(image) => Stored::Rgb8(flattened::<4, 3>(&image.into_raw())),
-        DynamicImage::ImageLumaA16(image) => {
-            Stored::Gray16(flattened_16::<2, 1>(&image.into_raw()))
-        }
         DynamicImage::ImageRgb16(image) => Stored::Rgb16(image.into_raw()),
-        DynamicImage::ImageRgba16(image) => Stored::Rgb16(flattened_16::<4, 3>(&image.into_raw())),
+        DynamicImage::ImageLumaA8(image) => {
+            Stored::Gray8(flattened::<u8, 2, 1>(&image.into_raw(), opacity))
+        }
+        DynamicImage::ImageRgba8(image) => {
+            Stored::Rgb8(flattened::<u8, 4, 3>(&image.into_raw(), opacity))
+        }
+        DynamicImage::ImageLumaA16(image) => {
+            Stored::Gray16(flattened::<u16, 2, 1>(&image.into_raw(), opacity))
+        }
+        DynamicImage::ImageRgba16(image) => {
+            Stored::Rgb16(flattened::<u16, 4, 3>(&image.into_raw(), opacity))
+        }
         DynamicImage::ImageRgb32F(image) => Stored::LinearRgb(image.into_raw()),
-        other => Stored::LinearRgb(
-            other
-                .into_rgba32f()
-                .into_raw()
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .flat_map(|&[red, green, blue, alpha]| {
-                    [red, green, blue].map(|value| value * alpha + 1.0 - alpha)
+        other => {
+            let samples = other.into_rgba32f().into_raw();
+            let pixels = samples.as_chunks::<4>().0.iter();
+            let on_white = pixels.flat_map(|&[red, green, blue, alpha]| {
+                [red, green, blue].map(|value| match opacity {
+                    Opacity::Ignored => value,
+                    Opacity::Associated => value + 1.0 - alpha,
+                    Opacity::Separate => value * alpha + 1.0 - alpha,
                 })
-                .collect(),
-        ),
+            });
+            Stored::LinearRgb(on_white.collect())
+        }
     }
 }
 
-/// Lays 8-bit pixels with a last channel of opacity on white.
-fn flattened<const FROM: usize, const TO: usize>(samples: &[u8]) -> Vec<u8> {
+/// Lays pixels with a last channel of opacity on white.
+fn flattened<T, const FROM: usize, const TO: usize>(samples: &[T], opacity: Opacity) -> Vec<T>
+where
+    T: Copy + Into<u64> + TryFrom<u64> + image::Primitive,
+{
+    let white: u64 = T::DEFAULT_MAX_VALUE.into();
     let mut flat = Vec::with_capacity(samples.len() / FROM * TO);
     for pixel in samples.as_chunks::<FROM>().0 {
-        let alpha = u32::from(pixel[FROM - 1]);
+        let alpha: u64 = pixel[FROM - 1].into();
         for &value in &pixel[..TO] {
-            let mixed = (u32::from(value) * alpha + 255 * (255 - alpha) + 127) / 255;
-            flat.push(mixed.min(255) as u8);
+            let wide: u64 = value.into();
+            let mixed = match opacity {
+                Opacity::Ignored => wide,
+                Opacity::Associated => wide + white - alpha,
+                Opacity::Separate => (wide * alpha + white * (white - alpha) + white / 2) / white,
+            };
+            flat.push(T::try_from(mixed).unwrap_or(T::DEFAULT_MAX_VALUE));
         }
     }
     flat
 }
 
-/// Lays 16-bit pixels with a last channel of opacity on white.
-fn flattened_16<const FROM: usize, const TO: usize>(samples: &[u16]) -> Vec<u16> {
-    let mut flat = Vec::with_capacity(samples.len() / FROM * TO);
-    for pixel in samples.as_chunks::<FROM>().0 {
-        let alpha = u64::from(pixel[FROM - 1]);
-        for &value in &pixel[..TO] {
-            let mixed = (u64::from(value) * alpha + 65535 * (65535 - alpha) + 32767) / 65535;
-            flat.push(mixed.min(65535) as u16);
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opacity_is_laid_on_white() {
+        let pixels = [0_u8, 100, 200, 255, 0, 100, 200, 0, 40, 80, 0, 128];
+        assert_eq!(
+            flattened::<u8, 4, 3>(&pixels, Opacity::Separate),
+            [0, 100, 200, 255, 255, 255, 147, 167, 127]
+        );
+        assert_eq!(
+            flattened::<u8, 4, 3>(&pixels, Opacity::Associated),
+            [0, 100, 200, 255, 255, 255, 167, 207, 127]
+        );
+        assert_eq!(
+            flattened::<u8, 4, 3>(&pixels, Opacity::Ignored),
+            [0, 100, 200, 0, 100, 200, 40, 80, 0]
+        );
+        assert_eq!(
+            flattened::<u16, 2, 1>(&[1000, 65535, 1000, 0], Opacity::Separate),
+            [1000, 65535]
+        );
     }
-    flat
 }

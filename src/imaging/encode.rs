@@ -2,8 +2,8 @@
 
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, EncodingError, SamplingFactor};
 
-use super::icc::srgb_profile;
 use super::picture::{Picture, Samples};
+use super::profile::srgb_profile;
 
 /// How a JPEG is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +51,6 @@ pub enum EncodeError {
     /// The encoder failed.
     #[error("failed to write JPEG data: {0}")]
     Encoder(#[from] EncodingError),
-    /// The sRGB profile could not be made.
-    #[error("failed to make the sRGB profile: {0}")]
-    Profile(String),
 }
 
 /// Encodes a picture; 16-bit samples are rounded to 8.
@@ -92,8 +89,7 @@ pub fn encode_jpeg(picture: &Picture, options: &JpegOptions) -> Result<Vec<u8>, 
         encoder.set_progressive_scans(2);
         encoder.set_optimized_huffman_tables(true);
     }
-    let profile = srgb_profile().map_err(|error| EncodeError::Profile(error.to_string()))?;
-    encoder.add_icc_profile(profile)?;
+    encoder.add_icc_profile(srgb_profile())?;
     encoder.encode(samples, width, height, ColorType::Rgb)?;
     Ok(jpeg)
 }

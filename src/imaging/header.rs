@@ -323,6 +323,12 @@ fn tiff_header(bytes: &[u8]) -> Result<(u32, u32, u8, bool), DecodeError> {
             hint: RAW.to_owned(),
         });
     }
+    if capture::tiff_bits_reversed(bytes) {
+        return Err(DecodeError::Unsupported {
+            what: "a TIFF with reversed bits".to_owned(),
+            hint: EXPORT.to_owned(),
+        });
+    }
     let decoder =
         TiffDecoder::new(Cursor::new(bytes)).map_err(|error| from_image_error("TIFF", &error))?;
     let (width, height) = decoder.dimensions();

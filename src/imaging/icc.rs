@@ -1,10 +1,8 @@
-//! Colour: stored samples of any profile to sRGB, and the sRGB profile that outputs carry. A
-//! profile that is broken, of another kind than the samples, or beyond what can be converted counts
-//! as sRGB, as every viewer does it: the photo is worth more than its profile.
+//! Colour: stored samples of any profile to sRGB. A profile that is broken, of another kind than the
+//! samples, or beyond what can be converted counts as sRGB, as every viewer does it: the photo is
+//! worth more than its profile.
 
-use std::sync::OnceLock;
-
-use moxcms::{CmsError, ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformOptions};
+use moxcms::{ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformOptions};
 use rayon::prelude::*;
 
 use super::decode::Stored;
@@ -15,18 +13,6 @@ const BLOCK: usize = 1 << 15;
 
 /// Profiles beyond this many bytes are not read: print profiles have two or three megabytes.
 const MAX_PROFILE_BYTES: usize = 16 << 20;
-
-/// The sRGB profile (IEC 61966-2-1) as ICC version 4 bytes, the same on every run.
-///
-/// # Errors
-/// Never in practice: only if the profile could not be written.
-pub fn srgb_profile() -> Result<&'static [u8], CmsError> {
-    static PROFILE: OnceLock<Result<Vec<u8>, CmsError>> = OnceLock::new();
-    PROFILE
-        .get_or_init(|| ColorProfile::new_srgb().encode())
-        .as_deref()
-        .map_err(Clone::clone)
-}
 
 /// Converts stored samples to interleaved sRGB.
 pub(super) fn into_srgb(stored: Stored, profile: Option<&[u8]>) -> Samples {

@@ -248,10 +248,10 @@ pub(super) fn decode(bytes: &[u8], layout: &JpegLayout) -> Result<JpegPixels, De
         3 => ColorSpace::RGB,
         _ => ColorSpace::CMYK,
     };
-    let samples = match decode_as(source, output, true) {
+    let samples = match decode_as(source, layout, output, true) {
         // Stray bytes between header segments harm no pixel.
         Err(DecodeErrors::FormatStatic(text)) if text.contains("Extra bytes between headers") => {
-            decode_as(source, output, false)
+            decode_as(source, layout, output, false)
         }
         other => other,
     }
@@ -271,11 +271,17 @@ pub(super) fn decode(bytes: &[u8], layout: &JpegLayout) -> Result<JpegPixels, De
     })
 }
 
-fn decode_as(bytes: &[u8], output: ColorSpace, strict: bool) -> Result<Vec<u8>, DecodeErrors> {
+fn decode_as(
+    bytes: &[u8],
+    layout: &JpegLayout,
+    output: ColorSpace,
+    strict: bool,
+) -> Result<Vec<u8>, DecodeErrors> {
+    // The decoder reads the header once more; it must not come to another, larger size.
     let options = DecoderOptions::default()
         .set_strict_mode(strict)
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX))
+        .set_max_width(layout.width as usize)
+        .set_max_height(layout.height as usize)
         .jpeg_set_out_colorspace(output);
     JpegDecoder::new_with_options(ZCursor::new(bytes), options).decode()
 }

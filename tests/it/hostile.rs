@@ -257,7 +257,7 @@ fn with_profile(jpeg: &[u8], profile: &[u8]) -> Vec<u8> {
 #[test]
 fn profiles_are_converted_and_broken_ones_count_as_srgb() {
     let base = image("baseline.jpg");
-    let srgb = imaging::srgb_profile().unwrap();
+    let srgb = imaging::srgb_profile();
     let mut cut = srgb.to_vec();
     cut.truncate(200);
     let mut scrambled = srgb.to_vec();
@@ -522,7 +522,7 @@ fn outputs_carry_nothing_private() {
         let bytes = imaging::encode_jpeg(&web, &options).unwrap();
         let plain = metadata::inspect(&bytes).unwrap();
         assert_eq!(plain.segments, ["JFIF", "ICC"]);
-        assert_eq!(plain.icc.as_deref(), Some(imaging::srgb_profile().unwrap()));
+        assert_eq!(plain.icc.as_deref(), Some(imaging::srgb_profile()));
         assert_eq!(
             imaging::capture(&bytes),
             remedia::domain::listing::Capture::default()
