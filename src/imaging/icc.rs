@@ -4,7 +4,10 @@
 
 use std::sync::OnceLock;
 
-use moxcms::{CmsError, ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformOptions};
+use moxcms::{
+    CmsError, ColorDateTime, ColorProfile, DataColorSpace, Layout, TransformExecutor,
+    TransformOptions,
+};
 use rayon::prelude::*;
 
 use super::decode::Stored;
@@ -23,7 +26,19 @@ const MAX_PROFILE_BYTES: usize = 16 << 20;
 pub fn srgb_profile() -> Result<&'static [u8], CmsError> {
     static PROFILE: OnceLock<Result<Vec<u8>, CmsError>> = OnceLock::new();
     PROFILE
-        .get_or_init(|| ColorProfile::new_srgb().encode())
+        .get_or_init(|| {
+            let mut profile = ColorProfile::new_srgb();
+            // The crate dates a profile by the system's clock; a file must not tell when it was made.
+            profile.creation_date_time = ColorDateTime {
+                year: 2026,
+                month: 1,
+                day_of_the_month: 1,
+                hours: 0,
+                minutes: 0,
+                seconds: 0,
+            };
+            profile.encode()
+        })
         .as_deref()
         .map_err(Clone::clone)
 }

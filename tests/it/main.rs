@@ -11,6 +11,7 @@ mod hostile;
 mod ingest;
 mod kill;
 mod planner;
+mod provider;
 mod store;
 mod styles;
 mod support;
