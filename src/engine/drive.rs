@@ -103,14 +103,18 @@ impl Session<'_> {
             if journey.deadline_passed() {
                 return Ok(Ending::Deadline);
             }
-            if let Some(ending) = self.wait_until_due(journey) {
-                return Ok(ending);
-            }
-            if !std::mem::take(&mut journey.waited)
-                && self.record.due.is_some_and(|due| due > self.engine.now())
+            if !journey.waited
+                && let Some(wait) = self.time_until_due()
             {
+                if wait > journey.limits.patience {
+                    return Ok(self.delayed_ending());
+                }
+                journey.wait(wait);
+                journey.waited = true;
+                // Someone may have asked to stop meanwhile.
                 continue;
             }
+            journey.waited = false;
             let ending = match work {
                 Effect::WriteOrder => {
                     self.write_order()?;
@@ -148,32 +152,24 @@ impl Session<'_> {
         }
     }
 
-    /// Waits for the moment before which the job is not to be driven, or ends the drive where that
-    /// is further away than the caller's patience.
-    fn wait_until_due(&self, journey: &mut Journey<'_>) -> Option<Ending> {
-        if journey.waited {
-            return None;
-        }
+    /// How long it is until the moment before which the job is not to be driven.
+    fn time_until_due(&self) -> Option<Duration> {
         let due = self.record.due?;
         let wait = Duration::try_from(due.duration_since(self.engine.now())).ok()?;
-        if wait.is_zero() {
-            return None;
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    /// Why a job is not to be driven yet: after a fault, or because a remote executor works on it.
+    fn delayed_ending(&self) -> Ending {
+        match self.record.due {
+            Some(until) if self.record.faults > 0 => Ending::Temporary {
+                until,
+                text: self.record.problem.clone().unwrap_or_default(),
+            },
+            _ => Ending::Remote {
+                executor: self.record.provider.clone(),
+            },
         }
-        if wait > journey.limits.patience {
-            return Some(if self.record.faults > 0 {
-                Ending::Temporary {
-                    until: due,
-                    text: self.record.problem.clone().unwrap_or_default(),
-                }
-            } else {
-                Ending::Remote {
-                    executor: self.record.provider.clone(),
-                }
-            });
-        }
-        journey.wait(wait);
-        journey.waited = true;
-        None
     }
 
     fn handle(order: &CurrentOrder) -> RunHandle {

@@ -44,6 +44,8 @@ impl Engine {
         let plan = session.work.plan_with_extra()?;
         let mut extra = session.work.extra()?;
         let mut changes = Vec::new();
+        let recorded = session.store().attempts(job)?;
+        let attempts = Attempts::new(&recorded);
         for photo in session.store().photos(job)? {
             let named = request.photos.contains(&photo.id);
             for operation in &photo.operations {
@@ -58,14 +60,10 @@ impl Engine {
                 if !wanted {
                     continue;
                 }
-                let made = session
-                    .store()
-                    .attempts(job)?
-                    .iter()
-                    .filter(|one| one.photo == photo.id && one.kind == operation.kind)
-                    .map(|one| one.number)
-                    .max()
-                    .unwrap_or(0);
+                let made = attempts
+                    .of(&photo.id, operation.kind)
+                    .last()
+                    .map_or(0, |attempt| attempt.number);
                 let number = made.max(operation.allowed) + 1;
                 let Some(attempt) =
                     another_attempt(&plan, &photo.id, operation.kind, number, request.seed)

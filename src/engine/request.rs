@@ -200,7 +200,7 @@ pub struct RunOutcome {
 /// How long `run_due` goes on.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RunLimits {
-    /// Drive each due job once and return; else wait for jobs that become due.
+    /// Drive each due job once and return; else wait for delayed and new jobs.
     pub once: bool,
     /// Stop at a safe point after this moment.
     pub deadline: Option<Instant>,

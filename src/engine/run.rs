@@ -12,9 +12,10 @@ use super::sink::EventSink;
 const LOOK: Duration = Duration::from_secs(10);
 
 impl Engine {
-    /// Drives every job that is due, oldest first, and with `once` unset goes on while delayed jobs
-    /// remain. A job that another process drives is passed over, and a job that breaks does not
-    /// stop the others.
+    /// Drives every job that is due, oldest first, and with `once` unset waits for delayed and new
+    /// jobs until it is interrupted or the time runs out. A job that another process drives is
+    /// passed over, and one that breaks does not stop the others and is not tried again by this
+    /// call.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -28,12 +29,15 @@ impl Engine {
         let drive_limits = DriveLimits::without_waiting(limits.deadline);
         loop {
             for job in self.store().due(self.now())? {
-                if self.must_stop(interrupt, limits) {
+                if must_stop(interrupt, limits) {
                     outcome.stopped_early = true;
                     return Ok(outcome);
                 }
+                if outcome.broken.iter().any(|(broken, _)| broken == &job) {
+                    continue;
+                }
                 outcome.driven.retain(|driven| driven.job != job);
-                outcome.broken.retain(|(broken, _)| broken != &job);
+                outcome.locked.retain(|locked| locked != &job);
                 match self.drive(&job, events, interrupt, &drive_limits) {
                     Ok(driven) => {
                         let stopped =
@@ -44,40 +48,35 @@ impl Engine {
                             return Ok(outcome);
                         }
                     }
-                    Err(EngineError::Locked { .. }) => {
-                        if !outcome.locked.contains(&job) {
-                            outcome.locked.push(job);
-                        }
-                    }
+                    Err(EngineError::Locked { .. }) => outcome.locked.push(job),
                     Err(error) => outcome.broken.push((job, error.to_string())),
                 }
             }
             if limits.once {
                 return Ok(outcome);
             }
-            let Some(next) = self.store().next_due(self.now())? else {
-                return Ok(outcome);
+            let wait = match self.store().next_due(self.now())? {
+                Some(next) => Duration::try_from(next.duration_since(self.now()))
+                    .unwrap_or_default()
+                    .min(LOOK),
+                None => LOOK,
             };
-            let wait = Duration::try_from(next.duration_since(self.now()))
-                .unwrap_or_default()
-                .min(LOOK);
             let wait = match limits.deadline {
                 Some(deadline) => wait.min(deadline.saturating_duration_since(Instant::now())),
                 None => wait,
             };
             let _ = interrupt.wait(wait);
-            if self.must_stop(interrupt, limits) {
+            if must_stop(interrupt, limits) {
                 outcome.stopped_early = true;
                 return Ok(outcome);
             }
         }
     }
+}
 
-    #[expect(clippy::unused_self, reason = "reads as a question to the engine")]
-    fn must_stop(&self, interrupt: &Interrupt, limits: &RunLimits) -> bool {
-        interrupt.is_requested()
-            || limits
-                .deadline
-                .is_some_and(|deadline| Instant::now() >= deadline)
-    }
+fn must_stop(interrupt: &Interrupt, limits: &RunLimits) -> bool {
+    interrupt.is_requested()
+        || limits
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
 }

@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
-use crate::support::kill::{command_line, rounds};
+use crate::support::kill::{Ask, Place, command_line, rounds};
 
 #[test]
 fn a_killed_run_is_finished_by_the_next_one() {
     let root = tempfile::tempdir().unwrap();
     let binary = Path::new(env!("CARGO_BIN_EXE_remedia"));
-    let start = |place: &_, ask: _| command_line(binary, place, ask);
+    let start = |place: &Place, ask: Ask<'_>| command_line(binary, place, ask);
     let tally = rounds(root.path(), &start, 4, 8, 0x5eed_0001);
     assert_eq!(tally.kills.max(8), tally.kills);
 }

@@ -15,6 +15,7 @@ mod kill;
 mod layers;
 mod planner;
 mod policy;
+mod provider;
 mod store;
 mod styles;
 mod support;

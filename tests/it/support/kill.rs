@@ -28,7 +28,7 @@ pub(crate) struct Place {
 }
 
 /// How to start the process under test.
-pub(crate) type Start = dyn Fn(&Place, Ask<'_>) -> Command;
+pub(crate) type Start<'a> = dyn Fn(&Place, Ask<'_>) -> Command + 'a;
 
 /// What came of a series of rounds.
 #[derive(Debug, Default)]
@@ -95,7 +95,7 @@ fn photo(seed: u32) -> Vec<u8> {
 ///
 /// # Panics
 /// When a rule is broken; the message says which and in which round.
-pub(crate) fn rounds(root: &Path, start: &Start, photos: u32, kills: u32, seed: u64) -> Tally {
+pub(crate) fn rounds(root: &Path, start: &Start<'_>, photos: u32, kills: u32, seed: u64) -> Tally {
     let listing = root.join("12 Oak Lane");
     write_listing(&listing, photos);
     let originals = tree(&listing);
