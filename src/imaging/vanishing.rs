@@ -1,9 +1,17 @@
 //! Where the vertical edges of a house meet: the vanishing point of its verticals gives the pitch and
 //! the roll of the camera. The two angles are few enough to be searched exhaustively, so that no
-//! random draw decides; the winner is refined by iteratively reweighted least squares.
+//! random draw decides; the winner is refined by iteratively reweighted least squares. The horizontal
+//! edges of a house that stands square, seen far from the middle of the picture, help to find the
+//! lens's distortion.
+
+mod refine;
+mod search;
+mod sight;
 
 use super::lines::LineSegment;
 use super::warp::Lens;
+use refine::{Freedom, Refined, State};
+use sight::{Family, Sight};
 
 /// Pitch and roll of the camera, with what they rest on. Degrees.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,7 +32,9 @@ pub struct Tilt {
     pub agreement: f64,
     /// Support of the best other answer as a share of this one's, 0 to 1.
     pub rival: f64,
-    /// k1 of the lens: the one given, or the one found along with the tilt.
+    /// Focal length in pixels: the one given, or a better one where the house tells.
+    pub focal: f64,
+    /// k1 of the lens, for this focal length: the one given, or the one found along with the tilt.
     pub k1: f64,
     /// Standard error of k1; 0 where it was given.
     pub k1_error: f64,
@@ -40,399 +50,144 @@ pub enum KnownDistortion {
     About(f64, f64),
 }
 
-/// Pitches that are searched, degrees up and down.
-pub const PITCH_SEARCHED: f64 = 22.0;
-
-/// Rolls that are searched, degrees to both sides.
-pub const ROLL_SEARCHED: f64 = 14.0;
-
-/// Step of the search, degrees.
-const STEP: f64 = 0.5;
-
-/// Deviation at which an edge counts for nothing in the search, degrees.
-const SEARCH_WIDTH: f64 = 1.5;
-
-/// Answers this far apart (degrees) are different answers.
-const RIVAL_DISTANCE: f64 = 2.5;
-
-/// An edge seen from the camera.
-#[derive(Clone, Copy, Debug)]
-struct Sight {
-    /// Its middle, focal lengths from the axis.
-    middle: [f64; 2],
-    /// Unit vector along it.
-    direction: [f64; 2],
-    /// Length, pixels of the picture.
-    length: f64,
-    /// Standard deviation of its direction, radians.
-    sigma: f64,
-    /// How its middle and its direction change for each unit of k1.
-    middle_by_k1: [f64; 2],
-    direction_by_k1: [f64; 2],
-}
-
 /// The tilt of the camera from the edges of its picture; `None` where fewer than two edges are near
-/// the vertical. `lens` undistorts the edges; `height` is that of the picture in pixels.
+/// the vertical. `lens` undistorts the edges; `focal_spread` is the relative standard deviation of its
+/// focal length; `height` is that of the picture in pixels.
 #[must_use]
 pub fn tilt(
     segments: &[LineSegment],
     lens: &Lens,
     known: KnownDistortion,
+    focal_spread: f64,
     height: usize,
 ) -> Option<Tilt> {
-    let mut lens = *lens;
-    if let KnownDistortion::About(k1, _) = known {
-        lens.k1 = k1;
+    let mut edges = Edges { segments, lens: *lens, shortest: SHORTEST * height as f64 };
+    let mut freedom = Freedom { k1: None, focal: None };
+    if let KnownDistortion::About(value, error) = known {
+        edges.lens.k1 = value;
+        freedom.k1 = Some((value, error));
     }
-    let look = |lens: &Lens| -> Vec<Sight> {
-        segments.iter().filter_map(|segment| sight(segment, lens, height)).collect()
-    };
-    let mut sights = look(&lens);
-    if sights.len() < 2 {
+    let verticals = edges.near_vertical();
+    if verticals.len() < 2 {
         return None;
     }
-    let grid = Grid::new(&sights);
+    let grid = search::Grid::new(&verticals);
     let (pitch, roll, peak) = grid.best()?;
-    let mut refined = refine(&sights, &lens, known, pitch, roll)?;
-    if known != KnownDistortion::Exactly {
-        // The sights' dependence on k1 is linear only nearby.
-        for _ in 0..2 {
-            lens.k1 = refined.k1;
-            sights = look(&lens);
-            refined = refine(&sights, &lens, known, refined.pitch, refined.roll)?;
+    let start = State { pitch, roll, k1: edges.lens.k1, azimuth: 0.0, zoom: 0.0 };
+    let mut found = edges.refine(start, &freedom, |edges, _| Some(edges.near_vertical()))?;
+
+    // A house that stands square says more; it is believed where it does not contradict the verticals,
+    // as it does in a picture that was cropped off its middle.
+    let square = Freedom { focal: Some(focal_spread), ..freedom };
+    let mut whole = edges;
+    let joint = whole.refine(found.state, &square, |edges, state| edges.square(state));
+    if let Some(joint) = joint {
+        let alone = refine::refine(
+            &whole.near_vertical(),
+            &whole.lens,
+            &Freedom { k1: None, focal: None },
+            joint.state,
+        );
+        if alone.is_some_and(|alone| agree(&alone, &joint)) {
+            found = joint;
+            edges = whole;
         }
-        lens.k1 = refined.k1;
-        sights = look(&lens);
     }
-    let agreeing: Vec<&Sight> = sights
+
+    let state = found.state;
+    let deviations: Vec<(f64, f64)> = edges
+        .near_vertical()
         .iter()
-        .filter(|sight| sight.deviation(refined.pitch, refined.roll).abs() < refined.width)
+        .map(|(sight, family)| (sight.deviation(*family, &state).abs(), sight.length))
         .collect();
-    let agreeing_length: f64 = agreeing.iter().map(|sight| sight.length).sum();
-    let near_length: f64 = sights
-        .iter()
-        .filter(|sight| {
-            sight.deviation(refined.pitch, refined.roll).abs() < 8.0_f64.to_radians()
-        })
-        .map(|sight| sight.length)
-        .sum();
-    Some(Tilt {
-        pitch: refined.pitch.to_degrees(),
-        roll: refined.roll.to_degrees(),
-        pitch_error: refined.pitch_error.to_degrees(),
-        roll_error: refined.roll_error.to_degrees(),
-        lines: agreeing.len(),
-        support: agreeing_length / height.max(1) as f64,
-        agreement: agreeing_length / near_length.max(1e-9),
-        rival: grid.rival(pitch, roll) / peak,
-        k1: refined.k1,
-        k1_error: refined.k1_error,
-    })
-}
-
-/// The edge in camera coordinates, if it is near enough to the vertical and long enough to speak.
-fn sight(segment: &LineSegment, lens: &Lens, height: usize) -> Option<Sight> {
-    if segment.length < 0.025 * height as f64 {
-        return None;
-    }
-    let (middle, direction) = line_through(&segment.points, lens);
-    if direction[1].abs() < 34.0_f64.to_radians().cos() {
-        return None;
-    }
-    const DELTA: f64 = 1e-3;
-    let bent = Lens { k1: lens.k1 + DELTA, ..*lens };
-    let (moved, turned) = line_through(&segment.points, &bent);
-    let change = |after: [f64; 2], before: [f64; 2]| {
-        [(after[0] - before[0]) / DELTA, (after[1] - before[1]) / DELTA]
+    let length_within = |width: f64| -> f64 {
+        deviations.iter().filter(|(angle, _)| *angle < width).map(|(_, length)| length).sum()
     };
-    // An edge that truly is an edge of the house still has its direction to a twentieth of a degree
-    // at best; short ones to what their ends' positions allow.
-    let sigma = (0.4 / segment.length).hypot(0.05_f64.to_radians());
-    Some(Sight {
-        middle,
-        direction,
-        length: segment.length,
-        sigma,
-        middle_by_k1: change(moved, middle),
-        direction_by_k1: change(turned, direction),
+    let agreeing = length_within(found.width);
+    // k1 counts in focal lengths, which may have changed.
+    let rescale = (-2.0 * state.zoom).exp();
+    Some(Tilt {
+        pitch: state.pitch.to_degrees(),
+        roll: state.roll.to_degrees(),
+        pitch_error: found.errors.pitch.to_degrees(),
+        roll_error: found.errors.roll.to_degrees(),
+        lines: deviations.iter().filter(|(angle, _)| *angle < found.width).count(),
+        support: agreeing / height.max(1) as f64,
+        agreement: agreeing / length_within(8.0_f64.to_radians()).max(1e-9),
+        rival: grid.rival(pitch, roll) / peak,
+        focal: lens.focal * (-state.zoom).exp(),
+        k1: edges.lens.k1 * rescale,
+        k1_error: if freedom.k1.is_some() { found.errors.k1 * rescale } else { 0.0 },
     })
 }
 
-/// Middle and direction (a unit vector that points down) of the line through the undistorted points,
-/// by total least squares.
-fn line_through(points: &[[f64; 2]], lens: &Lens) -> ([f64; 2], [f64; 2]) {
-    let count = points.len().max(1) as f64;
-    let (mut mean, mut squares) = ([0.0; 2], [0.0; 3]);
-    let points: Vec<[f64; 2]> = points.iter().map(|&[x, y]| lens.undistort(x, y)).collect();
-    for point in &points {
-        mean[0] += point[0] / count;
-        mean[1] += point[1] / count;
-    }
-    for point in &points {
-        let step = [point[0] - mean[0], point[1] - mean[1]];
-        squares[0] += step[0] * step[0];
-        squares[1] += step[0] * step[1];
-        squares[2] += step[1] * step[1];
-    }
-    let angle = 0.5 * (2.0 * squares[1]).atan2(squares[0] - squares[2]);
-    let sign = if angle.sin() < 0.0 { -1.0 } else { 1.0 };
-    (mean, [sign * angle.cos(), sign * angle.sin()])
+/// Whether the verticals alone say what all edges together say.
+fn agree(alone: &Refined, joint: &Refined) -> bool {
+    let near = |one: f64, other: f64, errors: [f64; 2]| {
+        let spread = errors[0].hypot(errors[1]).hypot(0.05_f64.to_radians());
+        (one - other).abs() < 3.0 * spread
+    };
+    near(alone.state.pitch, joint.state.pitch, [alone.errors.pitch, joint.errors.pitch])
+        && near(alone.state.roll, joint.state.roll, [alone.errors.roll, joint.errors.roll])
 }
 
-impl Sight {
-    /// Angle between the edge and the vertical direction that a camera with this tilt (radians) sees
-    /// at the edge's middle, radians.
-    fn deviation(&self, pitch: f64, roll: f64) -> f64 {
-        self.deviation_from(&up(pitch, roll))
-    }
-
-    /// The edge as it would be with another k1.
-    fn with_k1(&self, change: f64) -> Self {
-        let moved = |value: [f64; 2], rate: [f64; 2]| {
-            [value[0] + change * rate[0], value[1] + change * rate[1]]
-        };
-        let direction = moved(self.direction, self.direction_by_k1);
-        let length = direction[0].hypot(direction[1]);
-        Self {
-            middle: moved(self.middle, self.middle_by_k1),
-            direction: direction.map(|value| value / length),
-            ..*self
-        }
-    }
-
-    fn deviation_from(&self, up: &[f64; 3]) -> f64 {
-        let vertical =
-            [up[0] - up[2] * self.middle[0], up[1] - up[2] * self.middle[1]];
-        let cross = vertical[0] * self.direction[1] - vertical[1] * self.direction[0];
-        let length = vertical[0].hypot(vertical[1]);
-        (-cross / length).clamp(-1.0, 1.0).asin()
-    }
+/// The edges of a picture as a lens shows them.
+#[derive(Clone, Copy)]
+struct Edges<'a> {
+    segments: &'a [LineSegment],
+    lens: Lens,
+    /// Length below which an edge does not speak, pixels.
+    shortest: f64,
 }
 
-/// The world's up direction in the axes of a camera with this tilt (radians).
-fn up(pitch: f64, roll: f64) -> [f64; 3] {
-    [roll.sin() * pitch.cos(), -roll.cos() * pitch.cos(), pitch.sin()]
-}
-
-/// Support of every searched tilt.
-struct Grid {
-    cells: Vec<(f64, f64, f64)>,
-}
-
-impl Grid {
-    fn new(sights: &[Sight]) -> Self {
-        let pitches = (2.0 * PITCH_SEARCHED / STEP) as i32;
-        let rolls = (2.0 * ROLL_SEARCHED / STEP) as i32;
-        let width = SEARCH_WIDTH.to_radians();
-        let mut cells = Vec::new();
-        for pitch in 0..=pitches {
-            let pitch = (f64::from(pitch) * STEP - PITCH_SEARCHED).to_radians();
-            for roll in 0..=rolls {
-                let roll = (f64::from(roll) * STEP - ROLL_SEARCHED).to_radians();
-                let up = up(pitch, roll);
-                let support: f64 = sights
-                    .iter()
-                    .map(|sight| {
-                        let share = sight.deviation_from(&up) / width;
-                        let closeness = (1.0 - share * share).max(0.0);
-                        sight.length * closeness * closeness
-                    })
-                    .sum();
-                // People hold cameras nearly level: of two equal answers the smaller tilt wins.
-                let habit = 1.0 - 60.0_f64.to_radians().recip() * 0.2 * pitch.hypot(roll);
-                cells.push((pitch, roll, support * habit));
-            }
-        }
-        Self { cells }
-    }
-
-    fn best(&self) -> Option<(f64, f64, f64)> {
-        self.cells
+impl Edges<'_> {
+    fn look(&self) -> Vec<Sight> {
+        self.segments
             .iter()
-            .copied()
-            .max_by(|a, b| a.2.total_cmp(&b.2))
-            .filter(|cell| cell.2 > 0.0)
+            .filter(|segment| segment.length >= self.shortest)
+            .map(|segment| Sight::new(segment, &self.lens))
+            .collect()
     }
 
-    /// The highest support among the local maxima that lie well away from this answer.
-    fn rival(&self, pitch: f64, roll: f64) -> f64 {
-        let rolls = (2.0 * ROLL_SEARCHED / STEP) as usize + 1;
-        let at = |row: usize, column: usize| {
-            self.cells.get(row * rolls + column).map_or(0.0, |cell| cell.2)
-        };
-        let rows = self.cells.len() / rolls;
-        let mut highest = 0.0_f64;
-        for (number, cell) in self.cells.iter().enumerate() {
-            let (row, column) = (number / rolls, number % rolls);
-            let far = (cell.0 - pitch).hypot(cell.1 - roll).to_degrees() > RIVAL_DISTANCE;
-            if !far || row == 0 || column == 0 || row + 1 >= rows || column + 1 >= rolls {
-                continue;
-            }
-            let neighbours = (row - 1..=row + 1)
-                .flat_map(|row| (column - 1..=column + 1).map(move |column| at(row, column)));
-            if neighbours.into_iter().all(|value| value <= cell.2) {
-                highest = highest.max(cell.2);
-            }
+    fn near_vertical(&self) -> Vec<(Sight, Family)> {
+        self.look()
+            .into_iter()
+            .filter(Sight::is_near_vertical)
+            .map(|sight| (sight, Family::Vertical))
+            .collect()
+    }
+
+    /// Verticals and horizontals of a house that stands square; `None` where it does not.
+    fn square(&self, state: &mut State) -> Option<Vec<(Sight, Family)>> {
+        let sights = self.look();
+        state.azimuth = search::azimuth(&sights, state)?;
+        Some(search::families(&sights, state))
+    }
+
+    /// Refines with the edges that `choose` gives. What an edge says about k1 is linear only nearby,
+    /// so k1 is settled in a few rounds.
+    fn refine(
+        &mut self,
+        start: State,
+        freedom: &Freedom,
+        choose: impl Fn(&Self, &mut State) -> Option<Vec<(Sight, Family)>>,
+    ) -> Option<Refined> {
+        let rounds = if freedom.k1.is_some() || freedom.focal.is_some() { 3 } else { 1 };
+        let mut state = start;
+        let mut found = None;
+        for _ in 0..rounds {
+            let chosen = choose(self, &mut state)?;
+            let refined = refine::refine(&chosen, &self.lens, freedom, state)?;
+            state = refined.state;
+            self.lens.k1 = state.k1;
+            found = Some(refined);
         }
-        highest
+        found
     }
 }
 
-struct Refined {
-    pitch: f64,
-    roll: f64,
-    k1: f64,
-    pitch_error: f64,
-    roll_error: f64,
-    k1_error: f64,
-    /// Deviation within which an edge agrees.
-    width: f64,
-}
-
-/// Rounds of refinement; the last ones no longer change anything that can be seen.
-const ROUNDS: usize = 18;
-
-/// Tukey-weighted Gauss-Newton steps while the width of the weight function shrinks to what the
-/// agreeing edges themselves show.
-fn refine(
-    sights: &[Sight],
-    lens: &Lens,
-    known: KnownDistortion,
-    pitch: f64,
-    roll: f64,
-) -> Option<Refined> {
-    let mut state = [pitch, roll, lens.k1];
-    let mut errors = [f64::MAX; 3];
-    let mut width = 1.5_f64.to_radians();
-    for round in 0..ROUNDS {
-        let system = System::new(sights, lens.k1, state, width);
-        let (step, covariance) = system.solve(known, state[2])?;
-        for (value, (step, bound)) in state.iter_mut().zip(step.into_iter().zip([0.5, 0.4, 0.3])) {
-            *value = (*value + step).clamp(-bound, bound);
-        }
-        errors = covariance;
-        if round >= 5 {
-            width = (0.7 * width).max(system.natural_width());
-        }
-    }
-    Some(Refined {
-        pitch: state[0],
-        roll: state[1],
-        k1: state[2],
-        pitch_error: errors[0],
-        roll_error: errors[1],
-        k1_error: if known == KnownDistortion::Exactly { 0.0 } else { errors[2] },
-        width,
-    })
-}
-
-/// The normal equations of one step for pitch, roll and k1, and those of the noise.
-struct System {
-    normal: [[f64; 3]; 3],
-    noise: [[f64; 3]; 3],
-    right: [f64; 3],
-    weights: f64,
-    squares: f64,
-    deviations: Vec<f64>,
-}
-
-impl System {
-    fn new(sights: &[Sight], sights_k1: f64, state: [f64; 3], width: f64) -> Self {
-        const DELTA: f64 = 1e-5;
-        let mut system = Self {
-            normal: [[0.0; 3]; 3],
-            noise: [[0.0; 3]; 3],
-            right: [0.0; 3],
-            weights: 0.0,
-            squares: 0.0,
-            deviations: Vec::new(),
-        };
-        let [pitch, roll, k1] = state;
-        for original in sights {
-            let sight = original.with_k1(k1 - sights_k1);
-            let here = sight.deviation(pitch, roll);
-            let share = here / width;
-            if share.abs() >= 1.0 {
-                continue;
-            }
-            let robust = (1.0 - share * share).powi(2);
-            let weight = robust / (sight.sigma * sight.sigma);
-            let slopes = [
-                (sight.deviation(pitch + DELTA, roll) - here) / DELTA,
-                (sight.deviation(pitch, roll + DELTA) - here) / DELTA,
-                (original.with_k1(k1 - sights_k1 + DELTA).deviation(pitch, roll) - here) / DELTA,
-            ];
-            let spread = here * here + sight.sigma * sight.sigma;
-            for (row, a) in slopes.into_iter().enumerate() {
-                for (column, b) in slopes.into_iter().enumerate() {
-                    system.normal[row][column] += weight * a * b;
-                    system.noise[row][column] += weight * weight * spread * a * b;
-                }
-                system.right[row] -= weight * a * here;
-            }
-            system.weights += weight;
-            system.squares += weight * weight;
-            system.deviations.push(here.abs());
-        }
-        system
-    }
-
-    /// The width of Tukey's function that suits the spread of the agreeing edges.
-    fn natural_width(&self) -> f64 {
-        let mut sorted = self.deviations.clone();
-        sorted.sort_by(f64::total_cmp);
-        let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
-        (4.685 * 1.4826 * median).clamp(0.35_f64.to_radians(), 0.9_f64.to_radians())
-    }
-
-    /// The step of pitch, roll and k1, and their standard errors.
-    fn solve(&self, known: KnownDistortion, k1: f64) -> Option<([f64; 3], [f64; 3])> {
-        if self.weights <= 0.0 {
-            return None;
-        }
-        let (mut normal, mut noise, mut right) = (self.normal, self.noise, self.right);
-        // A pitch that no edge speaks of stays where it is: a weak pull, as of one edge that is known
-        // to ten degrees.
-        let pull = 10.0_f64.to_radians().powi(-2);
-        let k1_pull = match known {
-            KnownDistortion::Exactly => 1e12,
-            KnownDistortion::About(value, error) => {
-                right[2] += (value - k1) / (error * error);
-                1.0 / (error * error)
-            }
-        };
-        for (index, pull) in [pull, pull, k1_pull].into_iter().enumerate() {
-            normal[index][index] += pull;
-            noise[index][index] += pull;
-        }
-        let inverse = inverted(&normal)?;
-        let times = |row: &[f64; 3], vector: &[f64; 3]| {
-            row.iter().zip(vector).map(|(a, b)| a * b).sum::<f64>()
-        };
-        let effective = self.weights * self.weights / self.squares;
-        let small = effective / (effective - 2.5).max(0.2);
-        let step = [0, 1, 2].map(|index: usize| times(&inverse[index], &right));
-        let errors = inverse.map(|row| {
-            let through = noise.map(|line| times(&line, &row));
-            (times(&row, &through) * small).sqrt()
-        });
-        Some((step, errors))
-    }
-}
-
-/// Inverse of a symmetric 3 by 3 matrix.
-fn inverted(matrix: &[[f64; 3]; 3]) -> Option<[[f64; 3]; 3]> {
-    let [[a, b, c], [_, d, e], [_, _, f]] = *matrix;
-    let minors = [d * f - e * e, c * e - b * f, b * e - c * d];
-    let determinant = a * minors[0] + b * minors[1] + c * minors[2];
-    if determinant == 0.0 || !determinant.is_finite() {
-        return None;
-    }
-    let [p, q, r] = minors.map(|minor| minor / determinant);
-    let (s, t, u) =
-        ((a * f - c * c) / determinant, (b * c - a * e) / determinant, (a * d - b * b) / determinant);
-    Some([[p, q, r], [q, s, t], [r, t, u]])
-}
+/// Shortest edge that speaks, as a share of the picture's height.
+const SHORTEST: f64 = 0.025;
 
 #[cfg(test)]
 mod tests {
@@ -440,7 +195,7 @@ mod tests {
 
     /// The picture of a vertical edge of the world through the picture position `(x, y)`.
     fn vertical_edge(lens: &Lens, pitch: f64, roll: f64, x: f64, y: f64, length: f64) -> LineSegment {
-        let up = up(pitch.to_radians(), roll.to_radians());
+        let up = sight::up(pitch.to_radians(), roll.to_radians());
         let [a, b] = lens.undistort(x, y);
         let direction = [up[0] - up[2] * a, up[1] - up[2] * b];
         let scale = length / lens.focal / direction[0].hypot(direction[1]);
@@ -468,7 +223,7 @@ mod tests {
                 let wrong = roll + 12.0 - 6.0 * f64::from(number);
                 segments.push(vertical_edge(&lens, 3.0, wrong, x, 500.0, 120.0));
             }
-            let found = tilt(&segments, &lens, KnownDistortion::Exactly, 1024).unwrap();
+            let found = tilt(&segments, &lens, KnownDistortion::Exactly, 0.05, 1024).unwrap();
             assert!((found.pitch - pitch).abs() < 0.05, "{found:?}");
             assert!((found.roll - roll).abs() < 0.05, "{found:?}");
             assert!(found.rival < 0.6, "{found:?}");
@@ -483,7 +238,7 @@ mod tests {
                 vertical_edge(&lens, 0.0, 1.0, 765.0 + f64::from(number), 500.0, 300.0)
             })
             .collect();
-        let found = tilt(&segments, &lens, KnownDistortion::Exactly, 1024).unwrap();
+        let found = tilt(&segments, &lens, KnownDistortion::Exactly, 0.05, 1024).unwrap();
         assert!(found.pitch_error > 1.0, "{found:?}");
         assert!((found.roll - 1.0).abs() < 0.1 && found.roll_error < 0.3, "{found:?}");
     }
@@ -491,6 +246,6 @@ mod tests {
     #[test]
     fn no_edges_no_tilt() {
         let lens = Lens::centered(1536, 1024, 800.0);
-        assert_eq!(tilt(&[], &lens, KnownDistortion::Exactly, 1024), None);
+        assert_eq!(tilt(&[], &lens, KnownDistortion::Exactly, 0.05, 1024), None);
     }
 }

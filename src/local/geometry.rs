@@ -43,6 +43,11 @@ const FULL_FRAME_DIAGONAL: f64 = 43.266_615;
 /// The 35 mm equivalent that is taken where none is known: the middle of what interiors are shot with.
 const USUAL_FOCAL_LENGTH: f64 = 22.0;
 
+/// Relative standard deviation of a focal length that the camera wrote down (in whole millimetres), and of
+/// the usual one.
+const KNOWN_FOCAL_SPREAD: f64 = 0.04;
+const USUAL_FOCAL_SPREAD: f64 = 0.3;
+
 /// Decides on distortion, pitch and roll of a photo. `focal_length_35mm` is the 35 mm equivalent in
 /// millimetres (by the diagonal), where the photo says it.
 #[must_use]
@@ -55,13 +60,13 @@ pub fn estimate(
     let known = focal_length_35mm.filter(|length| (8.0..=200.0).contains(length));
     let diagonal = (width as f64).hypot(height as f64);
     let focal = known.unwrap_or(USUAL_FOCAL_LENGTH) * diagonal / FULL_FRAME_DIAGONAL;
+    let focal_spread = if known.is_some() { KNOWN_FOCAL_SPREAD } else { USUAL_FOCAL_SPREAD };
     let mut lens = Lens::centered(width, height, focal);
 
     let needed = [settings.lens_distortion, settings.vertical_correction, settings.roll_correction]
         .contains(&StepSetting::Auto);
     let segments = if needed { lines::detect(&Proxy::new(picture)) } else { Vec::new() };
 
-    let radius = lens.corner_radius(width, height);
     let (mut k1, mut lens_report, mut tilt) = (0.0, None, None);
     match settings.lens_distortion {
         StepSetting::Off => {
@@ -76,15 +81,19 @@ pub fn estimate(
     let lens_report = match lens_report {
         Some(report) => report,
         None => {
-            let judged = judge_distortion(&segments, &lens, radius, height);
+            let judged = judge_distortion(&segments, &lens, focal_spread, width, height);
             k1 = judged.k1;
             tilt = judged.tilt;
             judged.report
         }
     };
     lens.k1 = k1;
-    let tilt = tilt
-        .or_else(|| vanishing::tilt(&segments, &lens, KnownDistortion::Exactly, height));
+    let tilt = tilt.or_else(|| {
+        vanishing::tilt(&segments, &lens, KnownDistortion::Exactly, focal_spread, height)
+    });
+    if let Some(tilt) = tilt.filter(|tilt| why_weak(tilt).is_none()) {
+        (lens.focal, lens.k1) = (tilt.focal, tilt.k1);
+    }
     let mut vertical = decide_pitch(settings.vertical_correction, tilt.as_ref());
     let mut roll = decide_roll(settings.roll_correction, tilt.as_ref());
     leave_what_is_upright(&mut vertical, &mut roll);
@@ -150,9 +159,11 @@ struct JudgedDistortion {
 fn judge_distortion(
     segments: &[LineSegment],
     lens: &Lens,
-    corner_radius: f64,
+    focal_spread: f64,
+    width: usize,
     height: usize,
 ) -> JudgedDistortion {
+    let corner_radius = lens.corner_radius(width, height);
     let square = corner_radius * corner_radius;
     let straight = straightness::distortion(segments, lens);
     // Without straight edges: lenses seldom move a corner by more than a twentieth.
@@ -160,12 +171,13 @@ fn judge_distortion(
     let known = straight.map_or(habit, |found| {
         KnownDistortion::About(found.k1, found.standard_error.max(0.004 / square))
     });
-    let tilt = vanishing::tilt(segments, lens, known, height)
+    let tilt = vanishing::tilt(segments, lens, known, focal_spread, height)
         .filter(|tilt| why_weak(tilt).is_none());
     let found = match (&tilt, straight) {
+        // In the units of the lens as given, like the straight edges' own.
         (Some(tilt), _) => Distortion {
-            k1: tilt.k1,
-            standard_error: tilt.k1_error,
+            k1: tilt.k1 * (lens.focal / tilt.focal).powi(2),
+            standard_error: tilt.k1_error * (lens.focal / tilt.focal).powi(2),
             lines: tilt.lines as f64 + straight.map_or(0.0, |straight| straight.lines),
         },
         (None, Some(straight)) => straight,

@@ -10,8 +10,14 @@ use crate::imaging::{Picture, Samples};
 /// Columns between exact evaluations of the map.
 const NODE: usize = 16;
 
+/// Positions are counted in these parts of a pixel: a shift, the unit, and the bits that choose the
+/// weights.
+const BITS: u32 = 20;
+const ONE: i64 = 1 << BITS;
+const PHASE_BITS: u32 = 10;
+
 /// Positions between two pixels for which weights are kept.
-const PHASES: usize = 1024;
+const PHASES: usize = 1 << PHASE_BITS;
 
 /// Rows that one task draws.
 const BAND: usize = 16;
@@ -72,7 +78,7 @@ impl Sample for u16 {
 /// Catmull-Rom weights (Keys, "Cubic convolution interpolation", 1981, a = -1/2) of the four nearest
 /// pixels for each position between the second and the third.
 fn weights() -> Vec<[f32; 4]> {
-    (0..=PHASES)
+    (0..PHASES)
         .map(|phase| {
             let t = phase as f64 / PHASES as f64;
             let (square, cube) = (t * t, t * t * t);
@@ -109,31 +115,34 @@ impl<T: Sample> View<'_, T> {
     }
 
     fn draw_row(&self, source_of: &impl Fn(f64, f64) -> [f64; 2], y: f64, output: &mut [T]) {
-        let at = |x: f64| source_of(x, y).map(|value| value as f32);
+        let at = |x: f64| source_of(x, y).map(|value| (value * ONE as f64).round() as i64);
+        let last = [self.width, self.height].map(|size| (size as i64 - 1) * ONE);
         let mut from = at(0.0);
         for (node, pixels) in output.chunks_mut(NODE * 3).enumerate() {
             let until = at(((node + 1) * NODE) as f64);
-            let step = [(until[0] - from[0]) / NODE as f32, (until[1] - from[1]) / NODE as f32];
-            for (column, pixel) in pixels.chunks_exact_mut(3).enumerate() {
-                let column = column as f32;
-                let value = self.sample(from[0] + column * step[0], from[1] + column * step[1]);
+            let step = [until[0] - from[0], until[1] - from[1]].map(|way| way / NODE as i64);
+            let mut place = from;
+            for pixel in pixels.chunks_exact_mut(3) {
+                let x = place[0].clamp(0, last[0]);
+                let y = place[1].clamp(0, last[1]);
+                let value = self.sample(x, y);
                 for (sample, channel) in pixel.iter_mut().zip(value) {
                     *sample = T::from_float(channel);
                 }
+                place = [place[0] + step[0], place[1] + step[1]];
             }
             from = until;
         }
     }
 
+    /// The picture between pixels; positions in units of [`ONE`], inside the picture.
     #[inline]
-    fn sample(&self, x: f32, y: f32) -> [f32; 3] {
-        let x = x.clamp(0.0, (self.width - 1) as f32);
-        let y = y.clamp(0.0, (self.height - 1) as f32);
-        let (column, row) = (x as usize, y as usize);
-        let phase = |value: f32, whole: usize| ((value - whole as f32) * PHASES as f32 + 0.5) as usize;
-        let (Some(across), Some(down)) =
-            (self.weights.get(phase(x, column)), self.weights.get(phase(y, row)))
-        else {
+    fn sample(&self, x: i64, y: i64) -> [f32; 3] {
+        let (column, row) = ((x >> BITS) as usize, (y >> BITS) as usize);
+        let weights = |position: i64| {
+            self.weights.get(((position & (ONE - 1)) >> (BITS - PHASE_BITS)) as usize)
+        };
+        let (Some(across), Some(down)) = (weights(x), weights(y)) else {
             return [0.0; 3];
         };
         if column >= 1 && row >= 1 && column + 2 < self.width && row + 2 < self.height {
@@ -147,23 +156,23 @@ impl<T: Sample> View<'_, T> {
 
     #[inline]
     fn inner(&self, start: usize, stride: usize, across: &[f32; 4], down: &[f32; 4]) -> [f32; 3] {
+        let line = |number: usize| {
+            self.source.get(start + number * stride..).and_then(|rest| rest.first_chunk::<12>())
+        };
+        let (Some(a), Some(b), Some(c), Some(d)) = (line(0), line(1), line(2), line(3)) else {
+            return [0.0; 3];
+        };
         let mut sums = [0.0_f32; 12];
-        for (line, weight) in down.iter().enumerate() {
-            let from = start + line * stride;
-            let Some(taps) = self.source.get(from..from + 12) else {
-                return [0.0; 3];
-            };
-            for (sum, tap) in sums.iter_mut().zip(taps) {
-                *sum += weight * tap.to_float();
-            }
+        for (index, sum) in sums.iter_mut().enumerate() {
+            *sum = down[0] * a[index].to_float()
+                + down[1] * b[index].to_float()
+                + down[2] * c[index].to_float()
+                + down[3] * d[index].to_float();
         }
-        let mut value = [0.0_f32; 3];
-        for (sums, weight) in sums.chunks_exact(3).zip(across) {
-            for (channel, sum) in value.iter_mut().zip(sums) {
-                *channel += weight * sum;
-            }
-        }
-        value
+        let [p, q, r, s] = *across;
+        [0, 1, 2].map(|channel: usize| {
+            p * sums[channel] + q * sums[channel + 3] + r * sums[channel + 6] + s * sums[channel + 9]
+        })
     }
 
     /// At the border the outermost pixels stand in for those that are not there.

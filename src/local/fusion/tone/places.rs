@@ -23,7 +23,7 @@ const LEAST_OF_ROOM: f32 = 0.75;
 
 /// Pull (EV) up to which the shoulder alone serves, and from which a place is pulled fully. A patch of
 /// sun on the floor is meant to be nearly white; a window is not.
-const WORTHWHILE: [f32; 2] = [1.3, 2.6];
+const WORTHWHILE: [f32; 2] = [1.9, 3.0];
 
 /// Light (after the gain) below which a cell is dim beside what is seen through a window.
 const DIM: f32 = 1.5;
