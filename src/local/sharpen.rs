@@ -217,11 +217,13 @@ impl Buffers {
             .change
             .iter_mut()
             .zip(centre)
-            .zip(self.blurred.array_windows_of_five())
+            .zip(self.blurred.windows(5))
             .zip(self.lowest[1..].windows(3))
             .zip(self.highest[1..].windows(3))
         {
-            let [a, b, c, d, e] = blurred;
+            let &[a, b, c, d, e] = blurred else {
+                continue;
+            };
             let blur = ((a + e) + 4.0 * (b + d) + 6.0 * c) * (1.0 / 256.0);
             let low = lower(lower(lowest[0], lowest[1]), lowest[2]);
             let high = higher(higher(highest[0], highest[1]), highest[2]);
@@ -235,18 +237,6 @@ impl Buffers {
             let bounded = (value + lift).clamp(low - margin, high + margin);
             *change = (bounded - value) * 257.0;
         }
-    }
-}
-
-trait WindowsOfFive {
-    fn array_windows_of_five(&self) -> impl Iterator<Item = [f32; 5]>;
-}
-
-impl WindowsOfFive for Vec<f32> {
-    #[inline(always)]
-    fn array_windows_of_five(&self) -> impl Iterator<Item = [f32; 5]> {
-        self.windows(5)
-            .map(|window| [window[0], window[1], window[2], window[3], window[4]])
     }
 }
 
@@ -298,4 +288,136 @@ fn block_slope<S: Sample>(samples: &[S], width: usize, left: usize, top: usize) 
         }
     }
     Some(steepest / (high - low))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDTH: usize = 96;
+    const HEIGHT: usize = 150;
+
+    /// A blurred edge between two walls; `softness` is the width of its rise in pixels.
+    fn edge(softness: f64) -> Picture {
+        let mut samples = Vec::new();
+        for y in 0..HEIGHT {
+            for x in 0..WIDTH {
+                let distance = (x as f64 - 40.0 - y as f64 * 0.1) / softness;
+                let value = 80.0 + 90.0 / (1.0 + (-distance).exp());
+                samples.extend([value as u8, (value * 0.9) as u8, (value * 0.8) as u8]);
+            }
+        }
+        Picture::from_eight(WIDTH, HEIGHT, samples).unwrap()
+    }
+
+    fn green(picture: &Picture) -> Vec<i32> {
+        match &picture.samples {
+            Samples::Eight(samples) => samples
+                .iter()
+                .skip(1)
+                .step_by(3)
+                .map(|s| i32::from(*s))
+                .collect(),
+            Samples::Sixteen(samples) => samples
+                .iter()
+                .skip(1)
+                .step_by(3)
+                .map(|s| (i32::from(*s) + 128) / 257)
+                .collect(),
+        }
+    }
+
+    fn steepest(values: &[i32]) -> i32 {
+        values
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0]).abs())
+            .take(WIDTH - 1)
+            .max()
+            .unwrap()
+    }
+
+    #[test]
+    fn an_edge_gets_steeper_without_a_halo() {
+        let soft = edge(1.2);
+        let mut sharp = soft.clone();
+        apply(&mut sharp, 1.0, &NoiseEstimate::none());
+        let (before, after) = (green(&soft), green(&sharp));
+        assert!(steepest(&after) > steepest(&before), "{}", steepest(&after));
+        let (low, high) = (before.iter().min(), before.iter().max());
+        assert!(after.iter().min().unwrap() >= &(low.unwrap() - 3));
+        assert!(after.iter().max().unwrap() <= &(high.unwrap() + 3));
+    }
+
+    #[test]
+    fn noise_on_a_wall_is_not_sharpened() {
+        let mut samples = Vec::new();
+        for index in 0..WIDTH * HEIGHT {
+            let value = 120 + (index * 7919 % 13 % 5) as u8;
+            samples.extend([value; 3]);
+        }
+        let wall = Picture::from_eight(WIDTH, HEIGHT, samples).unwrap();
+        let noise = crate::local::noise::estimate(&wall, Some(800));
+        let mut sharpened = wall.clone();
+        apply(&mut sharpened, 1.0, &noise);
+        assert_eq!(sharpened, wall, "{noise:?}");
+    }
+
+    #[test]
+    fn both_depths_and_any_number_of_threads_agree() {
+        let eight = edge(1.0);
+        let mut sixteen = crate::local::noise::reduce(eight.clone(), &NoiseEstimate::none(), 0.0);
+        let run = |threads: usize, picture: &Picture| {
+            let mut picture = picture.clone();
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap()
+                .install(|| apply(&mut picture, 0.6, &NoiseEstimate::none()));
+            picture
+        };
+        assert_eq!(run(1, &eight), run(3, &eight));
+        apply(&mut sixteen, 0.6, &NoiseEstimate::none());
+        for (a, b) in green(&run(1, &eight)).iter().zip(green(&sixteen)) {
+            assert!((a - b).abs() <= 1, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn a_soft_photo_gets_more_than_a_crisp_one() {
+        let textured = |softness: f64| {
+            let mut picture = edge(softness);
+            let Samples::Eight(samples) = &mut picture.samples else {
+                panic!("8 bits");
+            };
+            let row = samples[..WIDTH * 3].to_vec();
+            for rows in samples.chunks_exact_mut(WIDTH * 3) {
+                rows.copy_from_slice(&row);
+            }
+            // Six blocks of sixteen across by nine down hold one edge each row.
+            crate::imaging::resize(&picture, WIDTH, 16 * MIN_EDGES).unwrap()
+        };
+        let (crisp, _) = decide(&textured(0.3), StepSetting::Auto);
+        let (soft, report) = decide(&textured(1.6), StepSetting::Auto);
+        assert!(
+            report.applied && soft > crisp && crisp > 0.0,
+            "{soft} {crisp}"
+        );
+    }
+
+    #[test]
+    fn settings_are_followed_and_small_pictures_are_taken() {
+        let picture = Picture::from_eight(1, 1, vec![9, 9, 9]).unwrap();
+        let (strength, report) = decide(&picture, StepSetting::Auto);
+        assert!(strength == 0.0 && !report.applied && report.reason.is_some());
+        assert_eq!(decide(&picture, StepSetting::Fixed(0.5)).0, 0.5);
+        assert!(!decide(&picture, StepSetting::Off).1.applied);
+        for (width, height) in [(1, 1), (2, 5), (7, 1), (3, 130)] {
+            let samples = (0..width * height * 3)
+                .map(|index| (index * 91 % 256) as u8)
+                .collect();
+            let mut picture = Picture::from_eight(width, height, samples).unwrap();
+            apply(&mut picture, 1.0, &NoiseEstimate::none());
+            assert_eq!(picture.pixels(), width * height);
+        }
+    }
 }
