@@ -315,7 +315,9 @@ impl Tone {
                 linear[2] * gains[2],
             ];
             let gain = match &sampler {
-                Some(sampler) => gain_ev * sampler.gain(x, luminance(balanced).max(DARKEST).log2()),
+                Some(sampler) => {
+                    gain_ev * sampler.gain(x, fast_log2(luminance(balanced).max(DARKEST)))
+                }
                 None => gain_ev,
             };
             for ((sample, value), own) in target.iter_mut().zip(balanced).zip(gains) {
@@ -323,6 +325,36 @@ impl Tone {
             }
         }
     }
+}
+
+/// The base-2 logarithm of a positive normal number, to 0.0003.
+#[inline]
+#[expect(clippy::cast_precision_loss, reason = "an exponent")]
+fn fast_log2(value: f32) -> f32 {
+    let bits = value.to_bits();
+    let exponent = (bits >> 23) as i32 - 127;
+    let m = f32::from_bits((bits & 0x007f_ffff) | 0x3f80_0000);
+    // Chebyshev fit of log2 over 1 to 2.
+    let mantissa =
+        (((-0.079_158_16 * m + 0.628_873_6) * m - 2.081_214_2) * m + 4.028_548) * m - 2.496_846;
+    exponent as f32 + mantissa
+}
+
+/// 2 to the power of a number between -20 and 20, to a relative 0.0002.
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a small exponent"
+)]
+fn fast_exp2(value: f32) -> f32 {
+    let value = value.clamp(-20.0, 20.0);
+    let whole = value.floor();
+    let f = value - whole;
+    let scale = f32::from_bits(((whole as i32 + 127) as u32) << 23);
+    // Least-squares fit of 2^f over 0 to 1 that is exact at both ends.
+    scale * (((0.078_228_17 * f + 0.226_269_82) * f + 0.695_502) * f + 1.0)
 }
 
 /// Rolls highlights off from the knee on, so that what was white before the gain is white after it: a
@@ -393,8 +425,39 @@ impl<'a> LocalRow<'a> {
             let high = line.get((column + 1).min(last)).copied().unwrap_or(low);
             low + (high - low) * fraction
         };
-        (at(&self.slope) * guide + at(&self.offset))
-            .clamp(self.local.lowest, self.local.highest)
-            .exp2()
+        fast_exp2(
+            (at(&self.slope) * guide + at(&self.offset))
+                .clamp(self.local.lowest, self.local.highest),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_quick_logarithm_and_power_are_near_the_exact_ones() {
+        for step in 1..4000 {
+            let value = step as f32 * 0.001;
+            assert!((fast_log2(value) - value.log2()).abs() < 3e-4, "{value}");
+            let power = value * 5.0 - 10.0;
+            let exact = power.exp2();
+            assert!((fast_exp2(power) - exact).abs() < 2e-4 * exact, "{power}");
+        }
+    }
+
+    #[test]
+    fn white_stays_white_under_every_gain_and_a_gain_of_one_changes_nothing() {
+        for gain in [1.0, 1.3, 2.0, 5.0] {
+            assert!((roll_off(gain, gain) - 1.0).abs() < 1e-5, "{gain}");
+            let mut before = 0.0;
+            for step in 0..=100 {
+                let after = roll_off(gain * step as f32 / 100.0, gain);
+                assert!(after >= before, "{gain} {step}");
+                before = after;
+            }
+        }
+        assert!((roll_off(0.9, 1.0) - 0.9).abs() < 1e-6);
     }
 }

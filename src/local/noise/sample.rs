@@ -27,7 +27,7 @@ impl Sample for u8 {
 
     #[inline(always)]
     fn from_code(code: f32) -> Self {
-        (code / 257.0 + 0.5).clamp(0.0, 255.0) as u8
+        (code / 257.0 + 0.5).clamp(0.0, 255.0) as Self
     }
 }
 
@@ -47,7 +47,7 @@ impl Sample for u16 {
 
     #[inline(always)]
     fn from_code(code: f32) -> Self {
-        (code + 0.5).clamp(0.0, 65_535.0) as u16
+        (code + 0.5).clamp(0.0, 65_535.0) as Self
     }
 }
 

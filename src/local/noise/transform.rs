@@ -39,7 +39,7 @@ macro_rules! lane_operation {
             fn $method(self, other: Self) -> Self {
                 let mut result = self.0;
                 for (value, other) in result.iter_mut().zip(other.0) {
-                    *value = *value $symbol other;
+                    *value $symbol other;
                 }
                 Self(result)
             }
@@ -47,9 +47,9 @@ macro_rules! lane_operation {
     };
 }
 
-lane_operation!(Add, add, +);
-lane_operation!(Sub, sub, -);
-lane_operation!(Mul, mul, *);
+lane_operation!(Add, add, +=);
+lane_operation!(Sub, sub, -=);
+lane_operation!(Mul, mul, *=);
 
 impl Mul<f32> for Lanes {
     type Output = Self;
