@@ -10,7 +10,6 @@ pub(crate) struct Environment {
 }
 
 /// What a run of the binary said.
-#[must_use]
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) code: i32,
@@ -59,6 +58,7 @@ impl Environment {
     }
 
     /// Runs the binary to its end.
+    #[must_use]
     pub(crate) fn run<const N: usize>(&self, arguments: [&str; N]) -> Said {
         self.said(self.command(arguments).output().unwrap())
     }

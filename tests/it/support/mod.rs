@@ -9,5 +9,5 @@ mod photos;
 mod schemas;
 
 pub(crate) use environment::Environment;
-pub(crate) use photos::{fixture, room_photo, small_listing};
+pub(crate) use photos::{fixture, small_listing};
 pub(crate) use schemas::assert_schema_is_current;

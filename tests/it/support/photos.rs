@@ -11,7 +11,7 @@ pub(crate) fn fixture(relative: &str) -> PathBuf {
 
 /// A small dim room with a bright window, a floor and some texture, as JPEG; `variant` changes the
 /// content, so that every variant is another photo.
-pub(crate) fn room_photo(width: u32, height: u32, variant: u32) -> Vec<u8> {
+fn room_photo(width: u32, height: u32, variant: u32) -> Vec<u8> {
     let mut state = variant.wrapping_mul(2_654_435_761).wrapping_add(12_345);
     let picture = image::RgbImage::from_fn(width, height, |x, y| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
