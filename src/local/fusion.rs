@@ -53,8 +53,9 @@ pub enum FusionError {
 /// Fuses 2 to 9 exposures of one size, each with its exposure value where it is known (in EV, higher
 /// is brighter; only differences count), into a 16-bit picture with the framing of the reference.
 ///
-/// An exposure that cannot be aligned with its neighbour, or that shows the same light as another, is
-/// left out; where the reference alone remains it comes back unchanged and the report says so.
+/// An exposure that cannot be aligned with its neighbour in brightness is left out, which the report's
+/// reason says; where the reference alone remains it comes back unchanged and the step counts as not
+/// applied.
 ///
 /// # Errors
 /// [`FusionError`] where the number of exposures, the reference or the sizes do not fit.
