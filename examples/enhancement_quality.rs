@@ -1,9 +1,17 @@
 //! Measures the enhancement against a listing with exact truth and prints the table: the mean CIEDE2000
 //! difference to the clean reference, outside the window panes, of the photo as taken, of a naive script
 //! (grey-world white balance, gain, shoulder) and of remedia, with the geometry switched off so that the
-//! pictures stay aligned.
+//! pictures stay aligned. The last column is the change of the clean reference itself. `--good` adds the
+//! change of every JPEG of a folder of pictures that are good already, `--write` keeps the results as PNG,
+//! and with `VERBOSE` set the parameters of every step go to standard error.
 //!
-//!     cargo run --release --example enhancement_quality -- [LISTING] [--write FOLDER]
+//!     cargo run --release --example enhancement_quality -- [LISTING] [--write FOLDER] [--good FOLDER]
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command that prints a table"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

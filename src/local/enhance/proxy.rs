@@ -32,16 +32,17 @@ impl Proxy {
         pixels
             .par_chunks_mut(width)
             .enumerate()
-            .for_each(|(y, row)| match &picture.samples {
-                Samples::Eight(samples) => {
-                    average_row(picture, samples, y, height, row, |sample| {
-                        TransferTables::shared().decode_eight(sample)
-                    })
-                }
-                Samples::Sixteen(samples) => {
-                    average_row(picture, samples, y, height, row, |sample| {
-                        TransferTables::shared().decode_sixteen(sample)
-                    });
+            .for_each(|(y, row)| {
+                let tables = TransferTables::shared();
+                match &picture.samples {
+                    Samples::Eight(samples) => {
+                        average_row(picture, samples, y, height, row, |s| tables.decode_eight(s));
+                    }
+                    Samples::Sixteen(samples) => {
+                        average_row(picture, samples, y, height, row, |s| {
+                            tables.decode_sixteen(s)
+                        });
+                    }
                 }
             });
         Self {

@@ -25,8 +25,13 @@ const SHADOWS_LIFT_EV: f32 = 0.8;
 /// EV. In the lower part of a picture it is more likely the sun on the floor, which may stay white.
 const WINDOW_ABOVE_EV: f32 = 1.8;
 const WINDOW_RAMP_EV: f32 = 0.9;
+/// A local gain below this is none, EV.
+const LEAST_EV: f32 = 1e-3;
 /// Where the highlights begin to be rolled off, in linear light.
 const KNEE: f32 = 0.70;
+/// Linear light that counts as blown when every channel has reached it, and how gently that begins.
+const NEARLY_BLOWN: f32 = 0.75;
+const BLOWN_RAMP: f32 = 0.2;
 /// The variance of log2 luminance below which a neighbourhood counts as flat.
 const EDGE_VARIANCE: f32 = 0.04;
 
@@ -306,9 +311,14 @@ impl Tone {
         for (x, (linear, target)) in pixels.zip(target.chunks_exact_mut(3)).enumerate() {
             let dx = (x as f32 + 0.5 - 0.5 * width as f32) / diagonal;
             let corner = self.corners.at(dx * dx + row);
-            let grey = smooth_step((linear[0].min(linear[1]).min(linear[2]) - 0.75) * 5.0);
-            // What is blown in every channel is white, whatever the light: the balance ends there.
-            let gains = gains.map(|gain| (gain + (1.0 - gain) * grey) * corner);
+            let least = linear[0].min(linear[1]).min(linear[2]);
+            let gains = if least > NEARLY_BLOWN {
+                // What is blown in every channel is white, whatever the light: the balance ends there.
+                let grey = smooth_step((least - NEARLY_BLOWN) * (1.0 / BLOWN_RAMP));
+                gains.map(|gain| (gain + (1.0 - gain) * grey) * corner)
+            } else {
+                gains.map(|gain| gain * corner)
+            };
             let balanced = [
                 linear[0] * gains[0],
                 linear[1] * gains[1],
@@ -316,7 +326,7 @@ impl Tone {
             ];
             let gain = match &sampler {
                 Some(sampler) => {
-                    gain_ev * sampler.gain(x, fast_log2(luminance(balanced).max(DARKEST)))
+                    gain_ev * sampler.gain(x, || fast_log2(luminance(balanced).max(DARKEST)))
                 }
                 None => gain_ev,
             };
@@ -349,10 +359,11 @@ fn fast_log2(value: f32) -> f32 {
     reason = "a small exponent"
 )]
 fn fast_exp2(value: f32) -> f32 {
-    let value = value.clamp(-20.0, 20.0);
-    let whole = value.floor();
-    let f = value - whole;
-    let scale = f32::from_bits(((whole as i32 + 127) as u32) << 23);
+    // Shifted to where truncation rounds down.
+    let shifted = value.clamp(-20.0, 20.0) + 32.0;
+    let whole = shifted as u32;
+    let f = shifted - whole as f32;
+    let scale = f32::from_bits((whole + (127 - 32)) << 23);
     // Least-squares fit of 2^f over 0 to 1 that is exact at both ends.
     scale * (((0.078_228_17 * f + 0.226_269_82) * f + 0.695_502) * f + 1.0)
 }
@@ -371,8 +382,8 @@ fn roll_off(value: f32, gain: f32) -> f32 {
 
 /// The local model along one row of the full picture.
 struct LocalRow<'a> {
-    slope: Vec<f32>,
-    offset: Vec<f32>,
+    /// Slope and offset for every column of the proxy, the last one twice.
+    columns: Vec<[f32; 2]>,
     local: &'a Local,
     scale: f32,
 }
@@ -401,11 +412,20 @@ impl<'a> LocalRow<'a> {
                 .map(|(low, high)| low + (high - low) * fraction)
                 .collect()
         };
+        let slopes = blend(&local.model.slope);
+        let mut columns: Vec<[f32; 2]> = slopes
+            .into_iter()
+            .zip(blend(&local.model.offset))
+            .map(|(slope, offset)| {
+                let gained = offset.abs() + slope.abs() * -DARKEST.log2() > LEAST_EV;
+                if gained { [slope, offset] } else { [0.0; 2] }
+            })
+            .collect();
+        columns.extend(columns.last().copied());
         Self {
-            slope: blend(&local.model.slope),
-            offset: blend(&local.model.offset),
+            scale: columns.len().saturating_sub(1) as f32 / width as f32,
+            columns,
             local,
-            scale: columns as f32 / width as f32,
         }
     }
 
@@ -415,20 +435,21 @@ impl<'a> LocalRow<'a> {
         clippy::cast_sign_loss,
         reason = "positions within a picture"
     )]
-    fn gain(&self, x: usize, guide: f32) -> f32 {
-        let last = self.slope.len() - 1;
-        let position = ((x as f32 + 0.5) * self.scale - 0.5).clamp(0.0, last as f32);
-        let column = position as usize;
+    #[inline]
+    fn gain(&self, x: usize, guide: impl FnOnce() -> f32) -> f32 {
+        let position = ((x as f32 + 0.5) * self.scale - 0.5).max(0.0);
+        let column = (position as usize).min(self.columns.len() - 2);
         let fraction = position - column as f32;
-        let at = |line: &[f32]| {
-            let low = line.get(column).copied().unwrap_or(0.0);
-            let high = line.get((column + 1).min(last)).copied().unwrap_or(low);
-            low + (high - low) * fraction
+        let Some(&[low, high]) = self.columns.get(column..column + 2) else {
+            return 1.0;
         };
-        fast_exp2(
-            (at(&self.slope) * guide + at(&self.offset))
-                .clamp(self.local.lowest, self.local.highest),
-        )
+        // Most of a photo has no gain of its own: no logarithm there.
+        if low == [0.0; 2] && high == [0.0; 2] {
+            return 1.0;
+        }
+        let slope = low[0] + (high[0] - low[0]) * fraction;
+        let offset = low[1] + (high[1] - low[1]) * fraction;
+        fast_exp2((slope * guide() + offset).clamp(self.local.lowest, self.local.highest))
     }
 }
 
