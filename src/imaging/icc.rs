@@ -4,10 +4,7 @@
 
 use std::sync::OnceLock;
 
-use moxcms::{
-    CmsError, ColorDateTime, ColorProfile, DataColorSpace, Layout, TransformExecutor,
-    TransformOptions,
-};
+use moxcms::{CmsError, ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformOptions};
 use rayon::prelude::*;
 
 use super::decode::Stored;
@@ -27,17 +24,13 @@ pub fn srgb_profile() -> Result<&'static [u8], CmsError> {
     static PROFILE: OnceLock<Result<Vec<u8>, CmsError>> = OnceLock::new();
     PROFILE
         .get_or_init(|| {
-            let mut profile = ColorProfile::new_srgb();
-            // The crate dates a profile by the system's clock; a file must not tell when it was made.
-            profile.creation_date_time = ColorDateTime {
-                year: 2026,
-                month: 1,
-                day_of_the_month: 1,
-                hours: 0,
-                minutes: 0,
-                seconds: 0,
-            };
-            profile.encode()
+            let mut profile = ColorProfile::new_srgb().encode()?;
+            // The crate dates what it writes by the system's clock, and a file must not depend on
+            // when it was made: the header's date (ICC.1:2022, 7.2.1) is 1 January 2026.
+            if let Some(date) = profile.get_mut(24..36) {
+                date.copy_from_slice(&[0x07, 0xea, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]);
+            }
+            Ok(profile)
         })
         .as_deref()
         .map_err(Clone::clone)
