@@ -232,3 +232,15 @@ fn cmyk(mut inverted: Vec<u8>, profile: Option<&ColorProfile>) -> Vec<u8> {
     });
     rgb
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_profile_does_not_tell_when_it_was_made() {
+        let date = &srgb_profile().unwrap()[24..36];
+        assert_eq!(date, [0x07, 0xea, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]);
+        assert!(ColorProfile::new_from_slice(srgb_profile().unwrap()).is_ok());
+    }
+}
