@@ -11,7 +11,7 @@ use remedia::domain::id::{JobId, PhotoId};
 use remedia::domain::operation::OperationKind;
 use remedia::domain::state::{JobState, OperationState};
 use remedia::domain::verdict::Verdict;
-use remedia::engine::{Engine, EngineOptions, ListFilter};
+use remedia::engine::{Engine, EngineError, EngineOptions, ListFilter};
 use remedia::store::{
     AssetKind, AssetRecord, AttemptRecord, Change, JobStore, LeaseHolder, NewJob, NewPhoto,
     OperationChange, OperationRecord, SqliteStore,
@@ -49,23 +49,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         limit: u32::MAX,
         ..ListFilter::default()
     };
-    measure("status", 50, || Ok(drop(engine.status()?)))?;
+    measure("status", 50, || engine.status().map(drop))?;
     measure("list (newest 50)", 50, || {
-        Ok(drop(engine.list(&ListFilter::default())?))
+        engine.list(&ListFilter::default()).map(drop)
     })?;
-    measure("list (by state)", 50, || Ok(drop(engine.list(&running)?)))?;
+    measure("list (by state)", 50, || engine.list(&running).map(drop))?;
     measure("list (page in the middle)", 50, || {
-        Ok(drop(engine.list(&deep)?))
+        engine.list(&deep).map(drop)
     })?;
-    measure("show", 20, || Ok(drop(engine.show(&middle)?)))?;
-    measure("logs", 20, || Ok(drop(engine.logs(&middle, 0, 1000)?)))?;
-    measure("find by prefix", 20, || {
-        Ok(drop(
-            engine.find_job(&middle.as_str()[..middle.as_str().len()])?,
-        ))
+    measure("show", 20, || engine.show(&middle).map(drop))?;
+    measure("logs", 20, || engine.logs(&middle, 0, 1000).map(drop))?;
+    measure("find by id", 20, || {
+        engine.find_job(middle.as_str()).map(drop)
     })?;
     measure("list (every job, no limit)", 500, || {
-        Ok(drop(engine.list(&all)?))
+        engine.list(&all).map(drop)
     })?;
     Ok(())
 }
@@ -74,7 +72,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn measure(
     name: &str,
     limit_milliseconds: u64,
-    ask: impl Fn() -> Result<(), Box<dyn std::error::Error>>,
+    ask: impl Fn() -> Result<(), EngineError>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let started = Instant::now();
     ask()?;

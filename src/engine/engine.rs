@@ -107,6 +107,5 @@ fn limits(options: &EngineOptions) -> DecodeLimits {
     DecodeLimits {
         max_file_bytes: options.max_file_bytes,
         max_pixels: options.max_pixels,
-        ..DecodeLimits::default()
     }
 }

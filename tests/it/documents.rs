@@ -1,6 +1,8 @@
 //! The documents that travel: orders, results and events. Their schemas are committed, what is
 //! written fits them, and a kept sample of every version is read for ever.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::path::PathBuf;
 
 use remedia::domain::event::Event;

@@ -1,6 +1,12 @@
 //! The rules of every provider, run on each: an order is handed over once, found again, worked on,
 //! stopped and gone on with, and its results are what they say.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail the test"
+)]
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,5 +1,7 @@
 //! The rules of every store, run on each implementation, and what SQLite alone promises.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use jiff::Timestamp;
 use remedia::domain::event::{EVENT_SCHEMA_VERSION, Event, EventKind, Request};
 use remedia::domain::id::{JobId, PhotoId};

@@ -1,6 +1,12 @@
 //! Kills a process that works on a listing at random moments and lets another finish the job; then
 //! nothing may be lost, done twice or left behind.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail the test"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
