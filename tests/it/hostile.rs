@@ -874,8 +874,16 @@ mod unix {
             .iter()
             .map(|bytes| blake3::hash(bytes).to_hex()[..32].to_owned())
             .collect();
+        /// Ends the writer even where an assertion fails, which would otherwise wait for it for ever.
+        struct Stop<'a>(&'a AtomicBool);
+        impl Drop for Stop<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let _ending = Stop(&stop);
             scope.spawn(|| {
                 let mut turn = 0;
                 while !stop.load(Ordering::Relaxed) {
@@ -896,7 +904,6 @@ mod unix {
                     );
                 }
             }
-            stop.store(true, Ordering::Relaxed);
         });
     }
 
