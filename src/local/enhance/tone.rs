@@ -80,7 +80,14 @@ pub(super) fn estimate(
         StepSetting::Auto => auto,
     };
     let highlights = strength(settings.highlights, 1.0);
-    let shadows = strength(settings.shadows, 0.0);
+    let shadows = strength(
+        settings.shadows,
+        if finished {
+            0.0
+        } else {
+            shadow_strength(&proxy, &exposure)
+        },
+    );
     let local = Local::choose(&proxy, &regions, &exposure, highlights, shadows);
     let report = |name: &str, setting: StepSetting, strength: f64| {
         if setting == StepSetting::Off {
@@ -100,6 +107,25 @@ pub(super) fn estimate(
         exposure,
         local,
     }
+}
+
+/// How far shadows are opened: not at all while no more than a quarter of the picture stays dark after the
+/// exposure, as black furniture and dark floors do.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a share of the proxy, and a gain in single precision"
+)]
+fn shadow_strength(proxy: &Proxy, exposure: &Exposure) -> f64 {
+    let dark = (SHADOWS_BELOW - 1.0 - exposure.gain_ev as f32).exp2();
+    let count = proxy
+        .pixels
+        .iter()
+        .filter(|&&pixel| luminance(pixel) < dark)
+        .count();
+    let share = count as f64 / proxy.pixels.len().max(1) as f64;
+    let strength = ((share - 0.25) / 0.35).clamp(0.0, 1.0) * 0.6;
+    (strength * 100.0).round() / 100.0
 }
 
 #[expect(
