@@ -2,6 +2,9 @@
 
 use std::io;
 
+use crate::domain::id::JobId;
+use crate::engine::EngineError;
+
 use super::exit::Exit;
 
 /// An error on its way out, with the exit code that it means and what to do next.
@@ -46,6 +49,21 @@ impl Failure {
         self
     }
 
+    /// A drive of `job` that ended in an error: whatever it was, the same job goes on.
+    #[must_use]
+    pub(crate) fn while_driving(job: &JobId, error: EngineError) -> Self {
+        let known = matches!(
+            error,
+            EngineError::Locked { .. } | EngineError::UnknownJob(_) | EngineError::NotNow { .. }
+        );
+        let failure = Self::from(error);
+        if known {
+            failure
+        } else {
+            failure.hint(format!("`remedia resume {job}` goes on"))
+        }
+    }
+
     /// Whether the reader of our output went away: `remedia list | head` is no failure.
     #[must_use]
     pub(crate) fn is_broken_pipe(&self) -> bool {
@@ -78,10 +96,10 @@ impl From<io::Error> for Failure {
     }
 }
 
-impl From<crate::engine::EngineError> for Failure {
-    fn from(error: crate::engine::EngineError) -> Self {
-        use crate::engine::EngineError as E;
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
         use crate::provider::FaultKind;
+        use EngineError as E;
         let exit = match &error {
             E::Locked { .. } => Exit::LOCKED,
             E::UnknownJob(_) | E::AmbiguousJob { .. } => Exit::USAGE,

@@ -126,6 +126,13 @@ pub(crate) fn document(
                 "`remedia show {job}` says why; `remedia retry {job} --failed` tries again"
             )),
         ),
+        Ending::Delivered if driven.problem.is_some() => (
+            Exit::PARTIAL,
+            driven.problem.clone(),
+            Some(format!(
+                "`remedia show {job}` says more; `remedia deliver {job}` tries again"
+            )),
+        ),
         Ending::Delivered if !left_out.is_empty() => (
             Exit::PARTIAL,
             Some("some files of the listing could not be used".to_owned()),

@@ -80,7 +80,9 @@ fn drive(
 ) -> Result<Exit, Failure> {
     context.watch_signals()?;
     let limits = DriveLimits::to_the_end();
-    let driven = engine.drive(job, &mut progress, &context.interrupt, &limits)?;
+    let driven = engine
+        .drive(job, &mut progress, &context.interrupt, &limits)
+        .map_err(|error| Failure::while_driving(job, error))?;
     progress.finish();
     outcome::report(context, engine, &driven)
 }

@@ -40,12 +40,10 @@ pub(crate) fn run(arguments: &SubmitArgs, context: &Context) -> Result<Exit, Fai
     if arguments.detach {
         return outcome::detached(context, &submitted);
     }
-    let driven = engine.drive(
-        &submitted.job,
-        &mut progress,
-        &context.interrupt,
-        &DriveLimits::to_the_end(),
-    )?;
+    let limits = DriveLimits::to_the_end();
+    let driven = engine
+        .drive(&submitted.job, &mut progress, &context.interrupt, &limits)
+        .map_err(|error| Failure::while_driving(&submitted.job, error))?;
     progress.finish();
     outcome::report(context, &engine, &driven)
 }
