@@ -12,11 +12,26 @@ const REACH: f32 = 1.0 / 200.0;
 const FADES_EV: f32 = 0.5;
 const ENDS_EV: f32 = 1.1;
 
+/// Levels at which areas are looked for, and the EV between them: where the glow of the sun beside a window
+/// runs into it at one level, the panes stand alone at a higher one.
+const LEVELS: u8 = 5;
+const BETWEEN_LEVELS_EV: f32 = 0.4;
+
 /// How much every pixel belongs to an area of `base` above `level` with a sharp edge, 0 to 1; all in log2
 /// luminance.
 pub(super) fn weights(guide: &Plane, base: &Plane, level: f32) -> Plane {
     let (width, height) = (guide.width, guide.height);
     let mut weights = vec![0.0; width * height];
+    for step in 0..LEVELS {
+        let level = level + f32::from(step) * BETWEEN_LEVELS_EV;
+        weigh_areas(guide, base, level, &mut weights);
+    }
+    Plane::new(width, height, weights)
+}
+
+/// Raises `weights` in the areas of `base` above `level`, each by the sharpness of its edge.
+fn weigh_areas(guide: &Plane, base: &Plane, level: f32, weights: &mut [f32]) {
+    let (width, height) = (guide.width, guide.height);
     let mut seen = vec![false; width * height];
     let above = |index: usize| base.values.get(index).is_some_and(|&value| value > level);
     #[expect(
@@ -61,11 +76,10 @@ pub(super) fn weights(guide: &Plane, base: &Plane, level: f32) -> Plane {
             smooth_step((edge_step(guide, &area, &above, reach) - FADES_EV) / (ENDS_EV - FADES_EV));
         for &index in &area {
             if let Some(value) = weights.get_mut(index) {
-                *value = weight;
+                *value = value.max(weight);
             }
         }
     }
-    Plane::new(width, height, weights)
 }
 
 /// The mean step from the area's rim to what lies `reach` pixels beyond it.
@@ -119,6 +133,20 @@ mod tests {
         let found = weights(&window, &window, -1.2);
         assert!(found.values[30 * 120 + 40] > 0.99);
         assert!(found.values[30 * 120 + 70].abs() < 1e-6);
+
+        // The same window with a glow beside it that runs into its lower edge.
+        let beside = plane(|x, y| {
+            let away = (x as f32 - 75.0).hypot(y as f32 - 60.0);
+            let glow = -0.9 - away * 0.08;
+            if (30..60).contains(&x) && (20..50).contains(&y) {
+                -0.1
+            } else {
+                glow.max(-3.0)
+            }
+        });
+        let found = weights(&beside, &beside, -1.9);
+        assert!(found.values[30 * 120 + 40] > 0.9);
+        assert!(found.values[62 * 120 + 75] < 0.3);
 
         let glow = plane(|x, y| {
             let away = (x as f32 - 60.0).hypot(y as f32 - 40.0);
