@@ -95,6 +95,7 @@ impl Context {
     /// second one ends the process at once, which is as safe as a crash.
     pub(crate) fn watch_signals(&self) -> Result<(), Failure> {
         let interrupt = self.interrupt.clone();
+        let printer = self.printer.clone();
         ctrlc::set_handler(move || {
             if interrupt.is_requested() {
                 #[expect(
@@ -104,6 +105,7 @@ impl Context {
                 )]
                 std::process::exit(i32::from(super::exit::Exit::INTERRUPTED.code()));
             }
+            printer.note("stopping after the photos in work; once more stops at once");
             interrupt.request();
         })
         .map_err(Failure::new)

@@ -123,6 +123,12 @@ enum Problem {
     Io(io::Error),
 }
 
+/// Whether the folder is a finished listing of remedia's own: its pictures are results, and reading them
+/// as photos would enhance them once more.
+fn is_delivery(folder: &Path) -> bool {
+    folder.join("manifest.json").is_file() && folder.join("originals-web").is_dir()
+}
+
 fn enter(
     folder: &Path,
     root: &Path,
@@ -186,7 +192,7 @@ fn enter(
                     LeftOutCode::BeyondLimits,
                     "the folder lies too deep; move it up",
                 ));
-            } else if recursive {
+            } else if recursive && !is_delivery(&entry.path()) {
                 let below = format!("{file}/");
                 let inner = entry.path();
                 match enter(&inner, root, &below, depth + 1, recursive, budget, walk) {

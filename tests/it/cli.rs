@@ -316,3 +316,68 @@ fn retrying_resuming_and_cancelling_say_what_is_possible() {
     // What was delivered is untouched, and the same submit still finds it finished.
     environment.run(["submit", "ash"]).with_code(0);
 }
+
+#[test]
+fn a_finished_listing_inside_the_folder_is_not_read_as_photos() {
+    let environment = Environment::new();
+    let listing = environment.work().join("ash");
+    small_listing(&listing, 2);
+    for _ in 0..2 {
+        let output = environment
+            .command(["submit", ".", "--recursive"])
+            .current_dir(&listing)
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        assert!(listing.join("remedia-out/ash/gallery.html").is_file());
+    }
+    let jobs = environment.run(["list", "--json"]).with_code(0).json();
+    assert_eq!(
+        jobs["total"], 1,
+        "the second submit found the first one's job"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_saves_the_state_and_names_the_command_that_continues() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let environment = Environment::new();
+    small_listing(&environment.work().join("ash"), 40);
+    let mut command = environment.command(["submit", "ash", "--threads", "1", "--jsonl"]);
+    let mut child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first event says that the job is recorded and the work has begun.
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    assert!(
+        lines
+            .by_ref()
+            .any(|line| line.unwrap().contains("attempt_produced"))
+    );
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    let said = environment
+        .said(child.wait_with_output().unwrap())
+        .with_code(130);
+    let last: serde_json::Value = serde_json::from_str(rest.last().unwrap()).unwrap();
+    assert_eq!(last["exit_code"], 130, "{}", said.error);
+    let job = last["job"].as_str().unwrap();
+    assert!(
+        last["hint"]
+            .as_str()
+            .unwrap()
+            .contains(&format!("remedia resume {job}"))
+    );
+    environment.run(["resume", job]).with_code(0);
+    let shown = environment.run(["show", job, "--json"]).json();
+    for photo in shown["photos"].as_array().unwrap() {
+        assert_eq!(
+            photo["operations"][0]["attempts"].as_array().unwrap().len(),
+            1
+        );
+    }
+}
