@@ -99,7 +99,6 @@ impl Context {
         ctrlc::set_handler(move || {
             if interrupt.is_requested() {
                 #[expect(
-                    clippy::exit,
                     clippy::disallowed_methods,
                     reason = "the second Ctrl-C must not wait for anything"
                 )]

@@ -38,7 +38,7 @@ fn layer_of(module: &str) -> Option<usize> {
 }
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in fs_err::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             sources(&path, found);
@@ -114,7 +114,7 @@ fn no_module_imports_upward() {
             continue;
         }
         let own = layer_of(module).unwrap_or_else(|| panic!("`{module}` is in no layer"));
-        for other in imported(&std::fs::read_to_string(&file).unwrap()) {
+        for other in imported(&fs_err::read_to_string(&file).unwrap()) {
             let theirs = layer_of(&other).unwrap();
             let neighbour = NEIGHBOURS
                 .iter()
@@ -134,7 +134,7 @@ fn only_the_store_knows_sql() {
     sources(&root, &mut files);
     for file in files {
         let relative = file.strip_prefix(&root).unwrap().to_path_buf();
-        let text = std::fs::read_to_string(&file).unwrap();
+        let text = fs_err::read_to_string(&file).unwrap();
         if text.contains("rusqlite") {
             assert!(
                 relative.starts_with("store"),
@@ -148,7 +148,7 @@ fn only_the_store_knows_sql() {
 #[test]
 fn the_entry_point_stays_small() {
     let main = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/main.rs");
-    assert!(std::fs::read_to_string(main).unwrap().lines().count() <= 20);
+    assert!(fs_err::read_to_string(main).unwrap().lines().count() <= 20);
 }
 
 #[test]

@@ -1,5 +1,12 @@
 //! The integration tests, as one binary.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helping functions too"
+)]
+
 mod cli;
 mod config;
 mod deliver;

@@ -31,7 +31,7 @@ const REFUSED: &[(&str, &str)] = &[
 
 fn packages() -> BTreeMap<String, Vec<String>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock");
-    let lock: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+    let lock: toml::Table = fs_err::read_to_string(path).unwrap().parse().unwrap();
     let mut packages: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for package in lock["package"].as_array().unwrap() {
         let text = |key: &str| package[key].as_str().unwrap().to_owned();
