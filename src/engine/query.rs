@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::domain::listing::Listing;
 use crate::domain::id::JobId;
+use crate::domain::listing::Listing;
 use crate::domain::state::JobState;
 use crate::fsx;
 use crate::store::{JobFilter, JobRecord, OperationCounts};
