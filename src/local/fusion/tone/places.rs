@@ -34,6 +34,12 @@ const BRIGHT_PARTS: f32 = 0.8;
 /// Share of a place's cells that may be brighter than its bright parts.
 const BRIGHTER: f64 = 0.1;
 
+/// Places smaller than this share of the picture may be lamps, which have a light of their own.
+const SMALLEST_WINDOW: f32 = 0.003;
+
+/// A window's bright parts are not brought below this light for the sake of a brighter window.
+const LEAST_OF_VIEW: f32 = 0.4;
+
 /// Holes of a place (a dark thing seen through a window) up to this share of it belong to it.
 const LARGEST_HOLE: f64 = 0.6;
 
@@ -45,16 +51,15 @@ pub(super) fn pull(overview: &Overview, gain: f32) -> Vec<f32> {
     let (labels, count) = places(&blown, &light, width);
     let members = grouped(&labels, count);
     let dim: Vec<bool> = light.iter().map(|light| *light < DIM).collect();
-    let holes = holes(&dim, width, &labels);
     let sure: Vec<f32> = light
         .iter()
         .map(|light| f32::from(u8::from(*light > SURELY_OUTSIDE)))
         .collect();
     let around = box_mean(&sure, width, AROUND);
-    let pulls: Vec<f32> = members
-        .iter()
-        .map(|cells| pull_of_place(cells, &light))
-        .collect();
+    // What is dark in the view is no part of the room where the view goes on all round it.
+    let unsure: Vec<bool> = around.iter().map(|share| *share <= SURELY_AROUND).collect();
+    let holes = [holes(&unsure, width, &labels), holes(&dim, width, &labels)];
+    let pulls = pulls_of_places(&members, &light);
     let mut result = vec![0.0_f32; light.len()];
     for (cells, whole) in members.iter().zip(&pulls) {
         for &cell in cells {
@@ -66,7 +71,7 @@ pub(super) fn pull(overview: &Overview, gain: f32) -> Vec<f32> {
             };
         }
     }
-    for (cells, owners) in holes {
+    for (cells, owners) in holes.into_iter().flatten() {
         let size: usize = owners
             .iter()
             .filter_map(|&owner| members.get(owner))
@@ -88,21 +93,45 @@ pub(super) fn pull(overview: &Overview, gain: f32) -> Vec<f32> {
     result
 }
 
-/// The pull that brings a place's bright parts to where they belong, EV.
-fn pull_of_place(cells: &[usize], light: &[f32]) -> f32 {
-    let mut sorted: Vec<f32> = cells
+/// The pull that brings each place's bright parts to where they belong, EV. Windows look into one
+/// daylight: what is dimmer through one of them than through another stays so, as for a camera that is
+/// set for the view.
+fn pulls_of_places(members: &[Vec<usize>], light: &[f32]) -> Vec<f32> {
+    let bright: Vec<f32> = members
         .iter()
-        .filter_map(|&cell| light.get(cell))
-        .copied()
+        .map(|cells| bright_parts(cells.iter(), light))
         .collect();
+    let whole = |bright: f32| (bright / BRIGHT_PARTS).log2().max(0.0);
+    let is_window = |place: &(&Vec<usize>, &f32)| {
+        place.0.len() as f32 > SMALLEST_WINDOW * light.len() as f32
+            && whole(*place.1) > WORTHWHILE[1]
+    };
+    let view = || members.iter().zip(&bright).filter(is_window);
+    let together = whole(bright_parts(view().flat_map(|(cells, _)| cells), light));
+    members
+        .iter()
+        .zip(&bright)
+        .map(|place| {
+            let own = whole(*place.1);
+            if is_window(&place) {
+                let least = (*place.1 / LEAST_OF_VIEW).log2();
+                together.clamp(own, own.max(least))
+            } else {
+                own * rise(own, WORTHWHILE)
+            }
+        })
+        .collect()
+}
+
+/// The light above which only a small share of the cells lie.
+fn bright_parts<'a>(cells: impl Iterator<Item = &'a usize>, light: &[f32]) -> f32 {
+    let mut sorted: Vec<f32> = cells.filter_map(|&cell| light.get(cell)).copied().collect();
     sorted.sort_by(f32::total_cmp);
     let at = ((1.0 - BRIGHTER) * sorted.len() as f64) as usize;
-    let bright = sorted
+    sorted
         .get(at.min(sorted.len().saturating_sub(1)))
         .copied()
-        .unwrap_or(1.0);
-    let whole = (bright / BRIGHT_PARTS).log2().max(0.0);
-    whole * rise(whole, WORTHWHILE)
+        .unwrap_or(1.0)
 }
 
 /// 0 to 1 between two values, smoothly.
