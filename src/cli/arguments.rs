@@ -1,5 +1,5 @@
 //! The command line as it is typed. Nothing is resolved here: settings come together in
-//! [`super::context`].
+//! the module `context`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
