@@ -2,7 +2,7 @@
 //! `submit` share.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -22,6 +22,9 @@ use crate::provider;
 
 use super::context::Context;
 use super::failure::Failure;
+
+/// The time that reading a folder may take before a bar is drawn.
+const BEFORE_A_BAR: Duration = Duration::from_millis(300);
 
 /// A listing with the plan that was made for it.
 #[derive(Debug)]
@@ -57,9 +60,13 @@ pub(crate) fn read_and_plan(
         ..IngestOptions::default()
     };
     let bar = reading_bar(context);
+    let started = Instant::now();
     let listing = ingest::read_listing(&source, &options, &|done, total| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
+        // What is over in a moment needs no bar.
+        if started.elapsed() > BEFORE_A_BAR {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        }
     })?;
     bar.finish_and_clear();
     let request = PlanRequest {
@@ -145,6 +152,5 @@ fn reading_bar(context: &Context) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template("{msg:10} {bar:30} {pos}/{len}") {
         bar.set_style(style);
     }
-    bar.enable_steady_tick(Duration::from_millis(250));
     bar
 }

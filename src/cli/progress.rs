@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{
+    HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
+};
 
 use crate::domain::event::{Event, EventKind, Stage};
 use crate::engine::EventSink;
@@ -16,7 +18,7 @@ use super::wording;
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
 /// Stage, bar, count and the time that is left.
-const BAR: &str = "{msg:10} {bar:32.cyan/dim} {pos:>4}/{len:<4} {eta:>4} left";
+const BAR: &str = "{msg:10} {bar:32.cyan/dim} {pos:>4}/{len:<4} {left}";
 
 /// A listener for one command.
 #[derive(Debug)]
@@ -111,7 +113,7 @@ impl Bars {
 
     fn update(&mut self, stage: Stage, done: u64, total: u64) {
         let bar = self.stages.entry(stage).or_insert_with(|| {
-            let style = ProgressStyle::with_template(BAR);
+            let style = ProgressStyle::with_template(BAR).map(|style| style.with_key("left", left));
             self.all.add(
                 ProgressBar::new(total)
                     .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
@@ -128,5 +130,13 @@ impl Bars {
 
     fn clear(&self) {
         let _ = self.all.clear();
+    }
+}
+
+/// The time that a stage still takes; nothing before its first unit is done, when nobody knows.
+fn left(state: &ProgressState, text: &mut dyn std::fmt::Write) {
+    if state.pos() > 0 && !state.is_finished() {
+        // Text in memory takes whatever is written.
+        let _ = write!(text, "{} left", HumanDuration(state.eta()));
     }
 }
