@@ -151,18 +151,17 @@ fn a_bracket_brings_the_view_through_the_windows_back() {
     let labels = labels("01-living-a");
     let panes = |index: usize| labels[index] == WINDOW_VIEW;
     let room = |index: usize| labels[index] != WINDOW_VIEW;
-    let middle = exposures[1].clone();
-    let taken = difference(&middle.picture, &clean, room);
-    let (single, _) = enhance_one(middle, &aligned(), &Look::default());
+    let taken = difference(&exposures[1].picture, &clean, room);
+    let best = exposures
+        .iter()
+        .map(|exposure| difference(&exposure.picture, &clean, panes))
+        .fold(f64::INFINITY, f64::min);
     let (fused, report) = enhance(exposures, 1, &aligned(), &Look::default()).unwrap();
     assert!(report.step("exposure_fusion").unwrap().applied);
-    let (alone, together) = (
-        difference(&single, &clean, panes),
-        difference(&fused, &clean, panes),
-    );
+    let together = difference(&fused, &clean, panes);
     assert!(
-        together < 0.4 * alone,
-        "panes: {alone:.2} from one exposure, {together:.2} from the bracket"
+        together <= 0.6 * best,
+        "panes: {best:.2} in the best exposure as taken, {together:.2} from the bracket"
     );
     let in_room = difference(&fused, &clean, room);
     assert!(

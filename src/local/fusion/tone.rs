@@ -100,12 +100,20 @@ impl Tone {
                 light[2] * self.gain,
             ];
             let brightest = color[0].max(color[1]).max(color[2]).max(DARKEST_LIGHT);
-            let pull = slope * brightest.log2() + offset;
+            let pull = self.parted(slope * brightest.log2() + offset, slope);
             let scale = if pull > 0.0 { (-pull).exp2() } else { 1.0 };
             for (sample, value) in pixel.iter_mut().zip(color) {
                 *sample = encoder.encode(shouldered(value * scale));
             }
         }
+    }
+
+    /// Where the pull changes with the light, there is a border between the room and a place: a pixel
+    /// belongs to the one or the other and seldom to both.
+    fn parted(&self, pull: f32, slope: f32) -> f32 {
+        let share = (pull / self.greatest_pull.max(1e-3)).clamp(0.0, 1.0);
+        let bent = self.greatest_pull * share * share * (3.0 - 2.0 * share);
+        pull + (bent - pull) * slope.clamp(0.0, 1.0)
     }
 }
 

@@ -40,6 +40,13 @@ const SMALLEST_WINDOW: f32 = 0.003;
 /// A window's bright parts are not brought below this light for the sake of a brighter window.
 const LEAST_OF_VIEW: f32 = 0.4;
 
+/// Light (after the gain) between which a thing in front of a window turns into one behind it: against
+/// the light, what stands in the room is not brighter than the room.
+const BEYOND_WHITE: [f32; 2] = [0.6, 0.9];
+
+/// The widest dark thing at a pane's border, as a part of the long side.
+const BAY: usize = 16;
+
 /// Holes of a place (a dark thing seen through a window) up to this share of it belong to it.
 const LARGEST_HOLE: f64 = 0.6;
 
@@ -77,18 +84,25 @@ pub(super) fn pull(overview: &Overview, gain: f32) -> Vec<f32> {
             .filter_map(|&owner| members.get(owner))
             .map(Vec::len)
             .sum();
-        let least = owners
+        let largest = owners
             .iter()
-            .filter_map(|&owner| pulls.get(owner))
-            .copied()
-            .reduce(f32::min);
-        if let Some(least) = least
+            .filter_map(|&owner| Some((members.get(owner)?.len(), *pulls.get(owner)?)))
+            .max_by_key(|(cells, _)| *cells);
+        if let Some((_, pull)) = largest
             && cells.len() as f64 <= LARGEST_HOLE * size as f64
         {
             for cell in cells {
-                result[cell] = least;
+                result[cell] = pull;
             }
         }
+    }
+    let view: Vec<bool> = result
+        .iter()
+        .zip(&unsure)
+        .map(|(pull, unsure)| !unsure && *pull > WORTHWHILE[0])
+        .collect();
+    for (cell, pull) in bays(&view, &labels, &result, width) {
+        result[cell] = result[cell].max(pull * rise(light[cell], BEYOND_WHITE));
     }
     result
 }
@@ -324,6 +338,36 @@ fn holes(dim: &[bool], width: usize, labels: &[u32]) -> Vec<(Vec<usize>, Vec<usi
     result
 }
 
+/// Cells that are no part of the view but have one pane of it near on three sides, each with the pane's
+/// pull there: dark things at the border of the pane. A frame has a pane on one side, a bar has two
+/// different ones.
+fn bays(view: &[bool], labels: &[u32], pull: &[f32], width: usize) -> Vec<(usize, f32)> {
+    let height = view.len() / width.max(1);
+    let reach = width.max(height) / BAY;
+    let mut result = Vec::new();
+    for cell in (0..view.len()).filter(|&cell| !view[cell]) {
+        let (x, y) = (cell % width, cell / width);
+        let nearest = |(across, down): &(isize, isize)| {
+            (1..=reach as isize).find_map(|step| {
+                let column = x
+                    .checked_add_signed(across * step)
+                    .filter(|column| *column < width)?;
+                let next = y.checked_add_signed(down * step)? * width + column;
+                (*view.get(next)? && labels[next] > 0).then_some(next)
+            })
+        };
+        let sides: Vec<usize> = neighbours(false).iter().filter_map(nearest).collect();
+        let same = |side: &&usize| {
+            let alike = |other: &&usize| labels[**other] == labels[**side];
+            sides.iter().filter(alike).count() >= 3
+        };
+        if let Some(&side) = sides.iter().find(same) {
+            result.push((cell, pull[side]));
+        }
+    }
+    result
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -373,5 +417,37 @@ mod tests {
         assert!(at(40, 20) < 0.1, "the wall: {}", at(40, 20));
         assert!(at(27, 20) < 0.6, "the frame: {}", at(27, 20));
         assert_eq!(at(55, 35), 0.0);
+    }
+
+    #[test]
+    fn a_dimmer_window_is_pulled_with_the_brighter_one() {
+        let mut overview = room();
+        for y in 32..38 {
+            for x in 30..50 {
+                overview.light[y * 60 + x] = 7.0;
+            }
+        }
+        let pull = pull(&overview, 1.0);
+        let own = (7.0_f32 / BRIGHT_PARTS).log2();
+        assert!(pull[35 * 60 + 40] > own + 0.5, "{}", pull[35 * 60 + 40]);
+    }
+
+    #[test]
+    fn what_is_dark_at_the_border_of_a_pane_is_seen_through_it_unless_it_is_as_dark_as_the_room() {
+        for (light, seen) in [(1.0, true), (0.4, false)] {
+            let mut overview = room();
+            for y in 5..7 {
+                for x in 13..16 {
+                    overview.light[y * 60 + x] = light;
+                }
+            }
+            let pull = pull(&overview, 1.0);
+            assert_eq!(
+                pull[5 * 60 + 14] > 3.0,
+                seen,
+                "{light}: {}",
+                pull[5 * 60 + 14]
+            );
+        }
     }
 }
