@@ -144,11 +144,11 @@ fn measure_bracket(listing: &Path, name: &str, write: Option<&Path>) -> Result<(
     println!("\n| bracket of {name} | as taken: panes | enhanced: panes | room |");
     println!("|---|---|---|---|");
     let print = |title: &str, taken: Option<&Picture>, ours: &Picture| {
-        let taken = taken.map_or(f64::NAN, |taken| {
-            mean_difference(taken, &clean.picture, &panes)
+        let taken = taken.map_or("–".to_owned(), |taken| {
+            format!("{:.2}", mean_difference(taken, &clean.picture, &panes))
         });
         println!(
-            "| {title} | {taken:.2} | {:.2} | {:.2} |",
+            "| {title} | {taken} | {:.2} | {:.2} |",
             mean_difference(ours, &clean.picture, &panes),
             mean_difference(ours, &clean.picture, &labels)
         );
