@@ -15,6 +15,7 @@ mod picture;
 mod profile;
 mod resize;
 pub mod vanishing;
+mod vectors;
 pub mod warp;
 
 pub use capture::capture;
@@ -25,3 +26,4 @@ pub use metadata::{IptcFields, MetadataError, OutputMetadata, with_metadata};
 pub use picture::{Picture, Samples};
 pub use profile::srgb_profile;
 pub use resize::{ResizeError, fit, resize};
+pub(crate) use vectors::vectorized;

@@ -5,6 +5,7 @@
 mod exposure;
 mod guided;
 mod look;
+mod pass;
 mod proxy;
 mod regions;
 mod tone;

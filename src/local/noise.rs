@@ -17,7 +17,7 @@ use self::plane::{BAND_ROWS, Plane, mirror_borders, mirrored};
 use self::sample::{Sample, luma_row};
 use self::shrink::{Expected, Guide, STEP, Scratch, band_stride, shrink_band};
 use crate::domain::enhancement::{StepReport, StepSetting};
-use crate::imaging::{Picture, Samples};
+use crate::imaging::{Picture, Samples, vectorized};
 
 /// Name of the step in settings and reports.
 pub const STEP_NAME: &str = "noise_reduction";
@@ -249,11 +249,15 @@ fn half_planes<S: Sample>(samples: &[S], width: usize, height: usize) -> [Plane;
             let top = &samples[2 * y * width * 3..][..width * 3];
             let below = (2 * y + 1).min(height - 1);
             let bottom = &samples[below * width * 3..][..width * 3];
-            half_row(top, bottom, luma, blue, red);
+            vectorized(
+                #[inline(always)]
+                || half_row(top, bottom, luma, blue, red),
+            );
         });
     planes
 }
 
+#[inline(always)]
 fn half_row<S: Sample>(
     top: &[S],
     bottom: &[S],
@@ -313,13 +317,18 @@ fn finest<S: Sample>(
             for (offset, row) in buffers.input.chunks_exact_mut(stride).enumerate() {
                 let y = mirrored((top + offset).cast_signed() - STEP.cast_signed(), height);
                 let inner = &mut row[STEP..STEP + width];
-                luma_row(&samples[y * width * 3..(y + 1) * width * 3], inner);
-                corrections
-                    .luma
-                    .doubled_row(y, &mut buffers.mixed, &mut buffers.doubled);
-                for (value, change) in inner.iter_mut().zip(&buffers.doubled) {
-                    *value += change;
-                }
+                let pixels = &samples[y * width * 3..(y + 1) * width * 3];
+                let (mixed, doubled) = (&mut buffers.mixed, &mut buffers.doubled);
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        luma_row(pixels, inner);
+                        corrections.luma.doubled_row(y, mixed, doubled);
+                        for (value, change) in inner.iter_mut().zip(&*doubled) {
+                            *value += change;
+                        }
+                    },
+                );
                 mirror_borders(width, row);
             }
             shrink_band(
@@ -333,7 +342,10 @@ fn finest<S: Sample>(
             for (offset, target) in target.chunks_exact_mut(width * 3).enumerate() {
                 let y = top + offset;
                 let pixels = &samples[y * width * 3..(y + 1) * width * 3];
-                buffers.apply_row(pixels, y, offset, stride, corrections, strength, target);
+                vectorized(
+                    #[inline(always)]
+                    || buffers.apply_row(pixels, y, offset, stride, corrections, strength, target),
+                );
             }
         });
     result
@@ -368,6 +380,7 @@ impl Buffers {
     }
 
     /// Adds the changes of luma and chroma to a row of pixels.
+    #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "one row of five inputs")]
     fn apply_row<S: Sample>(
         &mut self,

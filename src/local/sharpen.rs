@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::noise::NoiseEstimate;
 use super::noise::sample::{Sample, luma_row};
 use crate::domain::enhancement::{StepReport, StepSetting};
-use crate::imaging::{Picture, Samples};
+use crate::imaging::{Picture, Samples, vectorized};
 
 /// Name of the step in settings and reports.
 pub const STEP_NAME: &str = "sharpening";
@@ -143,22 +143,31 @@ fn sharpen<S: Sample>(
                 .chunks_exact(row_samples)
                 .zip(buffers.luma[inner].chunks_exact_mut(width))
             {
-                luma_row(pixels, luma);
+                vectorized(
+                    #[inline(always)]
+                    || luma_row(pixels, luma),
+                );
             }
             for (offset, pixels) in band.chunks_exact_mut(row_samples).enumerate() {
-                buffers.changes(offset, width, gain, floors);
-                for (pixel, change) in pixels
-                    .as_chunks_mut::<3>()
-                    .0
-                    .iter_mut()
-                    .zip(&buffers.change)
-                {
-                    for sample in pixel {
-                        *sample = S::from_code(sample.code() as f32 + change);
-                    }
-                }
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        buffers.changes(offset, width, gain, floors);
+                        add_changes(pixels, &buffers.change);
+                    },
+                );
             }
         });
+}
+
+/// Adds the same change to the three samples of each pixel.
+#[inline(always)]
+fn add_changes<S: Sample>(pixels: &mut [S], changes: &[f32]) {
+    for (pixel, change) in pixels.as_chunks_mut::<3>().0.iter_mut().zip(changes) {
+        for sample in pixel {
+            *sample = S::from_code(sample.code() as f32 + change);
+        }
+    }
 }
 
 /// Working memory of one thread.
@@ -168,7 +177,14 @@ struct Buffers {
     blurred: Vec<f32>,
     lowest: Vec<f32>,
     highest: Vec<f32>,
+    floor: Vec<f32>,
     change: Vec<f32>,
+}
+
+/// As many values as a row has pixels, from the column `shift` on.
+#[inline(always)]
+fn beside(width: usize, values: &[f32], shift: usize) -> std::slice::Iter<'_, f32> {
+    values[shift..shift + width].iter()
 }
 
 #[inline(always)]
@@ -187,10 +203,12 @@ impl Buffers {
         for row in [&mut self.blurred, &mut self.lowest, &mut self.highest] {
             row.resize(width + 2 * REACH, 0.0);
         }
+        self.floor.resize(width, 0.0);
         self.change.resize(width, 0.0);
     }
 
     /// What sharpening adds to each pixel of a row, in code values of 0 to 65535.
+    #[inline(always)]
     fn changes(&mut self, row: usize, width: usize, gain: f32, floors: &[f32; 256]) {
         let luma = |offset: usize| &self.luma[(row + offset) * width..(row + offset + 1) * width];
         let (first, second, centre, fourth, fifth) = (luma(0), luma(1), luma(2), luma(3), luma(4));
@@ -213,28 +231,45 @@ impl Buffers {
             values[..REACH].fill(left);
             values[REACH + width..].fill(right);
         }
-        for ((((change, value), blurred), lowest), highest) in self
+        for (floor, value) in self.floor.iter_mut().zip(centre) {
+            *floor = floors[(*value as i32).clamp(0, 255) as usize];
+        }
+        // Each row as the columns beside each other: loops over windows do not become vectors.
+
+        for ((((change, value), floor), (((a, b), c), (d, e))), (lowest, highest)) in self
             .change
             .iter_mut()
             .zip(centre)
-            .zip(self.blurred.windows(5))
-            .zip(self.lowest[1..].windows(3))
-            .zip(self.highest[1..].windows(3))
+            .zip(&self.floor)
+            .zip(
+                beside(width, &self.blurred, 0)
+                    .zip(beside(width, &self.blurred, 1))
+                    .zip(beside(width, &self.blurred, 2))
+                    .zip(beside(width, &self.blurred, 3).zip(beside(width, &self.blurred, 4))),
+            )
+            .zip(
+                beside(width, &self.lowest, 1)
+                    .zip(beside(width, &self.lowest, 2))
+                    .zip(beside(width, &self.lowest, 3))
+                    .zip(
+                        beside(width, &self.highest, 1)
+                            .zip(beside(width, &self.highest, 2))
+                            .zip(beside(width, &self.highest, 3)),
+                    ),
+            )
         {
-            let &[a, b, c, d, e] = blurred else {
-                continue;
-            };
             let blur = ((a + e) + 4.0 * (b + d) + 6.0 * c) * (1.0 / 256.0);
-            let low = lower(lower(lowest[0], lowest[1]), lowest[2]);
-            let high = higher(higher(highest[0], highest[1]), highest[2]);
+            let ((first, second), third) = lowest;
+            let low = lower(lower(*first, *second), *third);
+            let ((first, second), third) = highest;
+            let high = higher(higher(*first, *second), *third);
             let contrast = high - low;
-            let floor = floors[(*value as usize).min(255)];
             // 0 at the contrast of noise, 1 at three times that.
-            let mask = ((contrast - floor) / (2.0 * floor)).clamp(0.0, 1.0);
+            let mask = higher(0.0, lower(1.0, (contrast - floor) / (2.0 * floor)));
             let detail = value - blur;
             let lift = gain * mask * detail / (1.0 + detail.abs() * (1.0 / STRONG_DETAIL));
             let margin = OVERSHOOT * contrast;
-            let bounded = (value + lift).clamp(low - margin, high + margin);
+            let bounded = higher(low - margin, lower(high + margin, value + lift));
             *change = (bounded - value) * 257.0;
         }
     }

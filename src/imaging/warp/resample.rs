@@ -5,7 +5,8 @@
 use rayon::prelude::*;
 
 use super::Warp;
-use crate::imaging::{Picture, Samples};
+use crate::imaging::color::rounded_to_sixteen;
+use crate::imaging::{Picture, Samples, vectorized};
 
 /// Columns between exact evaluations of the map.
 const NODE: usize = 16;
@@ -66,6 +67,12 @@ pub(crate) fn apply_map(
     }
 }
 
+/// Weights of the four nearest columns, each for the three channels of its pixel, and of the four rows.
+struct Weights {
+    across: [f32; 12],
+    down: [f32; 4],
+}
+
 /// A sample that can be weighted and rounded.
 trait Sample: Copy + Default + Send + Sync {
     fn to_float(self) -> f32;
@@ -73,44 +80,51 @@ trait Sample: Copy + Default + Send + Sync {
 }
 
 impl Sample for u8 {
+    #[inline(always)]
     fn to_float(self) -> f32 {
         f32::from(self)
     }
+    #[inline(always)]
     fn from_float(value: f32) -> Self {
-        // Casts from float to integer saturate.
-        (value + 0.5) as Self
+        rounded_to_sixteen(if value < 255.0 { value } else { 255.0 }) as Self
     }
 }
 
 impl Sample for u16 {
+    #[inline(always)]
     fn to_float(self) -> f32 {
         f32::from(self)
     }
+    #[inline(always)]
     fn from_float(value: f32) -> Self {
-        (value + 0.5) as Self
+        rounded_to_sixteen(value)
     }
 }
 
 /// Catmull-Rom weights (Keys, "Cubic convolution interpolation", 1981, a = -1/2) of the four nearest
 /// pixels for each position between the second and the third.
-fn weights() -> Vec<[f32; 4]> {
+fn weights() -> Vec<Weights> {
     (0..PHASES)
         .map(|phase| {
             let t = phase as f64 / PHASES as f64;
             let (square, cube) = (t * t, t * t * t);
-            [
+            let down = [
                 -0.5 * t + square - 0.5 * cube,
                 1.0 - 2.5 * square + 1.5 * cube,
                 0.5 * t + 2.0 * square - 1.5 * cube,
                 -0.5 * square + 0.5 * cube,
             ]
-            .map(|weight| weight as f32)
+            .map(|weight| weight as f32);
+            Weights {
+                across: std::array::from_fn(|sample| down[sample / 3]),
+                down,
+            }
         })
         .collect()
 }
 
 /// Four pixels of a line, weighted. Written so that it becomes vector instructions.
-#[inline]
+#[inline(always)]
 fn weighted<T: Sample>(line: &[T; 12], weight: f32) -> [f32; 12] {
     line.map(|sample| sample.to_float() * weight)
 }
@@ -119,7 +133,7 @@ struct View<'a, T> {
     source: &'a [T],
     width: usize,
     height: usize,
-    weights: &'a [[f32; 4]],
+    weights: &'a [Weights],
 }
 
 impl<T: Sample> View<'_, T> {
@@ -130,55 +144,60 @@ impl<T: Sample> View<'_, T> {
             .enumerate()
             .for_each(|(band, rows)| {
                 for (row, output) in rows.chunks_exact_mut(self.width * 3).enumerate() {
-                    self.draw_row(source_of, (band * BAND + row) as f64, output);
+                    let y = (band * BAND + row) as f64;
+                    vectorized(
+                        #[inline(always)]
+                        || self.draw_row(source_of, y, output),
+                    );
                 }
             });
         result
     }
 
+    #[inline(always)]
     fn draw_row(&self, source_of: &impl Fn(f64, f64) -> [f64; 2], y: f64, output: &mut [T]) {
         let at = |x: f64| source_of(x, y).map(|value| (value * ONE as f64).round() as i64);
         let last = [self.width, self.height].map(|size| (size as i64 - 1) * ONE);
         let mut from = at(0.0);
+        let mut values = [[0.0_f32; 3]; NODE];
         for (node, pixels) in output.chunks_mut(NODE * 3).enumerate() {
             let until = at(((node + 1) * NODE) as f64);
             let step = [until[0] - from[0], until[1] - from[1]].map(|way| way / NODE as i64);
             let mut place = from;
-            for pixel in pixels.chunks_exact_mut(3) {
-                let x = place[0].clamp(0, last[0]);
-                let y = place[1].clamp(0, last[1]);
-                let value = self.sample(x, y);
-                for (sample, channel) in pixel.iter_mut().zip(value) {
-                    *sample = T::from_float(channel);
-                }
+            // Between two nodes that lie inside, all positions do.
+            let inside = (0..2).all(|axis| {
+                let range = ONE..last[axis] - ONE;
+                range.contains(&from[axis]) && range.contains(&until[axis])
+            });
+            let count = pixels.len() / 3;
+            for value in values.iter_mut().take(count) {
+                *value = if inside {
+                    self.inner(place)
+                } else {
+                    self.border([place[0].clamp(0, last[0]), place[1].clamp(0, last[1])])
+                };
                 place = [place[0] + step[0], place[1] + step[1]];
+            }
+            for (sample, value) in pixels.iter_mut().zip(values.as_flattened()) {
+                *sample = T::from_float(*value);
             }
             from = until;
         }
     }
 
-    /// The picture between pixels; positions in units of [`ONE`], inside the picture.
-    #[inline]
-    fn sample(&self, x: i64, y: i64) -> [f32; 3] {
-        let (column, row) = ((x >> BITS) as usize, (y >> BITS) as usize);
-        let weights = |position: i64| {
-            self.weights
-                .get(((position & (ONE - 1)) >> (BITS - PHASE_BITS)) as usize)
-        };
-        let (Some(across), Some(down)) = (weights(x), weights(y)) else {
-            return [0.0; 3];
-        };
-        if column >= 1 && row >= 1 && column + 2 < self.width && row + 2 < self.height {
-            let stride = self.width * 3;
-            let start = (row - 1) * stride + (column - 1) * 3;
-            self.inner(start, stride, across, down)
-        } else {
-            self.border(column, row, across, down)
-        }
+    #[inline(always)]
+    fn weights_at(&self, position: i64) -> &Weights {
+        &self.weights[((position & (ONE - 1)) >> (BITS - PHASE_BITS)) as usize % PHASES]
     }
 
-    #[inline]
-    fn inner(&self, start: usize, stride: usize, across: &[f32; 4], down: &[f32; 4]) -> [f32; 3] {
+    /// The picture between pixels; the position in units of [`ONE`], with a pixel to the left and above
+    /// and two to the right and below.
+    #[inline(always)]
+    fn inner(&self, [x, y]: [i64; 2]) -> [f32; 3] {
+        let (column, row) = ((x >> BITS) as usize, (y >> BITS) as usize);
+        let (across, down) = (&self.weights_at(x).across, &self.weights_at(y).down);
+        let stride = self.width * 3;
+        let start = (row - 1) * stride + (column - 1) * 3;
         let line = |number: usize| {
             self.source
                 .get(start + number * stride..)
@@ -194,18 +213,20 @@ impl<T: Sample> View<'_, T> {
                 *sum += value;
             }
         }
-        let [p, q, r, s] = *across;
+        for (sum, weight) in sums.iter_mut().zip(across) {
+            *sum *= weight;
+        }
         [0, 1, 2].map(|channel: usize| {
-            p * sums[channel]
-                + q * sums[channel + 3]
-                + r * sums[channel + 6]
-                + s * sums[channel + 9]
+            (sums[channel] + sums[channel + 3]) + (sums[channel + 6] + sums[channel + 9])
         })
     }
 
     /// At the border the outermost pixels stand in for those that are not there.
     #[cold]
-    fn border(&self, column: usize, row: usize, across: &[f32; 4], down: &[f32; 4]) -> [f32; 3] {
+    #[inline(never)]
+    fn border(&self, [x, y]: [i64; 2]) -> [f32; 3] {
+        let (column, row) = ((x >> BITS) as usize, (y >> BITS) as usize);
+        let (across, down) = (&self.weights_at(x).down, &self.weights_at(y).down);
         let mut value = [0.0_f32; 3];
         for (line, row_weight) in down.iter().enumerate() {
             let y = (row + line).saturating_sub(1).min(self.height - 1);

@@ -1,21 +1,21 @@
-//! Light and colour: everything that is estimated on the proxy, and the one pass over the full picture
-//! that applies vignetting, white balance, exposure and the local gains together.
+//! Light and colour: everything that is estimated on the proxy, and its application to the full picture.
 
 use rayon::prelude::*;
 
 use super::exposure::Exposure;
 use super::guided::{LinearModel, Plane};
+use super::pass::Pass;
 use super::proxy::Proxy;
 use super::regions::Regions;
 use super::vignetting::{GainTable, Vignetting};
 use super::white_balance::WhiteBalance;
 use super::windows;
 use crate::domain::enhancement::{EnhancementSettings, StepReport, StepSetting};
-use crate::imaging::color::{TransferTables, luminance};
-use crate::imaging::{Picture, Samples};
+use crate::imaging::color::luminance;
+use crate::imaging::{Picture, Samples, vectorized};
 
 /// Luminance below this is not told apart when local gains are chosen.
-const DARKEST: f32 = 1.0 / 1024.0;
+pub(super) const DARKEST: f32 = 1.0 / 1024.0;
 /// The mean luminance of a clear sky in a well exposed picture.
 const SKY_LUMINANCE: f32 = 0.42;
 /// Log2 luminance, after the exposure, below which shadows are opened, and by how much at most.
@@ -26,12 +26,7 @@ const SHADOWS_LIFT_EV: f32 = 0.8;
 const WINDOW_ABOVE_EV: f32 = 1.8;
 const WINDOW_RAMP_EV: f32 = 0.9;
 /// A local gain below this is none, EV.
-const LEAST_EV: f32 = 1e-3;
-/// Where the highlights begin to be rolled off, in linear light.
-const KNEE: f32 = 0.70;
-/// Linear light that counts as blown when every channel has reached it, and how gently that begins.
-const NEARLY_BLOWN: f32 = 0.75;
-const BLOWN_RAMP: f32 = 0.2;
+pub(super) const LEAST_EV: f32 = 1e-3;
 /// The variance of log2 luminance below which a neighbourhood counts as flat.
 const EDGE_VARIANCE: f32 = 0.04;
 
@@ -49,10 +44,10 @@ pub(super) struct Tone {
 
 /// Local gains: log2 of the gain as a linear function of log2 luminance round every proxy pixel.
 #[derive(Debug)]
-struct Local {
-    model: LinearModel,
-    lowest: f32,
-    highest: f32,
+pub(super) struct Local {
+    pub(super) model: LinearModel,
+    pub(super) lowest: f32,
+    pub(super) highest: f32,
 }
 
 /// Estimates everything on a small copy of the photo. `finished`: somebody has worked on the picture
@@ -238,6 +233,7 @@ fn room_level(guide: &Plane, regions: &Regions) -> f32 {
 }
 
 /// 0 up to 0 and 1 from 1 on, smooth between.
+#[inline(always)]
 pub(super) fn smooth_step(position: f32) -> f32 {
     let position = position.clamp(0.0, 1.0);
     position * position * (3.0 - 2.0 * position)
@@ -264,12 +260,23 @@ impl Tone {
     }
 
     /// Applies everything. The result has 16-bit samples, unless there is nothing to change.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a gain in single precision"
+    )]
     pub(super) fn apply(&self, picture: Picture) -> Picture {
         if self.changes_nothing() {
             return picture;
         }
         let (width, height) = (picture.width, picture.height);
-        let tables = TransferTables::shared();
+        let pass = Pass {
+            corners: &self.corners,
+            balance: self.white_balance.gains,
+            exposure: self.exposure.gain_ev.exp2() as f32,
+            local: self.local.as_ref(),
+            width,
+            height,
+        };
         let samples = match picture.samples {
             Samples::Eight(samples) => {
                 let mut wide = vec![0_u16; samples.len()];
@@ -277,30 +284,26 @@ impl Tone {
                     .zip(samples.par_chunks(width * 3))
                     .enumerate()
                     .for_each(|(y, (target, source))| {
-                        let pixels = source.chunks_exact(3).map(|pixel| match *pixel {
-                            [red, green, blue] => {
-                                [red, green, blue].map(|s| tables.decode_eight(s))
-                            }
-                            _ => [0.0; 3],
-                        });
-                        self.apply_row(y, width, height, pixels, target);
+                        for (target, source) in target.iter_mut().zip(source) {
+                            *target = u16::from(*source) * 257;
+                        }
+                        vectorized(
+                            #[inline(always)]
+                            || pass.apply(y, target),
+                        );
                     });
                 wide
             }
             Samples::Sixteen(mut samples) => {
-                samples.par_chunks_mut(width * 3).enumerate().for_each_init(
-                    Vec::new,
-                    |line: &mut Vec<[f32; 3]>, (y, target)| {
-                        line.clear();
-                        line.extend(target.chunks_exact(3).map(|pixel| match *pixel {
-                            [red, green, blue] => {
-                                [red, green, blue].map(|s| tables.decode_sixteen(s))
-                            }
-                            _ => [0.0; 3],
-                        }));
-                        self.apply_row(y, width, height, line.iter().copied(), target);
-                    },
-                );
+                samples
+                    .par_chunks_mut(width * 3)
+                    .enumerate()
+                    .for_each(|(y, row)| {
+                        vectorized(
+                            #[inline(always)]
+                            || pass.apply(y, row),
+                        );
+                    });
                 samples
             }
         };
@@ -309,202 +312,5 @@ impl Tone {
             height,
             samples: Samples::Sixteen(samples),
         }
-    }
-
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        reason = "positions within a picture"
-    )]
-    fn apply_row(
-        &self,
-        y: usize,
-        width: usize,
-        height: usize,
-        pixels: impl Iterator<Item = [f32; 3]>,
-        target: &mut [u16],
-    ) {
-        let tables = TransferTables::shared();
-        let diagonal = (width as f32).hypot(height as f32);
-        let dy = (y as f32 + 0.5 - 0.5 * height as f32) / diagonal;
-        let gain_ev = self.exposure.gain_ev.exp2() as f32;
-        let gains = self.white_balance.gains;
-        let row = dy * dy;
-        let sampler = self
-            .local
-            .as_ref()
-            .map(|local| LocalRow::new(local, y, width, height));
-        for (x, (linear, target)) in pixels.zip(target.chunks_exact_mut(3)).enumerate() {
-            let dx = (x as f32 + 0.5 - 0.5 * width as f32) / diagonal;
-            let corner = self.corners.at(dx * dx + row);
-            let least = linear[0].min(linear[1]).min(linear[2]);
-            let gains = if least > NEARLY_BLOWN {
-                // What is blown in every channel is white, whatever the light: the balance ends there.
-                let grey = smooth_step((least - NEARLY_BLOWN) * (1.0 / BLOWN_RAMP));
-                gains.map(|gain| (gain + (1.0 - gain) * grey) * corner)
-            } else {
-                gains.map(|gain| gain * corner)
-            };
-            let balanced = [
-                linear[0] * gains[0],
-                linear[1] * gains[1],
-                linear[2] * gains[2],
-            ];
-            let gain = match &sampler {
-                Some(sampler) => {
-                    gain_ev * sampler.gain(x, || fast_log2(luminance(balanced).max(DARKEST)))
-                }
-                None => gain_ev,
-            };
-            for ((sample, value), own) in target.iter_mut().zip(balanced).zip(gains) {
-                *sample = tables.encode_sixteen(roll_off(value * gain, own * gain));
-            }
-        }
-    }
-}
-
-/// The base-2 logarithm of a positive normal number, to 0.0003.
-#[inline]
-#[expect(clippy::cast_precision_loss, reason = "an exponent")]
-fn fast_log2(value: f32) -> f32 {
-    let bits = value.to_bits();
-    let exponent = (bits >> 23) as i32 - 127;
-    let m = f32::from_bits((bits & 0x007f_ffff) | 0x3f80_0000);
-    // Chebyshev fit of log2 over 1 to 2.
-    let mantissa =
-        (((-0.079_158_16 * m + 0.628_873_6) * m - 2.081_214_2) * m + 4.028_548) * m - 2.496_846;
-    exponent as f32 + mantissa
-}
-
-/// 2 to the power of a number between -20 and 20, to a relative 0.0002.
-#[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a small exponent"
-)]
-fn fast_exp2(value: f32) -> f32 {
-    // Shifted to where truncation rounds down.
-    let shifted = value.clamp(-20.0, 20.0) + 32.0;
-    let whole = shifted as u32;
-    let f = shifted - whole as f32;
-    let scale = f32::from_bits((whole + (127 - 32)) << 23);
-    // Least-squares fit of 2^f over 0 to 1 that is exact at both ends.
-    scale * (((0.078_228_17 * f + 0.226_269_82) * f + 0.695_502) * f + 1.0)
-}
-
-/// Rolls highlights off from the knee on, so that what was white before the gain is white after it: a
-/// gain of 1 or less changes nothing, and no gain leaves a grey white.
-#[inline]
-fn roll_off(value: f32, gain: f32) -> f32 {
-    if value <= KNEE || gain <= 1.0 {
-        return value;
-    }
-    let over = (value - KNEE) / (1.0 - KNEE);
-    let bend = 1.0 - (1.0 - KNEE) / (gain - KNEE);
-    KNEE + (1.0 - KNEE) * over / (1.0 + bend * over)
-}
-
-/// The local model along one row of the full picture.
-struct LocalRow<'a> {
-    /// Slope and offset for every column of the proxy, the last one twice.
-    columns: Vec<[f32; 2]>,
-    local: &'a Local,
-    scale: f32,
-}
-
-impl<'a> LocalRow<'a> {
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "positions within a picture"
-    )]
-    fn new(local: &'a Local, y: usize, width: usize, height: usize) -> Self {
-        let rows = local.model.slope.height;
-        let columns = local.model.slope.width;
-        let position = ((y as f32 + 0.5) * rows as f32 / height as f32 - 0.5)
-            .clamp(0.0, rows.saturating_sub(1) as f32);
-        let row = position as usize;
-        let fraction = position - row as f32;
-        let blend = |plane: &Plane| -> Vec<f32> {
-            let line = |row: usize| {
-                let row = row.min(rows - 1);
-                plane.values.iter().skip(row * columns).take(columns)
-            };
-            line(row)
-                .zip(line(row + 1))
-                .map(|(low, high)| low + (high - low) * fraction)
-                .collect()
-        };
-        let slopes = blend(&local.model.slope);
-        let mut columns: Vec<[f32; 2]> = slopes
-            .into_iter()
-            .zip(blend(&local.model.offset))
-            .map(|(slope, offset)| {
-                let gained = offset.abs() + slope.abs() * -DARKEST.log2() > LEAST_EV;
-                if gained { [slope, offset] } else { [0.0; 2] }
-            })
-            .collect();
-        columns.extend(columns.last().copied());
-        Self {
-            scale: columns.len().saturating_sub(1) as f32 / width as f32,
-            columns,
-            local,
-        }
-    }
-
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "positions within a picture"
-    )]
-    #[inline]
-    fn gain(&self, x: usize, guide: impl FnOnce() -> f32) -> f32 {
-        let position = ((x as f32 + 0.5) * self.scale - 0.5).max(0.0);
-        let column = (position as usize).min(self.columns.len() - 2);
-        let fraction = position - column as f32;
-        let Some(&[low, high]) = self.columns.get(column..column + 2) else {
-            return 1.0;
-        };
-        // Most of a photo has no gain of its own: no logarithm there.
-        if low == [0.0; 2] && high == [0.0; 2] {
-            return 1.0;
-        }
-        let slope = low[0] + (high[0] - low[0]) * fraction;
-        let offset = low[1] + (high[1] - low[1]) * fraction;
-        fast_exp2((slope * guide() + offset).clamp(self.local.lowest, self.local.highest))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_quick_logarithm_and_power_are_near_the_exact_ones() {
-        for step in 1..4000 {
-            let value = step as f32 * 0.001;
-            assert!((fast_log2(value) - value.log2()).abs() < 3e-4, "{value}");
-            let power = value * 5.0 - 10.0;
-            let exact = power.exp2();
-            assert!((fast_exp2(power) - exact).abs() < 2e-4 * exact, "{power}");
-        }
-    }
-
-    #[test]
-    fn white_stays_white_under_every_gain_and_a_gain_of_one_changes_nothing() {
-        for gain in [1.0, 1.3, 2.0, 5.0] {
-            assert!((roll_off(gain, gain) - 1.0).abs() < 1e-5, "{gain}");
-            let mut before = 0.0;
-            for step in 0..=100 {
-                let after = roll_off(gain * step as f32 / 100.0, gain);
-                assert!(after >= before, "{gain} {step}");
-                before = after;
-            }
-        }
-        assert!((roll_off(0.9, 1.0) - 0.9).abs() < 1e-6);
     }
 }

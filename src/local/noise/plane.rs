@@ -90,6 +90,7 @@ impl Plane {
 
     /// Row `y` of this plane interpolated to twice the size. `mixed` holds one row of this plane;
     /// `target` one of the doubled plane, at most two values a pixel of this plane.
+    #[inline(always)]
     pub(super) fn doubled_row(&self, y: usize, mixed: &mut [f32], target: &mut [f32]) {
         let near = (y / 2).min(self.height - 1);
         let far = if y.is_multiple_of(2) {
@@ -159,6 +160,7 @@ pub(super) fn halve_rows(top: &[f32], bottom: &[f32], target: &mut [f32]) {
 }
 
 /// A row interpolated to twice its length; `target` may be one shorter.
+#[inline(always)]
 fn double_row(row: &[f32], target: &mut [f32]) {
     let last = row.len() - 1;
     let edge = |target: &mut [f32], x: usize| {

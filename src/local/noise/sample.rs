@@ -1,5 +1,7 @@
 //! Samples of 8 and of 16 bits under one name, and the luma of a row of them.
 
+use crate::imaging::color::rounded_to_sixteen;
+
 /// A sample of either depth.
 pub(in crate::local) trait Sample: Copy + Send + Sync {
     /// Weighted sum of red, green and blue with weights that add to 2^16, as a signed number, and
@@ -27,7 +29,8 @@ impl Sample for u8 {
 
     #[inline(always)]
     fn from_code(code: f32) -> Self {
-        (code / 257.0 + 0.5).clamp(0.0, 255.0) as Self
+        let code = code * (1.0 / 257.0);
+        rounded_to_sixteen(if code < 255.0 { code } else { 255.0 }) as Self
     }
 }
 
@@ -47,7 +50,7 @@ impl Sample for u16 {
 
     #[inline(always)]
     fn from_code(code: f32) -> Self {
-        (code + 0.5).clamp(0.0, 65_535.0) as Self
+        rounded_to_sixteen(code)
     }
 }
 

@@ -5,6 +5,7 @@
 //! vertical transforms are shared by all blocks of a row of blocks.
 
 use super::transform::{Lanes, SCALE, forward, inverse};
+use crate::imaging::vectorized;
 
 /// Pixels between neighbouring blocks, and the border that a band needs on every side.
 pub(super) const STEP: usize = 4;
@@ -101,6 +102,21 @@ pub(super) fn shrink_band(
     output: &mut [f32],
     scratch: &mut Scratch,
 ) {
+    vectorized(
+        #[inline(always)]
+        || shrink_rows(input, guide, stride, expected, output, scratch),
+    );
+}
+
+#[inline(always)]
+fn shrink_rows(
+    input: &[f32],
+    guide: Guide<'_>,
+    stride: usize,
+    expected: &Expected,
+    output: &mut [f32],
+    scratch: &mut Scratch,
+) {
     let rows = output.len() / stride;
     output.fill(0.0);
     scratch.columns.resize(stride * 8, 0.0);
@@ -128,6 +144,7 @@ pub(super) fn shrink_band(
 }
 
 /// Vertical transform of eight rows, written with the eight coefficients of a column together.
+#[inline(always)]
 fn transform_columns(input: &[f32], stride: usize, columns: &mut [f32]) {
     for (group, target) in columns.chunks_exact_mut(64).enumerate() {
         let mut samples = [Lanes::default(); 8];
@@ -144,6 +161,7 @@ fn transform_columns(input: &[f32], stride: usize, columns: &mut [f32]) {
 }
 
 /// Horizontal transform, shrinkage and inverse of all blocks of a row of blocks.
+#[inline(always)]
 fn shrink_blocks(
     columns: &[f32],
     guide_rows: Option<&[f32]>,
@@ -217,6 +235,7 @@ fn shrink_block(coefficients: &mut [Lanes; 8], noise: f32, expected: &Expected) 
 }
 
 /// Inverse vertical transform of a row of blocks, added to the rows that it covers.
+#[inline(always)]
 fn blend_rows(blended: &[f32], stride: usize, block_row: usize, output: &mut [f32]) {
     let rows = output.len() / stride;
     for (group, source) in blended.chunks_exact(64).enumerate() {
