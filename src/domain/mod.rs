@@ -2,6 +2,7 @@
 //! reads a file, the clock or the environment; every value is serialisable and compares by content.
 
 pub mod capabilities;
+pub mod compositing;
 pub mod enhancement;
 pub mod event;
 pub mod id;
@@ -15,7 +16,9 @@ pub mod retry;
 pub mod room;
 pub mod state;
 pub mod step;
+pub mod structure;
 pub mod style;
 mod style_check;
+pub mod surface;
 pub mod toml_text;
 pub mod verdict;

@@ -1,0 +1,136 @@
+//! What the structure gates measure and what they find: whether walls, windows and doors are still
+//! where they were, judged outside the mask without any model.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The limits of the structure gates.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StructureThresholds {
+    /// Least normalised cross-correlation of the worst tile, -1 to 1.
+    pub tile_correlation: f64,
+    /// Largest drift of a corner, in percent of the diagonal.
+    pub drift_percent: f64,
+    /// Least ratio of fine detail to the reference's.
+    pub detail_ratio: f64,
+}
+
+impl Default for StructureThresholds {
+    fn default() -> Self {
+        Self {
+            tile_correlation: 0.80,
+            drift_percent: 0.10,
+            detail_ratio: 0.85,
+        }
+    }
+}
+
+/// Which picture was judged.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum StructureSubject {
+    /// The worker's picture as it came: whether the model bent the house.
+    Generated,
+    /// The photo with the generated pixels put back: whether this program keeps its promise.
+    Composite,
+}
+
+/// A rectangle in shares of the frame, so that it means the same at every resolution.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Region {
+    /// Left edge, 0 to 1.
+    pub left: f64,
+    /// Upper edge, 0 to 1.
+    pub top: f64,
+    /// Width, above 0 to 1.
+    pub width: f64,
+    /// Height, above 0 to 1.
+    pub height: f64,
+}
+
+/// A tile that does not look like the reference's.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TileFinding {
+    /// Where.
+    pub region: Region,
+    /// Its normalised cross-correlation, -1 to 1.
+    pub correlation: f64,
+}
+
+/// How far the picture as a whole moved.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DriftFinding {
+    /// Movement of the corner that moved most, in percent of the diagonal.
+    pub percent: f64,
+    /// The same in pixels of the picture that was judged.
+    pub pixels: f64,
+    /// Features that agree on the movement.
+    pub inliers: u32,
+    /// Features that were matched.
+    pub matches: u32,
+}
+
+/// One gate that was not passed.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum StructureFault {
+    /// A tile shows something else than the reference.
+    TileChanged,
+    /// The picture moved, turned or was scaled.
+    Drift,
+    /// Fine detail is gone.
+    DetailLost,
+    /// Pixels outside the mask are not the photo's own.
+    OutsideTouched,
+    /// There is too little outside the mask to judge by.
+    NotJudgeable,
+}
+
+/// What the structure gates found on one picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StructureReport {
+    /// Which picture.
+    pub subject: StructureSubject,
+    /// The limits in force.
+    pub thresholds: StructureThresholds,
+    /// Gates that were not passed; empty for a picture that keeps the house.
+    pub faults: Vec<StructureFault>,
+    /// The tile that looks least like the reference's; `None` where no tile has enough to compare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_tile: Option<TileFinding>,
+    /// Every tile below the limit, worst first, at most 32.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed_tiles: Vec<TileFinding>,
+    /// Tiles that were compared.
+    pub tiles: u32,
+    /// Tiles left out because they are clipped.
+    pub clipped_tiles: u32,
+    /// How far the whole picture moved; `None` where too few features were found to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftFinding>,
+    /// Fine detail outside the mask, as a ratio to the reference's; `None` where the reference has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail_ratio: Option<f64>,
+    /// Share of the pixels outside the mask that differ, 0 to 1; only for a composite, before encoding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside_changed_share: Option<f64>,
+    /// Factors on red, green and blue that were applied before comparing.
+    pub gains: [f64; 3],
+}
+
+impl StructureReport {
+    /// Whether every gate was passed.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.faults.is_empty()
+    }
+}
