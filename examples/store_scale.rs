@@ -9,6 +9,7 @@ use remedia::clock::Clock;
 use remedia::domain::event::{EVENT_SCHEMA_VERSION, Event, EventKind};
 use remedia::domain::id::{JobId, PhotoId};
 use remedia::domain::operation::OperationKind;
+use remedia::domain::room::Room;
 use remedia::domain::state::{JobState, OperationState};
 use remedia::domain::verdict::Verdict;
 use remedia::engine::{Engine, EngineError, EngineOptions, ListFilter};
@@ -145,6 +146,9 @@ fn build(
                 failure: None,
                 verdict: Some(Verdict::Accepted),
                 clip_score: None,
+                parameters: None,
+                master: None,
+                judgement: None,
                 seconds: 1.9,
                 at,
             });
@@ -197,6 +201,7 @@ fn new_job(id: &JobId, at: Timestamp, photos: &[PhotoId]) -> NewJob {
             .map(|(number, photo)| NewPhoto {
                 id: photo.clone(),
                 file: format!("IMG_{number:04}.jpg"),
+                room: Some(Room::LivingRoom),
                 operations: vec![OperationRecord {
                     kind: OperationKind::Enhance,
                     executor: "embedded".to_owned(),

@@ -15,3 +15,4 @@ pub mod local;
 pub mod planner;
 pub mod provider;
 pub mod store;
+pub mod validate;

@@ -88,7 +88,7 @@ pub enum Command {
     /// List the jobs, newest first
     List(ListArgs),
     /// Show one job: every photo, operation, attempt and number
-    Show(JobArgs),
+    Show(ShowArgs),
     /// Print what happened in a job
     Logs(LogsArgs),
     /// Wait until a job that another run drives has ended
@@ -97,8 +97,10 @@ pub enum Command {
     Retry(RetryArgs),
     /// Accept photos that wait for review
     Approve(ReviewArgs),
-    /// Reject photos that wait for review; they keep the enhanced original
+    /// Reject photos that wait for review: made again while attempts are left, else the enhanced photo
     Reject(ReviewArgs),
+    /// Deliver an earlier version of a photo, or the photo without what was generated
+    Revert(RevertArgs),
     /// Stop a job for good; what it delivered stays
     Cancel(JobArgs),
     /// Go on with a job that was interrupted or waits for a person
@@ -159,6 +161,13 @@ pub struct ListingArgs {
     /// Attempts for each generated picture
     #[arg(long, value_name = "N")]
     pub max_attempts: Option<String>,
+    /// Least CLIP score of a generated picture on the scale of CLIPScore, 2.5 × the cosine, so that
+    /// 0.75 is a cosine of 0.30; a raw cosine of 0.75 never occurs
+    #[arg(long, value_name = "SCORE")]
+    pub clip_score_threshold: Option<String>,
+    /// CLIP model that scores generated pictures: `auto`, `off`, or a name of `remedia models list`
+    #[arg(long, value_name = "NAME")]
+    pub clip_model: Option<String>,
     /// JPEG quality of the finished photos
     #[arg(long, value_name = "N", help_heading = "Sizes and limits")]
     pub jpeg_quality: Option<String>,
@@ -276,9 +285,45 @@ pub struct RetryArgs {
     /// A photo, by file name or id; may be repeated
     #[arg(long = "photo", value_name = "PHOTO")]
     pub photos: Vec<String>,
-    /// Seed of the new attempt
-    #[arg(long, value_name = "N")]
+    /// Seed of the new attempt; each attempt on a photo has another
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=crate::domain::plan::LARGEST_SEED))]
     pub seed: Option<u64>,
+}
+
+/// `remedia show`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  remedia show last\n  remedia show last --photo 03-bedroom.jpg     every attempt: seed, numbers, scores, gates, reasons"
+)]
+pub struct ShowArgs {
+    /// Job (see `remedia list`)
+    pub job: String,
+    /// Only this photo, by file name or id, with everything about each attempt; may be repeated
+    #[arg(long = "photo", value_name = "PHOTO")]
+    pub photos: Vec<String>,
+}
+
+/// `remedia revert`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  remedia revert last --photo 03-bedroom.jpg                back to the version before\n  remedia revert last --photo 03-bedroom.jpg --attempt 2    deliver what attempt 2 made\n  remedia revert last --photo 03-bedroom.jpg --without      deliver the enhanced photo, unstaged\n\n\
+No version is ever changed or removed: going back adds a version. `remedia show JOB --photo PHOTO` lists them."
+)]
+pub struct RevertArgs {
+    /// Job (see `remedia list`)
+    pub job: String,
+    /// The photo, by file name or id
+    #[arg(long, value_name = "PHOTO")]
+    pub photo: String,
+    /// The version to deliver; without this the one before the present one
+    #[arg(long, value_name = "N", conflicts_with_all = ["attempt", "without"])]
+    pub to: Option<u32>,
+    /// The attempt whose result is delivered
+    #[arg(long, value_name = "N", conflicts_with = "without")]
+    pub attempt: Option<u32>,
+    /// Deliver the photo without what was generated
+    #[arg(long)]
+    pub without: bool,
 }
 
 /// `remedia approve` and `remedia reject`.

@@ -144,6 +144,11 @@ fn listing_flags(flags: Flags, listing: &ListingArgs) -> Flags {
         .with(Key::Brackets, listing.brackets.as_ref())
         .with(Key::Seed, listing.seed.as_ref())
         .with(Key::MaxAttempts, listing.max_attempts.as_ref())
+        .with(
+            Key::ClipScoreThreshold,
+            listing.clip_score_threshold.as_ref(),
+        )
+        .with(Key::ClipModel, listing.clip_model.as_ref())
         .with(Key::JpegQuality, listing.jpeg_quality.as_ref())
         .with(Key::WebLongSide, listing.web_long_side.as_ref())
         .with(Key::WebQuality, listing.web_quality.as_ref())

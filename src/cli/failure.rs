@@ -102,13 +102,16 @@ impl From<EngineError> for Failure {
         use EngineError as E;
         let exit = match &error {
             E::Locked { .. } => Exit::LOCKED,
-            E::UnknownJob(_) | E::AmbiguousJob { .. } => Exit::USAGE,
+            E::UnknownJob(_)
+            | E::AmbiguousJob { .. }
+            | E::SeedUsed { .. }
+            | E::NoVersion { .. } => Exit::USAGE,
             E::Provider(fault) => match fault.kind {
                 FaultKind::Credentials => Exit::CREDENTIALS,
                 FaultKind::Network | FaultKind::Quota => Exit::TEMPORARY,
                 FaultKind::Refused => Exit::REFUSED,
                 FaultKind::Interrupted => Exit::INTERRUPTED,
-                FaultKind::Files | FaultKind::Unknown => Exit::ERROR,
+                FaultKind::Answer | FaultKind::Files | FaultKind::Unknown => Exit::ERROR,
             },
             other if other.is_retryable() => Exit::TEMPORARY,
             _ => Exit::ERROR,

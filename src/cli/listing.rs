@@ -76,6 +76,7 @@ pub(crate) fn read_and_plan(
         max_attempts: settings.max_attempts,
         overrides,
         look: None,
+        judging: settings.judging.clone(),
     };
     let capabilities = provider::capabilities(settings.threads);
     let plan = planner::plan(&listing, &style, &capabilities, &request).map_err(|error| {

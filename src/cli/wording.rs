@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::event::{Event, EventKind, Request, Stage};
+use crate::domain::judgement::Judgement;
 use crate::domain::listing::Listing;
-use crate::domain::plan::{Decision, Plan};
+use crate::domain::plan::{AttemptParameters, Decision, Plan};
+use crate::domain::room::Room;
+use crate::domain::score::ScoreSource;
+use crate::domain::structure::StructureSubject;
 use crate::domain::verdict::{Reason, Verdict};
-use crate::engine::{JobReport, JobSummary, ListReport, OperationCounts, StatusReport};
+use crate::engine::{
+    AttemptReport, JobReport, JobSummary, ListReport, OperationCounts, StatusReport,
+};
 
 use super::duration::for_people;
 
@@ -142,8 +148,20 @@ fn kind_text(kind: &EventKind) -> String {
             "{operation}, attempt {number} needs a person's eye: {}",
             texts(reasons)
         ),
+        EventKind::VersionChosen {
+            operation,
+            version,
+            attempt,
+            cause,
+        } => match attempt {
+            Some(attempt) => format!(
+                "{operation}: version {version} is attempt {attempt}, {}",
+                cause.name()
+            ),
+            None => format!("{operation}: version {version} is the picture without it"),
+        },
         EventKind::OperationGaveUp { operation, reasons } => format!(
-            "{operation} given up, the original is delivered: {}",
+            "{operation} given up, the picture is delivered without it: {}",
             texts(reasons)
         ),
         EventKind::Fault {
@@ -170,6 +188,7 @@ const fn request_name(request: Request) -> &'static str {
         Request::Approve => "approve",
         Request::Reject => "reject",
         Request::Deliver => "deliver",
+        Request::Revert => "revert",
     }
 }
 
@@ -295,17 +314,7 @@ pub(crate) fn job(report: &JobReport) -> String {
             }
             text.push('\n');
             for attempt in &operation.attempts {
-                let said = match (&attempt.verdict, &attempt.failure) {
-                    (_, Some(failure)) => format!("failed: {}", failure.text),
-                    (Some(Verdict::Accepted), None) => "accepted".to_owned(),
-                    (Some(Verdict::Rejected { reasons }), None) => {
-                        format!("rejected: {}", texts(reasons))
-                    }
-                    (Some(Verdict::NeedsReview { reasons }), None) => {
-                        format!("needs review: {}", texts(reasons))
-                    }
-                    (None, None) => "not judged yet".to_owned(),
-                };
+                let said = attempt_said(attempt);
                 text.push_str(&format!(
                     "    attempt {}, seed {}, {:.1} s: {said}\n",
                     attempt.number, attempt.seed, attempt.seconds
@@ -314,6 +323,167 @@ pub(crate) fn job(report: &JobReport) -> String {
         }
     }
     text
+}
+
+fn attempt_said(attempt: &AttemptReport) -> String {
+    match (&attempt.verdict, &attempt.failure) {
+        (_, Some(failure)) => format!("failed: {}", failure.text),
+        (Some(Verdict::Accepted), None) => "accepted".to_owned(),
+        (Some(Verdict::Rejected { reasons }), None) => format!("rejected: {}", texts(reasons)),
+        (Some(Verdict::NeedsReview { reasons }), None) => {
+            format!("needs review: {}", texts(reasons))
+        }
+        (None, None) => "not judged yet".to_owned(),
+    }
+}
+
+/// Photos of a job with everything about each attempt.
+pub(crate) fn photos(report: &JobReport) -> String {
+    let mut text = String::new();
+    for photo in &report.photos {
+        let room = photo.room.map_or("room unknown", Room::name);
+        text.push_str(&format!("{}  ({}), {room}\n", photo.file, photo.photo));
+        for operation in &photo.operations {
+            text.push_str(&format!("\n{}: {}", operation.kind, operation.state));
+            if let Some(reason) = &operation.reason {
+                text.push_str(&format!(": {reason}"));
+            }
+            text.push('\n');
+            for version in &operation.versions {
+                let what = match version.attempt {
+                    Some(attempt) => format!("attempt {attempt}"),
+                    None => "without it".to_owned(),
+                };
+                text.push_str(&format!(
+                    "  version {}: {what}, {} at {}\n",
+                    version.number,
+                    version.cause.name(),
+                    version.at
+                ));
+            }
+            for attempt in &operation.attempts {
+                text.push_str(&attempt_lines(attempt));
+            }
+        }
+    }
+    text
+}
+
+/// Everything about one attempt.
+fn attempt_lines(attempt: &AttemptReport) -> String {
+    let mut lines = vec![format!(
+        "attempt {}: {}",
+        attempt.number,
+        attempt_said(attempt)
+    )];
+    lines.push(format!(
+        "  seed {}, {:.1} s, order {}, {}",
+        attempt.seed, attempt.seconds, attempt.run_id, attempt.at
+    ));
+    if let Some(AttemptParameters::Diffusion {
+        strength,
+        guidance_scale,
+        num_inference_steps,
+        controlnets,
+        mask_growth,
+        ..
+    }) = &attempt.parameters
+    {
+        let controlnets: Vec<String> = controlnets
+            .iter()
+            .map(|net| format!("{:?} {}", net.kind, net.conditioning_scale).to_lowercase())
+            .collect();
+        lines.push(format!(
+            "  strength {strength}, guidance scale {guidance_scale}, {num_inference_steps} steps, \
+             mask growth {mask_growth}, ControlNets: {}",
+            if controlnets.is_empty() {
+                "none".to_owned()
+            } else {
+                controlnets.join(", ")
+            }
+        ));
+    }
+    if let Some(judgement) = &attempt.judgement {
+        lines.extend(judgement_lines(judgement));
+    }
+    if let Some(master) = &attempt.master {
+        lines.push(format!("  picture {master}"));
+    }
+    lines.iter().map(|line| format!("  {line}\n")).collect()
+}
+
+fn judgement_lines(judgement: &Judgement) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(worker) = &judgement.worker {
+        lines.push(format!(
+            "  made by {} {} on {}",
+            worker.engine, worker.version, worker.device
+        ));
+        for model in &worker.models {
+            lines.push(format!(
+                "  model {}: {} at {}{}",
+                model.role,
+                model.repository,
+                model.revision,
+                model
+                    .sha256
+                    .as_ref()
+                    .map_or_else(String::new, |sum| format!(", sha256 {sum}"))
+            ));
+        }
+    }
+    for report in &judgement.structure {
+        let subject = match report.subject {
+            StructureSubject::Generated => "worker's picture",
+            StructureSubject::Composite => "composite",
+        };
+        let known = |value: Option<String>| value.unwrap_or_else(|| "not measurable".to_owned());
+        lines.push(format!(
+            "  house in the {subject}: {}; worst tile {}, drift {}, detail {}",
+            if report.passed() {
+                "the same"
+            } else {
+                "changed"
+            },
+            known(
+                report
+                    .worst_tile
+                    .map(|tile| format!("{:.3}", tile.correlation))
+            ),
+            known(report.drift.map(|drift| format!("{:.3} %", drift.percent))),
+            known(report.detail_ratio.map(|ratio| format!("{ratio:.2}"))),
+        ));
+    }
+    if let Some(composite) = &judgement.composite {
+        lines.push(format!(
+            "  changed {:.1} % of the frame, kept {:.1} % that is protected",
+            composite.touched_share * 100.0,
+            composite.protected_share * 100.0
+        ));
+    }
+    if let Some(scores) = &judgement.scores {
+        let number =
+            |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
+        let source = match scores.source {
+            ScoreSource::Measured => "measured here",
+            ScoreSource::ReportedByWorker => "reported by the worker, not checked",
+            ScoreSource::NotScored => "not scored",
+        };
+        lines.push(format!(
+            "  CLIP score {} of {} wanted (2.5 × cosine), contrast {}, improvement {}; {} {source}",
+            number(scores.clip_score),
+            number(judgement.clip_score_threshold),
+            number(
+                scores
+                    .contrast
+                    .as_ref()
+                    .map(|contrast| contrast.probability)
+            ),
+            number(scores.improvement),
+            scores.model,
+        ));
+    }
+    lines
 }
 
 /// A number of bytes for people.

@@ -57,6 +57,18 @@ variables! {
     MAX_PIXELS = "REMEDIA_MAX_PIXELS";
     /// Most photos of one listing.
     MAX_PHOTOS = "REMEDIA_MAX_PHOTOS";
+    /// Least CLIP score of a generated picture, `2.5 * max(cosine, 0)`, or `auto`.
+    CLIP_SCORE_THRESHOLD = "REMEDIA_CLIP_SCORE_THRESHOLD";
+    /// CLIP model that scores: `auto`, `off` or a name of `remedia models list`.
+    CLIP_MODEL = "REMEDIA_CLIP_MODEL";
+    /// Least correlation of the worst tile with the photo.
+    TILE_CORRELATION = "REMEDIA_TILE_CORRELATION";
+    /// Largest movement of a corner, in percent of the diagonal.
+    DRIFT_PERCENT = "REMEDIA_DRIFT_PERCENT";
+    /// Least share of the photo's fine detail.
+    DETAIL_RATIO = "REMEDIA_DETAIL_RATIO";
+    /// Largest share of the frame that a generated picture may change.
+    MAX_MASKED_SHARE = "REMEDIA_MAX_MASKED_SHARE";
     /// How much is told on the error stream: `error`, `warn`, `info`, `debug` or `trace`.
     LOG = "REMEDIA_LOG";
     /// Script of the fake provider, for tests and dry runs.

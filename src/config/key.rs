@@ -62,6 +62,12 @@ keys! {
     MaxFileBytes => "limits.max_file_bytes", env::MAX_FILE_BYTES, Some("--max-file-bytes"), "Largest photo file that is read, 1KB to 4GB.";
     MaxPixels => "limits.max_pixels", env::MAX_PIXELS, Some("--max-pixels"), "Largest picture that is decoded, 10000 pixels to 4000MP.";
     MaxPhotos => "limits.max_photos", env::MAX_PHOTOS, Some("--max-photos"), "Most photos of one listing, 1 to 100000.";
+    ClipScoreThreshold => "judging.clip_score_threshold", env::CLIP_SCORE_THRESHOLD, Some("--clip-score-threshold"), "Least CLIP score of a generated picture, `2.5 * max(cosine, 0)`, 0 to 2.5, over the style's; `auto` for the style's, else the calibration of the model that scores (0.75 where there is none).";
+    ClipModel => "judging.clip_model", env::CLIP_MODEL, Some("--clip-model"), "CLIP model that scores: `auto` for the first that is on this machine, `off`, or a name of `remedia models list`.";
+    TileCorrelation => "judging.tile_correlation", env::TILE_CORRELATION, None, "Least correlation of the worst tile outside the mask with the photo, 0 to 1.";
+    DriftPercent => "judging.drift_percent", env::DRIFT_PERCENT, None, "Largest movement of a corner of the picture, in percent of its diagonal, 0 to 10.";
+    DetailRatio => "judging.detail_ratio", env::DETAIL_RATIO, None, "Least share of the photo's fine detail outside the mask, 0 to 1.";
+    MaxMaskedShare => "judging.max_masked_share", env::MAX_MASKED_SHARE, None, "Largest share of the frame that a generated picture may change, 0 to 1.";
     Log => "log", env::LOG, Some("--log"), "How much is told on the error stream: `error`, `warn`, `info`, `debug` or `trace`.";
 }
 

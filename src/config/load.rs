@@ -16,7 +16,7 @@ use crate::domain::toml_text;
 
 use super::env::{self, Environment};
 use super::key::Key;
-use super::settings::Settings;
+use super::settings::{ClipModelSetting, Settings};
 use super::value::{self, Raw};
 
 /// A settings file is text that a person wrote; more than this is something else.
@@ -378,6 +378,29 @@ fn apply(
                 value::quantity(raw, value::PIXELS, 10_000, 4_000_000_000)?;
         }
         Key::MaxPhotos => settings.limits.max_photos = value::number(raw, 1, 100_000)?,
+        Key::ClipScoreThreshold => {
+            settings.judging.clip_score_threshold = match value::is_word(raw, "auto") {
+                true => None,
+                false => Some(value::real(raw, 0.0, 2.5)?),
+            };
+        }
+        Key::ClipModel => {
+            settings.clip_model = match value::word(raw, "`auto`, `off` or the name of a model")? {
+                name if name == "auto" => ClipModelSetting::Auto,
+                name if name == "off" => ClipModelSetting::Off,
+                name => ClipModelSetting::Named(name),
+            };
+        }
+        Key::TileCorrelation => {
+            settings.judging.structure.tile_correlation = value::real(raw, 0.0, 1.0)?;
+        }
+        Key::DriftPercent => {
+            settings.judging.structure.drift_percent = value::real(raw, 0.0, 10.0)?
+        }
+        Key::DetailRatio => settings.judging.structure.detail_ratio = value::real(raw, 0.0, 1.0)?,
+        Key::MaxMaskedShare => {
+            settings.judging.compositing.max_masked_share = value::real(raw, 0.0, 1.0)?;
+        }
         Key::Log => settings.log = value::log_level(raw)?,
     }
     Ok(())

@@ -11,5 +11,5 @@ mod value;
 pub use env::Environment;
 pub use key::Key;
 pub use load::{ConfigError, Flags, LoadRequest, Origin, Resolved, Testing, load};
-pub use settings::{BracketSetting, Limits, LogLevel, Settings};
+pub use settings::{BracketSetting, ClipModelSetting, Limits, LogLevel, Settings};
 pub use show::{CONFIG_SCHEMA_VERSION, show, show_json};

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::domain::judgement::JudgingRules;
 use crate::domain::operation::OperationRequest;
 
 use super::env::Environment;
@@ -45,8 +46,23 @@ pub struct Settings {
     pub brackets: BracketSetting,
     /// What is too big to be read.
     pub limits: Limits,
+    /// How generated pictures are judged.
+    pub judging: JudgingRules,
+    /// Which CLIP model scores them.
+    pub clip_model: ClipModelSetting,
     /// How much is told.
     pub log: LogLevel,
+}
+
+/// Which CLIP model scores.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClipModelSetting {
+    /// The first that is on this machine.
+    Auto,
+    /// None.
+    Off,
+    /// The one with this name.
+    Named(String),
 }
 
 /// What is too big to be read.
@@ -136,6 +152,8 @@ impl Settings {
                 max_pixels: 200_000_000,
                 max_photos: 5000,
             },
+            judging: JudgingRules::default(),
+            clip_model: ClipModelSetting::Auto,
             log: LogLevel::Warn,
         }
     }
@@ -181,6 +199,19 @@ impl Settings {
                 value::PIXELS
             )),
             Key::MaxPhotos => json!(self.limits.max_photos),
+            Key::ClipScoreThreshold => self
+                .judging
+                .clip_score_threshold
+                .map_or(json!("auto"), |score| json!(score)),
+            Key::ClipModel => match &self.clip_model {
+                ClipModelSetting::Auto => json!("auto"),
+                ClipModelSetting::Off => json!("off"),
+                ClipModelSetting::Named(name) => json!(name),
+            },
+            Key::TileCorrelation => json!(self.judging.structure.tile_correlation),
+            Key::DriftPercent => json!(self.judging.structure.drift_percent),
+            Key::DetailRatio => json!(self.judging.structure.detail_ratio),
+            Key::MaxMaskedShare => json!(self.judging.compositing.max_masked_share),
             Key::Log => json!(self.log.name()),
         }
     }

@@ -16,6 +16,8 @@ pub(super) enum Raw {
     Text(OsString),
     /// A whole number of a file.
     Number(u64),
+    /// A number with a fraction of a file.
+    Real(f64),
     /// A truth value of a file.
     Switch(bool),
     /// A list of texts of a file.
@@ -39,7 +41,10 @@ impl Raw {
                     .collect::<Option<Vec<_>>>()
                     .map_or(Self::Unfit("a list that holds more than texts"), Self::List)
             }
-            DeValue::Float(_) => Self::Unfit("a number with a fraction"),
+            DeValue::Float(number) => number
+                .as_str()
+                .parse()
+                .map_or(Self::Unfit("a number with a fraction"), Self::Real),
             DeValue::Datetime(_) => Self::Unfit("a date"),
             DeValue::Table(_) => Self::Unfit("a table"),
         }
@@ -50,6 +55,7 @@ impl Raw {
         match self {
             Self::Text(text) => format!("`{}`", crate::fsx::printable(&text.to_string_lossy())),
             Self::Number(number) => format!("`{number}`"),
+            Self::Real(_) => "a number with a fraction".to_owned(),
             Self::Switch(switch) => format!("`{switch}`"),
             Self::List(_) => "a list".to_owned(),
             Self::Unfit(kind) => (*kind).to_owned(),
@@ -160,6 +166,27 @@ pub(super) fn number<T: TryFrom<u64>>(raw: &Raw, low: u64, high: u64) -> Result<
             "{value} is out of range; {low} to {high} is allowed"
         )),
     }
+}
+
+/// A number that may have a fraction.
+pub(super) fn real(raw: &Raw, low: f64, high: f64) -> Result<f64, String> {
+    let value = match raw {
+        Raw::Real(number) => Some(*number),
+        Raw::Number(number) => u32::try_from(*number).ok().map(f64::from),
+        _ => raw.text().and_then(|text| text.parse().ok()),
+    };
+    match value {
+        Some(value) if (low..=high).contains(&value) => Ok(value),
+        Some(value) => Err(format!(
+            "{value} is out of range; {low} to {high} is allowed"
+        )),
+        None => Err(raw.is_not("a number such as `0.75`")),
+    }
+}
+
+/// Whether the value is this word.
+pub(super) fn is_word(raw: &Raw, word: &str) -> bool {
+    raw.text() == Some(word)
 }
 
 pub(super) fn switch(raw: &Raw) -> Result<bool, String> {

@@ -9,10 +9,10 @@ use super::id::{JobId, PhotoId};
 use super::operation::OperationKind;
 use super::plan::SkipCode;
 use super::state::JobState;
-use super::verdict::Reason;
+use super::verdict::{Reason, VersionCause};
 
 /// The version of [`Event`] that this build writes.
-pub const EVENT_SCHEMA_VERSION: u32 = 1;
+pub const EVENT_SCHEMA_VERSION: u32 = 2;
 
 /// One thing that happened to one job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -132,6 +132,18 @@ pub enum EventKind {
         /// Why.
         reasons: Vec<Reason>,
     },
+    /// From now on another version of a picture is delivered.
+    VersionChosen {
+        /// Which operation.
+        operation: OperationKind,
+        /// Number of the version, from 1.
+        version: u32,
+        /// The attempt that is delivered; absent where the picture goes without the operation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
+        /// Why.
+        cause: VersionCause,
+    },
     /// No attempt is left, or another could not end otherwise.
     OperationGaveUp {
         /// Which operation.
@@ -211,6 +223,8 @@ pub enum Request {
     Reject,
     /// Write the delivered folder again.
     Deliver,
+    /// Deliver another version.
+    Revert,
 }
 
 impl EventKind {

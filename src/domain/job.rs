@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{JobId, PhotoId};
 use super::operation::OperationKind;
-use super::plan::{PlannedAttempt, PlannedSource, StyleReference};
+use super::plan::{ClipPrompts, PlannedAttempt, PlannedSource, StyleReference};
 use super::room::Room;
 
 /// The version of [`JobOrder`] and [`RunMarker`] that this build writes.
-pub const JOB_SCHEMA_VERSION: u32 = 1;
+pub const JOB_SCHEMA_VERSION: u32 = 2;
 
 /// One order: what is asked of one executor in one run. It decides every number that changes a
 /// picture; the worker decides none.
@@ -51,9 +51,13 @@ pub struct OrderLimits {
     /// Quality of the JPEG results, 1 to 100.
     #[schemars(range(min = 1, max = 100))]
     pub jpeg_quality: u8,
-    /// CLIP score below which a generated result is rejected; absent where none is generated.
+    /// CLIP score, `2.5 * max(cosine, 0)`, below which a generated result is rejected; absent where
+    /// none is generated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_score_threshold: Option<f64>,
+    /// Largest share of the frame that a mask may cover, 0 to 1; absent where nothing is generated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_masked_share: Option<f64>,
 }
 
 /// One photo of an order.
@@ -89,6 +93,9 @@ pub struct OrderedOperation {
     /// The attempts that are left. The worker makes the first, and goes on to the next only for a
     /// reason that it reports.
     pub attempts: Vec<PlannedAttempt>,
+    /// The words by which the result is scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<ClipPrompts>,
 }
 
 /// The marker beside `job.json`.

@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::enhancement::{EnhancementSettings, Look};
 use super::id::PhotoId;
+use super::judgement::JudgingRules;
 use super::operation::{OperationKind, OperationRequest};
 use super::room::Room;
+use super::style::RetryReason;
 
 /// The version of [`Plan`] that this build writes.
-pub const PLAN_SCHEMA_VERSION: u32 = 1;
+pub const PLAN_SCHEMA_VERSION: u32 = 2;
 
 /// The largest seed: every whole number up to here is exact in JSON readers that know only doubles.
 pub const LARGEST_SEED: u64 = (1 << 53) - 1;
@@ -36,6 +38,9 @@ pub struct Plan {
     pub engine_version: String,
     /// Attempts allowed for each operation.
     pub max_attempts: u32,
+    /// How results are judged.
+    #[serde(default)]
+    pub judging: JudgingRules,
     /// One entry for each picture to deliver, in delivery order. An exposure bracket is one picture.
     pub photos: Vec<PlannedPhoto>,
     /// Seconds that the whole is expected to take on this machine.
@@ -107,6 +112,64 @@ pub struct PlannedOperation {
     pub estimated_seconds: f64,
     /// Every attempt that may be made, in order; empty for a skipped operation.
     pub attempts: Vec<PlannedAttempt>,
+    /// The further attempts after a rejection for a reason that has a ladder of its own; `attempts`
+    /// holds those after any other. Seeds are the same in every ladder and differ between attempts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retries: Vec<PlannedRetries>,
+    /// The words by which a result is scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<ClipPrompts>,
+}
+
+/// The attempts that follow a rejection for one reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedRetries {
+    /// Why the attempt before was rejected.
+    pub reason: RetryReason,
+    /// From attempt 2 on.
+    pub attempts: Vec<PlannedAttempt>,
+}
+
+/// The words by which a result is scored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClipPrompts {
+    /// What the picture shall show, short enough for CLIP's 77 tokens.
+    pub prompt: String,
+    /// What it shall be told from; the first is the right room in the right style.
+    pub contrast: Vec<ContrastPrompt>,
+    /// Least CLIP score, `2.5 * max(cosine, 0)`, where the job or the style says one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_score_threshold: Option<f64>,
+}
+
+/// One description that a result is compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContrastPrompt {
+    /// What it stands for.
+    pub kind: ContrastKind,
+    /// Short name for people.
+    pub label: String,
+    /// The words.
+    pub prompt: String,
+}
+
+/// What a description stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ContrastKind {
+    /// The right room in the right style.
+    Right,
+    /// The right room in another style.
+    OtherStyle,
+    /// Another room in the right style.
+    OtherRoom,
+    /// An empty room.
+    Empty,
+    /// A picture without quality.
+    Blurry,
 }
 
 /// Whether an operation is done.
@@ -239,4 +302,26 @@ pub enum ControlNetKind {
     Lines,
     /// A label map.
     Segmentation,
+}
+
+impl PlannedOperation {
+    /// Every attempt, those after a rejection for `reason` from that reason's ladder.
+    pub fn attempts_after(
+        &self,
+        reason: Option<RetryReason>,
+    ) -> impl Iterator<Item = &PlannedAttempt> {
+        let ladder = reason.and_then(|reason| {
+            self.retries
+                .iter()
+                .find(|retries| retries.reason == reason)
+                .map(|retries| retries.attempts.as_slice())
+        });
+        let ladder = ladder.unwrap_or_default();
+        self.attempts.iter().map(move |attempt| {
+            ladder
+                .iter()
+                .find(|other| other.number == attempt.number)
+                .unwrap_or(attempt)
+        })
+    }
 }

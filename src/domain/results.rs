@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::enhancement::EnhancementReport;
 use super::id::PhotoId;
 use super::operation::OperationKind;
+use super::plan::AttemptParameters;
 use super::verdict::Reason;
 
 /// The version of [`Results`] that this build writes.
-pub const RESULTS_SCHEMA_VERSION: u32 = 1;
+pub const RESULTS_SCHEMA_VERSION: u32 = 2;
 
 /// What a worker made of an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +28,19 @@ pub struct Results {
     pub worker: WorkerDescription,
     /// What was made, photo by photo.
     pub photos: Vec<PhotoResult>,
+    /// Parts of the answer that could not be read. Never written by a worker.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<UnreadableResult>,
+}
+
+/// A part of a worker's answer that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnreadableResult {
+    /// The photo that it is about; absent where that could not be read either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub photo_id: Option<PhotoId>,
+    /// What is wrong, for people.
+    pub text: String,
 }
 
 /// Who worked.
@@ -38,6 +52,23 @@ pub struct WorkerDescription {
     pub version: String,
     /// The device that it ran on.
     pub device: String,
+    /// The models that it really loaded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<LoadedModel>,
+}
+
+/// A model that a worker loaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadedModel {
+    /// What it was loaded for, such as `base` or `controlnet:depth`.
+    pub role: String,
+    /// Where it comes from, such as `owner/name`.
+    pub repository: String,
+    /// The revision that was loaded.
+    pub revision: String,
+    /// SHA-256 of its weights, 64 hexadecimal digits, where it was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
 }
 
 /// What was made of one photo.
@@ -70,9 +101,19 @@ pub struct AttemptResult {
     /// Why there is none, or why it is not what was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// The result.
+    /// The result: of a stage the generated picture at working size, neither masked nor composited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ResultFile>,
+    /// What the worker was allowed to change: an 8-bit PNG, 255 may change, 0 may not, between is a
+    /// soft band that may darken or tint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask: Option<ResultFile>,
+    /// What is where in the photo, as an 8-bit PNG of surface numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<ResultFile>,
+    /// The numbers that were really used, where they differ from the order's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<AttemptParameters>,
     /// What the embedded engine did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<EnhancementReport>,
@@ -82,6 +123,30 @@ pub struct AttemptResult {
     /// How long it took, in seconds.
     #[serde(default)]
     pub seconds: f64,
+    /// Most device memory that it took, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
+}
+
+impl AttemptResult {
+    /// An attempt that gave nothing.
+    #[must_use]
+    pub const fn failed(number: u32, seed: u64, reason: Option<Reason>) -> Self {
+        Self {
+            number,
+            seed,
+            state: AttemptState::Failed,
+            reason,
+            image: None,
+            mask: None,
+            labels: None,
+            parameters: None,
+            report: None,
+            clip: None,
+            seconds: 0.0,
+            peak_memory_bytes: None,
+        }
+    }
 }
 
 /// Whether an attempt gave a result.
@@ -110,10 +175,16 @@ pub struct ResultFile {
 /// Similarity of picture and prompt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClipResult {
-    /// Which model measured it.
+    /// Which model measured it, such as `openai/clip-vit-base-patch32`.
     pub model: String,
-    /// 100 times the cosine similarity, at least 0.
+    /// Cosine of the angle between picture and prompt, -1 to 1; in practice 0.15 to 0.4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cosine: Option<f64>,
+    /// `2.5 * max(cosine, 0)` (Hessel et al., CLIPScore, 2021).
     pub clip_score: f64,
+    /// Probability of the right room and style among the order's contrast prompts, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contrast: Option<f64>,
 }
 
 impl Results {
@@ -126,5 +197,121 @@ impl Results {
             .operations
             .iter()
             .find(|result| result.kind == kind)
+    }
+}
+
+/// An answer that is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the results cannot be read: {0}")]
+pub struct ResultsError(pub String);
+
+impl ResultsError {
+    /// Whether the same bytes could be read another time: never.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        false
+    }
+}
+
+/// Reads a worker's `results.json`. One photo that cannot be read does not spoil the others: it goes
+/// into [`Results::unreadable`].
+///
+/// # Errors
+/// [`ResultsError`] where the document as a whole is none, or is of a version from the future.
+pub fn read_results(bytes: &[u8]) -> Result<Results, ResultsError> {
+    let failed = |error: serde_json::Error| ResultsError(error.to_string());
+    let mut document: serde_json::Value = serde_json::from_slice(bytes).map_err(failed)?;
+    let fields = document
+        .as_object_mut()
+        .ok_or_else(|| ResultsError("it is no JSON object".to_owned()))?;
+    // Only remedia says what it could not read.
+    fields.remove("unreadable");
+    let photos = match fields.insert("photos".to_owned(), serde_json::Value::Array(Vec::new())) {
+        Some(serde_json::Value::Array(photos)) => photos,
+        Some(_) => return Err(ResultsError("`photos` is no list".to_owned())),
+        None => return Err(ResultsError("`photos` is missing".to_owned())),
+    };
+    let mut results: Results = serde_json::from_value(document).map_err(failed)?;
+    if results.schema_version == 0 || results.schema_version > RESULTS_SCHEMA_VERSION {
+        return Err(ResultsError(format!(
+            "it is of version {}, and this build reads up to {RESULTS_SCHEMA_VERSION}",
+            results.schema_version
+        )));
+    }
+    for photo in photos {
+        let photo_id = photo
+            .get("photo_id")
+            .cloned()
+            .and_then(|id| serde_json::from_value(id).ok());
+        match serde_json::from_value(photo) {
+            Ok(photo) => results.photos.push(photo),
+            Err(error) => results.unreadable.push(UnreadableResult {
+                photo_id,
+                text: error.to_string(),
+            }),
+        }
+    }
+    Ok(results)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn answer(photos: Value) -> Value {
+        json!({
+            "schema_version": 1,
+            "run_id": "job-r1",
+            "job_sha256": "00",
+            "complete": true,
+            "worker": { "engine": "notebook", "version": "1", "device": "T4" },
+            "photos": photos,
+        })
+    }
+
+    fn id(content: &str) -> PhotoId {
+        PhotoId::from_digest(&blake3::hash(content.as_bytes()))
+    }
+
+    #[test]
+    fn one_unreadable_photo_leaves_the_others() {
+        let (good, bad) = (id("good"), id("bad"));
+        let photos = json!([
+            { "photo_id": good, "operations": [] },
+            { "photo_id": bad, "operations": "none" },
+            { "photo_id": 7 },
+        ]);
+        let read = read_results(answer(photos).to_string().as_bytes()).unwrap();
+        assert_eq!(read.photos.len(), 1);
+        assert_eq!(read.unreadable.len(), 2);
+        assert_eq!(read.unreadable[0].photo_id, Some(bad));
+        assert_eq!(read.unreadable[1].photo_id, None);
+    }
+
+    #[test]
+    fn what_is_no_answer_is_refused_with_a_reason() {
+        let mut future = answer(json!([]));
+        future["schema_version"] = 99.into();
+        let cases: [(&str, &[u8]); 5] = [
+            ("html", b"<!doctype html><title>502</title>"),
+            ("list", b"[]"),
+            ("photos", answer(json!({})).to_string().leak().as_bytes()),
+            ("future", future.to_string().leak().as_bytes()),
+            ("cut", b"{\"schema_version\": 1, "),
+        ];
+        for (name, bytes) in cases {
+            let error = read_results(bytes).unwrap_err();
+            assert!(!error.to_string().is_empty(), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+            let _ = read_results(&bytes);
+        }
     }
 }

@@ -665,6 +665,8 @@ pub enum OperationInput {
         /// Whether another attempt would fail the same way.
         permanent: bool,
     },
+    /// Another attempt was no better, and a result that was accepted before stays.
+    Kept,
     /// A person asks for another attempt.
     RetryRequested,
 }
@@ -750,17 +752,27 @@ pub fn next_operation(
         | (S::Produced, I::Failed { permanent: true }) => S::GaveUp,
         (S::Pending | S::Rejected { .. } | S::Produced, I::Failed { permanent: false })
         | (S::Produced, I::Rejected) => budget.after_rejection(),
-        (S::Produced, I::Accepted) => S::Accepted,
+        (S::Produced, I::Accepted) | (S::Pending | S::Rejected { .. } | S::Produced, I::Kept) => {
+            S::Accepted
+        }
         (S::Produced | S::Accepted | S::Rejected { .. } | S::GaveUp, I::RetryRequested) => {
             S::Pending
         }
         (S::Pending, I::Produced | I::Accepted | I::Rejected | I::RetryRequested)
         | (S::Rejected { .. }, I::Produced | I::Accepted | I::Rejected)
         | (S::Produced, I::Produced)
-        | (S::Accepted | S::GaveUp, I::Produced | I::Accepted | I::Rejected | I::Failed { .. })
+        | (
+            S::Accepted | S::GaveUp,
+            I::Produced | I::Accepted | I::Rejected | I::Failed { .. } | I::Kept,
+        )
         | (
             S::Skipped,
-            I::Produced | I::Accepted | I::Rejected | I::Failed { .. } | I::RetryRequested,
+            I::Produced
+            | I::Accepted
+            | I::Rejected
+            | I::Failed { .. }
+            | I::Kept
+            | I::RetryRequested,
         ) => {
             return Err(IllegalTransition {
                 subject: "operation",
@@ -789,6 +801,7 @@ mod tests {
                 OperationInput::Rejected,
                 OperationInput::Failed { permanent: false },
                 OperationInput::Failed { permanent: true },
+                OperationInput::Kept,
             ]),
             0..60,
         )

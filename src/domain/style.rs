@@ -124,9 +124,10 @@ pub struct Staging {
     /// Growth of the mask in thousandths of the long side, 0 to 60.
     #[schemars(range(min = 0.0, max = 60.0))]
     pub mask_growth: f64,
-    /// Lowest accepted CLIP score (100 × cosine, 0 to 100); without it the score is only recorded.
+    /// Lowest accepted CLIP score, `2.5 * max(cosine, 0)`, 0 to 2.5; without it the calibration of the
+    /// model that scores decides (0.75 where there is none).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.0, max = 100.0))]
+    #[schemars(range(min = 0.0, max = 2.5))]
     pub clip_score_threshold: Option<f64>,
     /// Conditioning networks, at most one of each kind.
     #[serde(default)]

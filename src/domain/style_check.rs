@@ -82,7 +82,7 @@ impl Style {
         check.text("staging.prompt", &staging.prompt, 300);
         check.longest("staging.negative_prompt", &staging.negative_prompt, 300);
         if let Some(threshold) = staging.clip_score_threshold {
-            check.range("staging.clip_score_threshold", threshold, 0.0, 100.0);
+            check.range("staging.clip_score_threshold", threshold, 0.0, 2.5);
         }
         let mut kinds: Vec<ControlNetKind> = Vec::new();
         for (index, controlnet) in staging.controlnets.iter().enumerate() {

@@ -24,7 +24,7 @@ use super::documents;
 use super::error::EngineError;
 use super::interrupt::Interrupt;
 use super::lock::lock_file;
-use super::ordering::Attempts;
+use super::ordering::{Attempts, Versions};
 use super::request::Ending;
 use super::session::Session;
 
@@ -146,6 +146,8 @@ impl Session<'_> {
         let by_id: HashMap<_, _> = records.iter().map(|photo| (&photo.id, photo)).collect();
         let recorded = self.store().attempts(&self.record.id)?;
         let attempts = Attempts::new(&recorded);
+        let versions = self.store().versions(&self.record.id)?;
+        let versions = Versions::new(&versions);
         let mut answers: HashMap<String, Results> = HashMap::new();
         for order in self.store().orders(&self.record.id)? {
             let path = self.work.results(order.number);
@@ -158,7 +160,7 @@ impl Session<'_> {
             .iter()
             .filter_map(|planned| {
                 let record = by_id.get(&planned.photo_id)?;
-                Some(self.delivery_photo(planned, record, &attempts, &answers))
+                Some(self.delivery_photo(planned, record, &attempts, &versions, &answers))
             })
             .collect())
     }
@@ -168,35 +170,36 @@ impl Session<'_> {
         planned: &PlannedPhoto,
         record: &PhotoRecord,
         attempts: &Attempts<'_>,
+        versions: &Versions<'_>,
         answers: &HashMap<String, Results>,
     ) -> DeliveryPhoto {
         let mut master = None;
         let mut operations = Vec::with_capacity(record.operations.len());
         for operation in &record.operations {
             let made = attempts.of(&record.id, operation.kind);
-            let accepted = made
-                .iter()
-                .rev()
-                .find(|attempt| attempt.verdict == Some(Verdict::Accepted));
-            let outcome = match operation.state {
-                OperationState::Accepted => {
-                    if let Some(image) = accepted.and_then(|attempt| attempt.image.as_ref()) {
-                        master = Some(self.work.outputs().join(image));
+            let chosen = versions.delivered(&record.id, operation.kind, made);
+            let outcome = match (operation.state, chosen) {
+                (OperationState::Accepted, Some(attempt)) => {
+                    if let Some(file) = attempt.master.as_ref().or(attempt.image.as_ref()) {
+                        master = Some(self.work.outputs().join(file));
                     }
                     OperationOutcome::Accepted
                 }
-                OperationState::Skipped => skipped(planned, operation.kind),
+                (OperationState::Accepted, None) => OperationOutcome::GaveUp {
+                    reasons: vec!["a person chose the picture without it".to_owned()],
+                },
+                (OperationState::Skipped, _) => skipped(planned, operation.kind),
                 _ => OperationOutcome::GaveUp {
                     reasons: reasons(made, operation.reason.as_deref()),
                 },
             };
-            let told = accepted.or(made.last());
+            let told = chosen.or(made.last().copied());
             operations.push(DeliveredOperation {
                 kind: operation.kind,
                 outcome,
                 attempts: u32::try_from(made.len()).unwrap_or(u32::MAX),
                 seed: told.map(|attempt| attempt.seed),
-                report: accepted.and_then(|attempt| report(attempt, answers)),
+                report: chosen.and_then(|attempt| report(attempt, answers)),
             });
         }
         DeliveryPhoto {

@@ -6,11 +6,13 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::capabilities::EMBEDDED_EXECUTOR;
 use crate::domain::id::PhotoId;
 use crate::domain::listing::Listing;
 use crate::domain::operation::OperationKind;
 use crate::domain::plan::{Plan, PlannedAttempt};
 use crate::fsx;
+use crate::store::OrderRecord;
 
 use super::error::EngineError;
 
@@ -52,6 +54,17 @@ impl WorkFolder {
     /// Where results lie.
     pub(super) fn outputs(&self) -> PathBuf {
         self.root.join("outputs")
+    }
+
+    /// Where the results of one order go, and what that is relative to [`WorkFolder::outputs`]. A worker
+    /// elsewhere names its files as it likes, so each of its runs has a folder of its own and never
+    /// writes over what an earlier one made.
+    pub(super) fn run_outputs(&self, order: &OrderRecord) -> (PathBuf, String) {
+        if order.executor == EMBEDDED_EXECUTOR {
+            return (self.outputs(), String::new());
+        }
+        let name = format!("run-{}", order.number);
+        (self.outputs().join(&name), format!("{name}/"))
     }
 
     /// Where order `number` lies.
@@ -118,6 +131,10 @@ impl WorkFolder {
     /// Every folder of the job in which files are written.
     pub(super) fn written_folders(&self) -> Vec<PathBuf> {
         let mut folders = vec![self.root.clone(), self.outputs()];
+        if let Ok(entries) = fs_err::read_dir(self.outputs()) {
+            let inside = entries.flatten().map(|entry| entry.path());
+            folders.extend(inside.filter(|path| path.is_dir()));
+        }
         if let Ok(entries) = fs_err::read_dir(self.root.join("orders")) {
             for entry in entries.flatten() {
                 folders.push(entry.path());

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::domain::event::{EventKind, Stage};
 use crate::domain::id::JobId;
-use crate::domain::results::RESULTS_SCHEMA_VERSION;
+use crate::domain::results::{
+    RESULTS_SCHEMA_VERSION, Results, UnreadableResult, WorkerDescription,
+};
 use crate::domain::state::{Effect, JobInput, JobState, OperationState};
 use crate::provider::{
     FaultKind, Order, Provider, ProviderError, RunContext, RunHandle, RunProgress, RunState,
@@ -185,7 +187,7 @@ impl Session<'_> {
     fn find_or_submit(&mut self, journey: &Journey<'_>) -> Result<Option<Ending>, EngineError> {
         let order = self.order()?;
         let provider = self.engine.provider(&order.record.executor)?;
-        let outputs = self.work.outputs();
+        let (outputs, _) = self.work.run_outputs(&order.record);
         fs_err::create_dir_all(&outputs)?;
         let source = PathBuf::from(&self.record.source);
         let asked = as_order(&order, &source, &outputs);
@@ -309,6 +311,11 @@ impl Session<'_> {
         )?;
         heard?;
         match answer {
+            Err(error) if error.kind == FaultKind::Answer => {
+                // Every attempt of the order then has this reason, and the ladder goes on.
+                let results = unreadable_answer(&order, error.text);
+                self.collected(&order, &results)
+            }
             Ok(results) => {
                 let ours = results.run_id == order.record.run_id
                     && results.job_sha256 == order.marker.job_sha256
@@ -317,12 +324,20 @@ impl Session<'_> {
                     self.run_failed(&order, "the results belong to another order", true)?;
                     return Ok(None);
                 }
-                documents::write(&self.work.results(order.record.number), &results)?;
-                self.advance(JobInput::ResultsCollected, |change| change.faults = 0)?;
-                Ok(None)
+                self.collected(&order, &results)
             }
             Err(error) => self.fault(&order, error, journey),
         }
+    }
+
+    fn collected(
+        &mut self,
+        order: &CurrentOrder,
+        results: &Results,
+    ) -> Result<Option<Ending>, EngineError> {
+        documents::write(&self.work.results(order.record.number), results)?;
+        self.advance(JobInput::ResultsCollected, |change| change.faults = 0)?;
+        Ok(None)
     }
 
     /// Lets the executor work, hearing what it tells and stopping it where that is asked.
@@ -338,7 +353,7 @@ impl Session<'_> {
         work: impl FnOnce(&dyn Provider, &Order<'_>, &RunContext<'_>) -> Result<T, ProviderError>,
     ) -> Result<(Result<T, ProviderError>, Result<(), EngineError>), EngineError> {
         let provider: Arc<dyn Provider> = self.engine.provider(&order.record.executor)?;
-        let outputs = self.work.outputs();
+        let (outputs, _) = self.work.run_outputs(&order.record);
         let source = PathBuf::from(&self.record.source);
         let asked = as_order(order, &source, &outputs);
         let known = self.store().attempts(&self.record.id)?;
@@ -449,7 +464,8 @@ impl Session<'_> {
                     text,
                 }))
             }
-            FaultKind::Refused => {
+            // Found broken where it is collected; nothing can be asked again.
+            FaultKind::Refused | FaultKind::Answer => {
                 self.run_failed(order, &error.text, false)?;
                 Ok(None)
             }
@@ -524,7 +540,7 @@ impl Session<'_> {
         let mut warning = None;
         if self.state().is_with_executor() {
             let order = self.order()?;
-            let outputs = self.work.outputs();
+            let (outputs, _) = self.work.run_outputs(&order.record);
             let source = PathBuf::from(&self.record.source);
             let asked = as_order(&order, &source, &outputs);
             let provider = self.engine.provider(&order.record.executor)?;
@@ -553,6 +569,27 @@ impl Session<'_> {
             *byte = *digit;
         }
         u64::from_le_bytes(bytes)
+    }
+}
+
+/// What is left of an answer that cannot be read: that it cannot be read.
+fn unreadable_answer(order: &CurrentOrder, text: String) -> Results {
+    Results {
+        schema_version: RESULTS_SCHEMA_VERSION,
+        run_id: order.record.run_id.clone(),
+        job_sha256: order.marker.job_sha256.clone(),
+        complete: false,
+        worker: WorkerDescription {
+            engine: order.record.executor.clone(),
+            version: String::new(),
+            device: String::new(),
+            models: Vec::new(),
+        },
+        photos: Vec::new(),
+        unreadable: vec![UnreadableResult {
+            photo_id: None,
+            text,
+        }],
     }
 }
 

@@ -96,6 +96,26 @@ pub enum EngineError {
         /// What was asked.
         request: &'static str,
     },
+    /// An attempt with this seed was made already and would come to the same.
+    #[error("seed {seed} was used for `{file}` already")]
+    SeedUsed {
+        /// The job.
+        job: JobId,
+        /// The photo's file.
+        file: String,
+        /// The seed.
+        seed: u64,
+    },
+    /// There is no such version of a picture.
+    #[error("`{file}` has no other version to go back to: {reason}")]
+    NoVersion {
+        /// The job.
+        job: JobId,
+        /// The photo's file.
+        file: String,
+        /// What is missing.
+        reason: String,
+    },
 }
 
 impl EngineError {
@@ -117,7 +137,9 @@ impl EngineError {
             | Self::NotUnicode(_)
             | Self::NoFreeName { .. }
             | Self::DamagedDocument { .. }
-            | Self::NothingTo { .. } => false,
+            | Self::NothingTo { .. }
+            | Self::SeedUsed { .. }
+            | Self::NoVersion { .. } => false,
         }
     }
 
@@ -133,6 +155,12 @@ impl EngineError {
             Self::NotNow { job, .. } | Self::NothingTo { job, .. } => {
                 Some(format!("`remedia show {job}` tells where it stands"))
             }
+            Self::SeedUsed { job, .. } => Some(format!(
+                "give another seed, or leave it out: `remedia retry {job} --photo PHOTO`"
+            )),
+            Self::NoVersion { job, .. } => Some(format!(
+                "`remedia show {job} --photo PHOTO` lists the versions and attempts"
+            )),
             Self::SourceMissing(_) => Some("put the folder back, then ask again".to_owned()),
             Self::NotUnicode(_) => Some("rename the folder".to_owned()),
             Self::NoFreeName { .. } => Some("choose another folder with `--out`".to_owned()),

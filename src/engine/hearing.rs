@@ -7,14 +7,14 @@ use crate::domain::id::PhotoId;
 use crate::domain::operation::OperationKind;
 use crate::domain::results::{AttemptResult, AttemptState, OperationResult};
 use crate::domain::verdict::{Reason, ReasonCode};
-use crate::store::{AttemptRecord, PhotoRecord};
+use crate::store::{AttemptRecord, OrderRecord, PhotoRecord};
 
 use super::error::EngineError;
 use super::session::{CurrentOrder, Session};
 
 /// The attempts that are recorded, and the order that new ones are made under.
 pub(super) struct Hearing {
-    run_id: String,
+    order: OrderRecord,
     ordered: HashSet<(PhotoId, OperationKind, u32)>,
     recorded: HashSet<(PhotoId, OperationKind, u32)>,
 }
@@ -40,7 +40,7 @@ impl Hearing {
             })
             .collect();
         Self {
-            run_id: order.record.run_id.clone(),
+            order: order.record.clone(),
             ordered,
             recorded: known
                 .iter()
@@ -67,7 +67,7 @@ impl Hearing {
                 photo,
                 result.kind,
                 attempt,
-                &self.run_id,
+                &self.order,
             ));
             change
                 .events
@@ -87,23 +87,27 @@ pub(super) fn attempt_record(
     photo: &PhotoId,
     kind: OperationKind,
     attempt: &AttemptResult,
-    run_id: &str,
+    order: &OrderRecord,
 ) -> AttemptRecord {
     let produced = attempt.state == AttemptState::Produced;
+    let (_, prefix) = session.work.run_outputs(order);
     AttemptRecord {
         photo: photo.clone(),
         kind,
         number: attempt.number,
         seed: attempt.seed,
-        run_id: run_id.to_owned(),
+        run_id: order.run_id.clone(),
         image: attempt
             .image
             .as_ref()
             .filter(|_| produced)
-            .map(|image| image.file.clone()),
+            .map(|image| format!("{prefix}{}", image.file)),
         failure: (!produced).then(|| failure(attempt)),
         verdict: None,
         clip_score: attempt.clip.as_ref().map(|clip| clip.clip_score),
+        parameters: attempt.parameters.clone(),
+        master: None,
+        judgement: None,
         seconds: attempt.seconds,
         at: session.engine.now(),
     }

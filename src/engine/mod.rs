@@ -10,6 +10,7 @@ mod drive;
 )]
 mod engine;
 mod error;
+mod examine;
 mod gc;
 mod hearing;
 mod interrupt;
@@ -21,9 +22,12 @@ mod query;
 mod report;
 mod request;
 mod run;
+mod scoring;
 mod session;
 mod sink;
 mod submit;
+mod versions;
+mod wording;
 
 pub use engine::Engine;
 pub use error::EngineError;
@@ -31,10 +35,11 @@ pub use interrupt::Interrupt;
 pub use report::{
     AssetReport, AttemptReport, JobReport, JobSummary, ListFilter, ListReport, LogReport,
     OperationReport, OrderReport, PhotoReport, REPORT_SCHEMA_VERSION, StateCount, StatusReport,
+    VersionReport,
 };
 pub use request::{
     DriveLimits, DriveOutcome, Ending, EngineOptions, GcItem, GcPlan, GcReason, GcRequest,
-    RetryRequest, RunLimits, RunOutcome, SubmitOutcome, SubmitRequest,
+    RetryRequest, RevertTarget, RunLimits, RunOutcome, SubmitOutcome, SubmitRequest,
 };
 pub use sink::{EventSink, NoEvents};
 

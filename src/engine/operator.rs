@@ -2,22 +2,26 @@
 
 use std::path::PathBuf;
 
+use crate::domain::capabilities::EMBEDDED_EXECUTOR;
 use crate::domain::event::{EventKind, Request};
 use crate::domain::id::{JobId, PhotoId};
+use crate::domain::judgement::{Candidate, best};
 use crate::domain::operation::OperationKind;
 use crate::domain::plan::{Plan, PlannedAttempt};
 use crate::domain::state::{
     AttemptBudget, JobInput, JobState, OperationInput, OperationState, next_operation,
 };
-use crate::domain::verdict::{Reason, ReasonCode, Verdict};
+use crate::domain::style::RetryReason;
+use crate::domain::verdict::{Reason, ReasonCode, Verdict, VersionCause};
 use crate::planner::attempt_seed;
 use crate::provider::Order;
-use crate::store::OperationChange;
+use crate::store::{AttemptRecord, OperationChange, VersionRecord};
 
 use super::documents::ExtraAttempt;
 use super::engine::Engine;
 use super::error::EngineError;
-use super::ordering::Attempts;
+use super::judging::version_event;
+use super::ordering::{Attempts, Versions};
 use super::report::JobSummary;
 use super::request::RetryRequest;
 use super::session::Session;
@@ -65,11 +69,26 @@ impl Engine {
                     .last()
                     .map_or(0, |attempt| attempt.number);
                 let number = made.max(operation.allowed) + 1;
-                let Some(attempt) =
-                    another_attempt(&plan, &photo.id, operation.kind, number, request.seed)
+                let known = attempts.of(&photo.id, operation.kind);
+                let reason = attempts.retry_reason(&photo.id, operation.kind);
+                let Some(mut attempt) =
+                    another_attempt(&plan, &photo.id, operation.kind, number, reason)
                 else {
                     continue;
                 };
+                // The embedded engine draws nothing, so a seed says nothing about its work.
+                if let Some(seed) = request.seed
+                    && operation.executor != EMBEDDED_EXECUTOR
+                {
+                    if known.iter().any(|made| made.seed == seed) {
+                        return Err(EngineError::SeedUsed {
+                            job: job.clone(),
+                            file: photo.file.clone(),
+                            seed,
+                        });
+                    }
+                    attempt.seed = seed;
+                }
                 extra.retain(|one| {
                     (&one.photo, one.operation, one.attempt.number)
                         != (&photo.id, operation.kind, number)
@@ -150,8 +169,11 @@ impl Engine {
         let photos = session.store().photos(job)?;
         let recorded = session.store().attempts(job)?;
         let attempts = Attempts::new(&recorded);
+        let versions = session.store().versions(job)?;
+        let versions = Versions::new(&versions);
         let mut changes = Vec::new();
         let mut judged = Vec::new();
+        let mut chosen_versions = Vec::new();
         let mut told = vec![requested(
             &session,
             if accept {
@@ -170,38 +192,78 @@ impl Engine {
                     left += 1;
                     continue;
                 }
-                let Some(last) = attempts.of(&photo.id, operation.kind).last() else {
-                    continue;
-                };
-                let mut attempt = (*last).clone();
+                let known = attempts.of(&photo.id, operation.kind);
+                let waiting: Vec<&AttemptRecord> = known
+                    .iter()
+                    .copied()
+                    .filter(|attempt| matches!(attempt.verdict, Some(Verdict::NeedsReview { .. })))
+                    .collect();
+                let Some(last) = known.last() else { continue };
                 let budget = AttemptBudget {
-                    made: attempt.number,
+                    made: last.number,
                     allowed: operation.allowed,
                 };
-                let input = if accept {
-                    OperationInput::Accepted
-                } else {
-                    OperationInput::Rejected
-                };
-                let state = next_operation(operation.state, input, budget)?;
                 let reason = Reason::new(ReasonCode::Person, "a person rejected it");
-                let kind = if accept {
+                let state = if accept {
+                    let candidates: Vec<Candidate<'_>> = waiting
+                        .iter()
+                        .map(|attempt| Candidate {
+                            number: attempt.number,
+                            approved: false,
+                            judgement: attempt.judgement.as_ref(),
+                        })
+                        .collect();
+                    let chosen = best(&candidates)
+                        .and_then(|best| waiting.iter().find(|one| one.number == best.number));
+                    let Some(chosen) = chosen else { continue };
+                    let mut attempt = (*chosen).clone();
                     attempt.verdict = Some(Verdict::Accepted);
-                    EventKind::Accepted {
-                        operation: operation.kind,
-                        number: attempt.number,
-                    }
-                } else {
-                    attempt.verdict = Some(Verdict::Rejected {
-                        reasons: vec![reason.clone()],
+                    told.push(session.event(
+                        Some(&photo.id),
+                        EventKind::Accepted {
+                            operation: operation.kind,
+                            number: attempt.number,
+                        },
+                    ));
+                    let latest = versions.latest(&photo.id, operation.kind);
+                    chosen_versions.push(VersionRecord {
+                        photo: photo.id.clone(),
+                        kind: operation.kind,
+                        number: latest.map_or(0, |version| version.number) + 1,
+                        attempt: Some(attempt.number),
+                        cause: VersionCause::Approved,
+                        at: self.now(),
                     });
-                    EventKind::Rejected {
-                        operation: operation.kind,
-                        number: attempt.number,
-                        reasons: vec![reason.clone()],
+                    judged.push(attempt);
+                    next_operation(operation.state, OperationInput::Accepted, budget)?
+                } else {
+                    for attempt in waiting {
+                        let mut attempt = attempt.clone();
+                        let reasons = vec![reason.clone()];
+                        attempt.verdict = Some(Verdict::Rejected {
+                            reasons: reasons.clone(),
+                        });
+                        told.push(session.event(
+                            Some(&photo.id),
+                            EventKind::Rejected {
+                                operation: operation.kind,
+                                number: attempt.number,
+                                reasons,
+                            },
+                        ));
+                        judged.push(attempt);
+                    }
+                    let rejected =
+                        next_operation(operation.state, OperationInput::Rejected, budget)?;
+                    let kept = known
+                        .iter()
+                        .any(|attempt| attempt.verdict == Some(Verdict::Accepted));
+                    if rejected == OperationState::GaveUp && kept {
+                        next_operation(operation.state, OperationInput::Kept, budget)?
+                    } else {
+                        rejected
                     }
                 };
-                told.push(session.event(Some(&photo.id), kind));
                 changes.push(OperationChange {
                     photo: photo.id.clone(),
                     kind: operation.kind,
@@ -209,7 +271,6 @@ impl Engine {
                     allowed: operation.allowed,
                     reason: (state == OperationState::GaveUp).then(|| reason.text.clone()),
                 });
-                judged.push(attempt);
             }
         }
         if changes.is_empty() {
@@ -218,16 +279,23 @@ impl Engine {
                 request,
             });
         }
+        told.extend(
+            chosen_versions
+                .iter()
+                .map(|version| session.event(Some(&version.photo), version_event(version))),
+        );
         if left > 0 {
             session.note(|change| {
                 change.operations = changes;
                 change.attempts = judged;
+                change.versions = chosen_versions;
                 change.events = told;
             })?;
         } else {
             session.advance(JobInput::Reviewed, |change| {
                 change.operations = changes;
                 change.attempts = judged;
+                change.versions = chosen_versions;
                 change.events.append(&mut told);
             })?;
         }
@@ -299,7 +367,7 @@ impl Engine {
             }
             JobState::AwaitingOperator => {
                 let order = session.order()?;
-                let outputs = session.work.outputs();
+                let (outputs, _) = session.work.run_outputs(&order.record);
                 let source = PathBuf::from(&session.record.source);
                 let provider = self.provider(&order.record.executor)?;
                 provider.operator_done(&Order {
@@ -368,13 +436,14 @@ fn not_now(session: &Session<'_>, request: &'static str) -> EngineError {
     }
 }
 
-/// One attempt more than the plan has: as the last one, with another seed.
+/// One attempt more than the plan has: as the last one of the ladder that answers `reason`, with
+/// another seed.
 fn another_attempt(
     plan: &Plan,
     photo: &PhotoId,
     kind: OperationKind,
     number: u32,
-    seed: Option<u64>,
+    reason: Option<RetryReason>,
 ) -> Option<PlannedAttempt> {
     let last = plan
         .photos
@@ -383,12 +452,11 @@ fn another_attempt(
         .operations
         .iter()
         .find(|operation| operation.kind == kind)?
-        .attempts
-        .iter()
+        .attempts_after(reason)
         .max_by_key(|attempt| attempt.number)?;
     Some(PlannedAttempt {
         number,
-        seed: attempt_seed(seed.unwrap_or(last.seed), photo, kind, number),
+        seed: attempt_seed(last.seed, photo, kind, number),
         parameters: last.parameters.clone(),
     })
 }

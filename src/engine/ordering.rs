@@ -12,8 +12,11 @@ use crate::domain::job::{
 use crate::domain::operation::OperationKind;
 use crate::domain::plan::{Plan, PlannedPhoto};
 use crate::domain::state::{JobInput, OperationState};
-use crate::domain::verdict::{Reason, ReasonCode, Verdict};
-use crate::store::{AttemptRecord, OperationChange, OperationRecord, OrderRecord, PhotoRecord};
+use crate::domain::style::RetryReason;
+use crate::domain::verdict::{Reason, ReasonCode, Verdict, VersionCause, leading_retry_reason};
+use crate::store::{
+    AttemptRecord, OperationChange, OperationRecord, OrderRecord, PhotoRecord, VersionRecord,
+};
 
 use super::error::EngineError;
 use super::session::Session;
@@ -56,20 +59,96 @@ impl<'a> Attempts<'a> {
             .unwrap_or(0)
     }
 
-    /// Whether the last result waits for a person.
+    /// Whether a result waits for a person.
     pub(super) fn awaits_review(&self, photo: &PhotoId, kind: OperationKind) -> bool {
         self.of(photo, kind)
-            .last()
-            .is_some_and(|attempt| matches!(attempt.verdict, Some(Verdict::NeedsReview { .. })))
+            .iter()
+            .any(|attempt| matches!(attempt.verdict, Some(Verdict::NeedsReview { .. })))
+    }
+
+    /// The ladder that answers the last attempt's end.
+    pub(super) fn retry_reason(&self, photo: &PhotoId, kind: OperationKind) -> Option<RetryReason> {
+        let last = self.of(photo, kind).last()?;
+        let refused: &[Reason] = match &last.verdict {
+            Some(Verdict::Rejected { reasons } | Verdict::NeedsReview { reasons }) => reasons,
+            Some(Verdict::Accepted) | None => &[],
+        };
+        leading_retry_reason(last.failure.iter().chain(refused))
+    }
+}
+
+/// The versions of each operation on each photo; the latest is delivered.
+pub(super) struct Versions<'a> {
+    all: &'a [VersionRecord],
+    latest: HashMap<(&'a PhotoId, OperationKind), &'a VersionRecord>,
+}
+
+impl<'a> Versions<'a> {
+    pub(super) fn new(versions: &'a [VersionRecord]) -> Self {
+        // They come in order of their numbers, so the last one stays.
+        let latest = versions
+            .iter()
+            .map(|version| ((&version.photo, version.kind), version))
+            .collect();
+        Self {
+            all: versions,
+            latest,
+        }
+    }
+
+    /// Whether a person approved this attempt.
+    pub(super) fn is_approved(&self, photo: &PhotoId, kind: OperationKind, attempt: u32) -> bool {
+        self.all.iter().any(|version| {
+            version.cause == VersionCause::Approved
+                && &version.photo == photo
+                && version.kind == kind
+                && version.attempt == Some(attempt)
+        })
+    }
+
+    pub(super) fn latest<'b>(
+        &'b self,
+        photo: &'b PhotoId,
+        kind: OperationKind,
+    ) -> Option<&'a VersionRecord> {
+        self.latest.get(&(photo, kind)).copied()
+    }
+
+    /// The attempt that is delivered: the latest version's, or, in a record that was made before there
+    /// were versions, the last that was accepted.
+    pub(super) fn delivered<'b>(
+        &self,
+        photo: &PhotoId,
+        kind: OperationKind,
+        attempts: &'b [&'b AttemptRecord],
+    ) -> Option<&'b AttemptRecord> {
+        match self.latest.get(&(photo, kind)) {
+            Some(version) => attempts
+                .iter()
+                .find(|attempt| Some(attempt.number) == version.attempt)
+                .copied(),
+            None => attempts
+                .iter()
+                .rev()
+                .find(|attempt| attempt.verdict == Some(Verdict::Accepted))
+                .copied(),
+        }
     }
 }
 
 /// Whether an executor has something to do for it: nothing is there, the last was refused, or what
-/// is there was never judged.
+/// is there was never judged. An operation works on what those before it made of the photo, so it
+/// waits until they are settled.
 fn is_open(photo: &PhotoRecord, operation: &OperationRecord, attempts: &Attempts<'_>) -> bool {
-    operation.state.is_open()
+    let ready = photo
+        .operations
+        .iter()
+        .take_while(|before| before.kind != operation.kind)
+        .all(|before| before.state.is_settled());
+    let undone = operation.state.is_open()
         || (operation.state == OperationState::Produced
-            && !attempts.awaits_review(&photo.id, operation.kind))
+            && !attempts.awaits_review(&photo.id, operation.kind));
+    ready && undone
 }
 
 /// Whose turn it is: the embedded engine's, then the others' in the order of the plan.
@@ -110,6 +189,8 @@ impl Session<'_> {
             return Err(EngineError::SourceMissing(source.to_owned()));
         }
         let plan = self.work.plan_with_extra()?;
+        let versions = self.store().versions(&self.record.id)?;
+        let versions = Versions::new(&versions);
         let orders = self.store().orders(&self.record.id)?;
         let number = orders.last().map_or(0, |order| order.number) + 1;
         let parent = orders
@@ -124,7 +205,7 @@ impl Session<'_> {
         let mut unreadable = Vec::new();
         if self.engine.provider(&executor)?.is_remote() {
             document.photos.retain(|photo| {
-                match self.write_working_photo(&folder, photo, &attempts) {
+                match self.write_working_photo(&folder, photo, &attempts, &versions) {
                     Ok(()) => true,
                     Err(reason) => {
                         unreadable.push((photo.clone(), reason));
@@ -235,39 +316,60 @@ impl Session<'_> {
                 max_attempts: plan.max_attempts,
                 jpeg_quality: options.jpeg_quality,
                 clip_score_threshold: (executor != EMBEDDED_EXECUTOR)
-                    .then_some(options.clip_score_threshold),
+                    .then_some(plan.judging.clip_score_threshold)
+                    .flatten(),
+                max_masked_share: (executor != EMBEDDED_EXECUTOR)
+                    .then_some(plan.judging.compositing.max_masked_share),
             },
             photos: ordered,
         }
     }
 
-    /// Puts the photo at working size into the order: what was accepted of it so far, or the
-    /// original.
+    /// Puts the photo at working size into the order.
     fn write_working_photo(
         &self,
         folder: &std::path::Path,
         photo: &OrderedPhoto,
         attempts: &Attempts<'_>,
+        versions: &Versions<'_>,
     ) -> Result<(), Reason> {
-        let accepted = OperationKind::ALL
+        let first = photo
+            .operations
+            .first()
+            .map_or(OperationKind::Enhance, |operation| operation.kind);
+        let bytes = self.base(photo, first, attempts, versions)?;
+        bundle::write_working_photo(folder, &photo.photo_id, &bytes, &self.engine.limits())
+            .map_err(|error| Reason::new(ReasonCode::BadInput, error.to_string()))
+    }
+
+    /// The file of the photo as it is before `operation`: what is delivered of the operations before
+    /// it, or the original.
+    pub(super) fn base(
+        &self,
+        photo: &OrderedPhoto,
+        operation: OperationKind,
+        attempts: &Attempts<'_>,
+        versions: &Versions<'_>,
+    ) -> Result<Vec<u8>, Reason> {
+        let id = &photo.photo_id;
+        let made = OperationKind::ALL
             .iter()
-            .flat_map(|&kind| attempts.of(&photo.photo_id, kind))
-            .filter(|attempt| attempt.verdict == Some(Verdict::Accepted))
-            .filter_map(|attempt| attempt.image.as_ref())
-            .next_back();
-        let limits = self.engine.limits();
-        let bytes = match accepted {
-            Some(image) => fs_err::read(self.work.outputs().join(image))
+            .take_while(|&&kind| kind != operation)
+            .filter_map(|&kind| {
+                let attempt = versions.delivered(id, kind, attempts.of(id, kind))?;
+                attempt.master.as_ref().or(attempt.image.as_ref())
+            })
+            .last();
+        match made {
+            Some(file) => fs_err::read(self.work.outputs().join(file))
                 .map_err(|error| Reason::new(ReasonCode::MissingOutput, error.to_string())),
             None => crate::provider::read_source(
                 std::path::Path::new(&self.record.source),
                 &photo.file,
-                &photo.photo_id,
-                &limits,
+                id,
+                &self.engine.limits(),
             ),
-        }?;
-        bundle::write_working_photo(folder, &photo.photo_id, &bytes, &limits)
-            .map_err(|error| Reason::new(ReasonCode::BadInput, error.to_string()))
+        }
     }
 }
 
@@ -283,11 +385,12 @@ fn ordered_photo(
             continue;
         }
         let finished = attempts.finished(&photo.id, record.kind);
+        let reason = attempts.retry_reason(&photo.id, record.kind);
         let left: Vec<_> = planned
             .operations
             .iter()
             .filter(|operation| operation.kind == record.kind)
-            .flat_map(|operation| &operation.attempts)
+            .flat_map(|operation| operation.attempts_after(reason))
             .filter(|attempt| attempt.number > finished && attempt.number <= record.allowed)
             .cloned()
             .collect();
@@ -295,6 +398,11 @@ fn ordered_photo(
             operations.push(OrderedOperation {
                 kind: record.kind,
                 attempts: left,
+                clip: planned
+                    .operations
+                    .iter()
+                    .find(|operation| operation.kind == record.kind)
+                    .and_then(|operation| operation.clip.clone()),
             });
         }
     }

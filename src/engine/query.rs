@@ -16,6 +16,7 @@ use super::ordering::Attempts;
 use super::report::{
     AssetReport, AttemptReport, JobReport, JobSummary, ListFilter, ListReport, LogReport,
     OperationReport, OrderReport, PhotoReport, REPORT_SCHEMA_VERSION, StateCount, StatusReport,
+    VersionReport,
 };
 use super::request::{DriveOutcome, Ending};
 use super::sink::EventSink;
@@ -167,6 +168,7 @@ impl Engine {
         let record = self.record(job)?;
         let recorded = self.store().attempts(job)?;
         let attempts = Attempts::new(&recorded);
+        let versions = self.store().versions(job)?;
         let photos = self
             .store()
             .photos(job)?
@@ -174,6 +176,7 @@ impl Engine {
             .map(|photo| PhotoReport {
                 photo: photo.id.clone(),
                 file: fsx::printable(&photo.file),
+                room: photo.room,
                 operations: photo
                     .operations
                     .iter()
@@ -192,6 +195,23 @@ impl Engine {
                                 verdict: attempt.verdict.clone(),
                                 failure: attempt.failure.clone(),
                                 seconds: attempt.seconds,
+                                at: attempt.at,
+                                parameters: attempt.parameters.clone(),
+                                judgement: attempt.judgement.clone(),
+                                image: attempt.image.as_deref().map(in_work_folder),
+                                master: attempt.master.as_deref().map(in_work_folder),
+                            })
+                            .collect(),
+                        versions: versions
+                            .iter()
+                            .filter(|version| {
+                                version.photo == photo.id && version.kind == operation.kind
+                            })
+                            .map(|version| VersionReport {
+                                number: version.number,
+                                attempt: version.attempt,
+                                cause: version.cause,
+                                at: version.at,
                             })
                             .collect(),
                     })
@@ -319,4 +339,9 @@ pub(super) fn summary(record: &JobRecord) -> JobSummary {
         due: record.due,
         problem: record.problem.as_deref().map(fsx::printable),
     }
+}
+
+/// Results lie below the job's work folder; their names come from workers.
+fn in_work_folder(file: &str) -> String {
+    format!("outputs/{}", fsx::printable(file))
 }

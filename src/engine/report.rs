@@ -6,14 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::event::Event;
 use crate::domain::id::{JobId, PhotoId};
+use crate::domain::judgement::Judgement;
 use crate::domain::operation::OperationKind;
+use crate::domain::plan::AttemptParameters;
+use crate::domain::room::Room;
 use crate::domain::state::JobState;
-use crate::domain::verdict::{Reason, Verdict};
+use crate::domain::verdict::{Reason, Verdict, VersionCause};
 
 use crate::store::OperationCounts;
 
 /// The version of the documents of this module.
-pub const REPORT_SCHEMA_VERSION: u32 = 1;
+pub const REPORT_SCHEMA_VERSION: u32 = 2;
 
 /// All jobs at a glance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -141,6 +144,9 @@ pub struct PhotoReport {
     pub photo: PhotoId,
     /// Its file; control characters are escaped.
     pub file: String,
+    /// What it shows, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<Room>,
     /// What is done to it.
     pub operations: Vec<OperationReport>,
 }
@@ -160,6 +166,25 @@ pub struct OperationReport {
     pub reason: Option<String>,
     /// Attempts so far.
     pub attempts: Vec<AttemptReport>,
+    /// What is delivered since when, the present version last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<VersionReport>,
+}
+
+/// One version of a picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VersionReport {
+    /// Number, from 1.
+    pub number: u32,
+    /// The attempt that it delivers; absent where the picture goes without the operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// Why.
+    pub cause: VersionCause,
+    /// Since when.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
 }
 
 /// One attempt.
@@ -180,6 +205,21 @@ pub struct AttemptReport {
     pub failure: Option<Reason>,
     /// Seconds that it took.
     pub seconds: f64,
+    /// When it was recorded.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// The numbers that it was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<AttemptParameters>,
+    /// Everything that was measured on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judgement: Option<Judgement>,
+    /// The executor's picture, relative to the work folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The picture that is delivered where the attempt is chosen, relative to the work folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master: Option<String>,
 }
 
 /// One order.

@@ -35,10 +35,6 @@ pub struct EngineOptions {
     pub max_pixels: u64,
     /// How faults of providers are answered.
     pub retry: RetryPolicy,
-    /// CLIP score below which a generated picture is rejected.
-    pub clip_score_threshold: f64,
-    /// CLIP score below which a generated picture that is not rejected needs a person's eye.
-    pub clip_score_review: f64,
     /// The script of the fake provider, where one is used.
     pub fake_script: Option<PathBuf>,
 }
@@ -57,8 +53,6 @@ impl EngineOptions {
             max_file_bytes: 200_000_000,
             max_pixels: 200_000_000,
             retry: RetryPolicy::default(),
-            clip_score_threshold: 22.0,
-            clip_score_review: 24.0,
             fake_script: None,
         }
     }
@@ -211,8 +205,21 @@ pub struct RunLimits {
 pub struct RetryRequest {
     /// These photos; empty for every photo with a given-up operation.
     pub photos: Vec<PhotoId>,
-    /// Seed of the new attempts; derived from the last attempt's where absent.
+    /// Seed of the new attempts, exactly; derived from the last attempt's where absent.
     pub seed: Option<u64>,
+}
+
+/// Which version of a picture is to be delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevertTarget {
+    /// The one before the present one.
+    Previous,
+    /// The version with this number.
+    Version(u32),
+    /// The result of this attempt.
+    Attempt(u32),
+    /// The picture without the operation.
+    Without,
 }
 
 /// What `gc` may remove.

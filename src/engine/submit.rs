@@ -170,6 +170,7 @@ impl Engine {
             photos.push(NewPhoto {
                 id: photo.photo_id.clone(),
                 file: photo.file.clone(),
+                room: photo.room,
                 operations: photo.operations.iter().map(operation_record).collect(),
             });
         }

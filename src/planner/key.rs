@@ -4,9 +4,12 @@
 use serde::Serialize;
 
 use crate::domain::id::PhotoId;
+use crate::domain::judgement::JudgingRules;
 use crate::domain::listing::Listing;
 use crate::domain::operation::{OperationKind, OperationRequest};
-use crate::domain::plan::{Decision, Plan, PlannedAttempt, SkipCode, StyleReference};
+use crate::domain::plan::{
+    ClipPrompts, Decision, Plan, PlannedAttempt, PlannedRetries, SkipCode, StyleReference,
+};
 use crate::domain::room::Room;
 
 /// The numbers of the delivery that change its bytes.
@@ -31,6 +34,7 @@ struct JobContent<'a> {
     operations: &'a OperationRequest,
     provider: &'a str,
     max_attempts: u32,
+    judging: &'a JudgingRules,
     delivery: DeliveryKey,
     photos: Vec<PhotoContent<'a>>,
 }
@@ -50,6 +54,8 @@ struct OperationContent<'a> {
     executor: Option<&'a str>,
     skipped: Option<SkipCode>,
     attempts: &'a [PlannedAttempt],
+    retries: &'a [PlannedRetries],
+    clip: Option<&'a ClipPrompts>,
 }
 
 /// The key of the job that carries out `plan` for `listing`: a blake3 digest over photo ids, order,
@@ -79,12 +85,14 @@ pub fn job_key(listing: &Listing, plan: &Plan, delivery: DeliveryKey) -> blake3:
                     executor,
                     skipped,
                     attempts: &operation.attempts,
+                    retries: &operation.retries,
+                    clip: operation.clip.as_ref(),
                 }
             })
             .collect(),
     });
     let content = JobContent {
-        version: 1,
+        version: 2,
         engine_version: &plan.engine_version,
         slug: &listing.slug,
         title: &listing.title,
@@ -93,6 +101,7 @@ pub fn job_key(listing: &Listing, plan: &Plan, delivery: DeliveryKey) -> blake3:
         operations: &plan.operations,
         provider: &plan.provider,
         max_attempts: plan.max_attempts,
+        judging: &plan.judging,
         delivery,
         photos: photos.collect(),
     };

@@ -4,16 +4,17 @@ use crate::domain::capabilities::{
     Capabilities, EMBEDDED_EXECUTOR, MissingCapability, OperationCapability, ProviderCapability,
 };
 use crate::domain::enhancement::{EnhancementSettings, Look};
+use crate::domain::id::PhotoId;
 use crate::domain::listing::{Listing, Photo};
 use crate::domain::operation::{OperationKind, OperationRequest};
 use crate::domain::plan::{
-    AttemptParameters, Decision, PLAN_SCHEMA_VERSION, Plan, PlannedAttempt, PlannedOperation,
-    PlannedPhoto, PlannedSource, SkipCode, StyleReference,
+    AttemptParameters, ClipPrompts, Decision, PLAN_SCHEMA_VERSION, Plan, PlannedAttempt,
+    PlannedOperation, PlannedPhoto, PlannedRetries, PlannedSource, SkipCode, StyleReference,
 };
 use crate::domain::room::{Room, Setting};
 use crate::domain::style::{RetryReason, Style};
 
-use super::prompt::retry_parameters;
+use super::prompt::{clip_prompts, retry_parameters};
 use super::request::{PlanError, PlanRequest, check, refuse_if_impossible, room_hint};
 use super::seed::attempt_seed;
 
@@ -61,6 +62,7 @@ pub fn plan(
         provider: request.provider.clone(),
         engine_version: capabilities.embedded.engine_version.clone(),
         max_attempts: request.max_attempts,
+        judging: request.judging.clone(),
         photos,
         estimated_seconds,
     })
@@ -177,26 +179,80 @@ impl Planner<'_> {
         match decided {
             Ok((executor, parameters)) => PlannedOperation {
                 kind,
+                estimated_seconds: milliseconds(executor.seconds),
+                attempts: self.numbered(parameters, 1, &photo.id, kind),
+                retries: self.retries(kind, room, executor.attempts, &photo.id),
+                clip: self.clip(kind, room),
                 decision: Decision::Run {
                     executor: executor.name,
                 },
-                estimated_seconds: milliseconds(executor.seconds),
-                attempts: parameters
-                    .into_iter()
-                    .zip(1..)
-                    .map(|(parameters, number)| PlannedAttempt {
-                        number,
-                        seed: attempt_seed(self.request.seed, &photo.id, kind, number),
-                        parameters,
-                    })
-                    .collect(),
             },
             Err(Skip { code, reason, hint }) => PlannedOperation {
                 kind,
                 decision: Decision::Skip { code, reason, hint },
                 estimated_seconds: 0.0,
                 attempts: Vec::new(),
+                retries: Vec::new(),
+                clip: None,
             },
+        }
+    }
+
+    /// The attempts with these numbers, from attempt `first` on.
+    fn numbered(
+        &self,
+        parameters: Vec<AttemptParameters>,
+        first: u32,
+        photo: &PhotoId,
+        kind: OperationKind,
+    ) -> Vec<PlannedAttempt> {
+        parameters
+            .into_iter()
+            .zip(first..)
+            .map(|(parameters, number)| PlannedAttempt {
+                number,
+                seed: attempt_seed(self.request.seed, photo, kind, number),
+                parameters,
+            })
+            .collect()
+    }
+
+    /// The ladders of the reasons that only remedia finds; `attempts` itself is the prompt's ladder.
+    fn retries(
+        &self,
+        kind: OperationKind,
+        room: Option<Room>,
+        attempts: u32,
+        photo: &PhotoId,
+    ) -> Vec<PlannedRetries> {
+        let (OperationKind::Stage, Some(room), 2..) = (kind, room, attempts) else {
+            return Vec::new();
+        };
+        [RetryReason::Structure, RetryReason::Furniture]
+            .into_iter()
+            .filter_map(|reason| {
+                let parameters = (2..=attempts)
+                    .map(|number| retry_parameters(self.style, room, number, reason))
+                    .collect::<Option<Vec<_>>>()?;
+                Some(PlannedRetries {
+                    reason,
+                    attempts: self.numbered(parameters, 2, photo, kind),
+                })
+            })
+            .collect()
+    }
+
+    fn clip(&self, kind: OperationKind, room: Option<Room>) -> Option<ClipPrompts> {
+        match kind {
+            OperationKind::Stage => clip_prompts(
+                self.style,
+                room?,
+                self.request
+                    .judging
+                    .clip_score_threshold
+                    .or(self.style.staging.clip_score_threshold),
+            ),
+            OperationKind::Enhance | OperationKind::Video => None,
         }
     }
 
@@ -220,7 +276,7 @@ impl Planner<'_> {
                     hint: room_hint(&photo.file),
                 })?;
                 // A worker can only tell for itself that the prompt was missed; the other reasons are
-                // found here, and their retry is a plan of its own.
+                // found here, and have ladders of their own.
                 numbers
                     .map(|number| {
                         retry_parameters(self.style, room, number, RetryReason::Prompt)

@@ -2,6 +2,7 @@
 
 use crate::domain::capabilities::{Capabilities, LOCAL_PROVIDER};
 use crate::domain::enhancement::Look;
+use crate::domain::judgement::JudgingRules;
 use crate::domain::listing::Listing;
 use crate::domain::nearest::nearest;
 use crate::domain::operation::{OperationKind, OperationRequest};
@@ -24,6 +25,8 @@ pub struct PlanRequest {
     pub overrides: Vec<StepOverride>,
     /// A look instead of the style's.
     pub look: Option<Look>,
+    /// How results are judged.
+    pub judging: JudgingRules,
 }
 
 impl Default for PlanRequest {
@@ -35,6 +38,7 @@ impl Default for PlanRequest {
             max_attempts: 3,
             overrides: Vec::new(),
             look: None,
+            judging: JudgingRules::default(),
         }
     }
 }

@@ -27,6 +27,8 @@ pub enum FaultKind {
     Credentials,
     /// It refuses what is asked, and will refuse it again.
     Refused,
+    /// Its answer cannot be read; the run is over and gave nothing usable.
+    Answer,
     /// A file or document on this machine.
     Files,
     /// A person interrupted.
@@ -61,6 +63,7 @@ impl ProviderError {
             FaultKind::Network | FaultKind::Quota => true,
             FaultKind::Credentials
             | FaultKind::Refused
+            | FaultKind::Answer
             | FaultKind::Files
             | FaultKind::Interrupted
             | FaultKind::Unknown => false,
@@ -75,7 +78,9 @@ impl ProviderError {
             FaultKind::Network => Some("`remedia run` goes on later".to_owned()),
             FaultKind::Credentials => Some("`remedia doctor` tells what is missing".to_owned()),
             FaultKind::Unknown => Some("providers of this build: local, fake".to_owned()),
-            FaultKind::Refused | FaultKind::Files | FaultKind::Interrupted => None,
+            FaultKind::Refused | FaultKind::Answer | FaultKind::Files | FaultKind::Interrupted => {
+                None
+            }
         }
     }
 }

@@ -14,5 +14,6 @@ pub use capabilities::capabilities;
 pub use contract::{Order, Provider, RunContext, RunHandle, RunProgress, RunState};
 pub use error::{FaultKind, ProviderError};
 pub use factory::{ProviderSettings, Providers};
+pub(crate) use local::MemoryBudget;
 pub use local::{LocalProvider, LocalSettings};
 pub(crate) use source::read_source;

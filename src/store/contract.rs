@@ -10,7 +10,7 @@ use crate::domain::id::JobId;
 use super::error::StoreError;
 use super::record::{
     AssetRecord, AttemptRecord, Change, JobFilter, JobRecord, LeaseHolder, LeaseOutcome, NewJob,
-    OrderRecord, PhotoRecord, StateTotals,
+    OrderRecord, PhotoRecord, StateTotals, VersionRecord,
 };
 
 /// The record of every job of a home. Every call is whole or has no effect, is seen by every other
@@ -76,6 +76,12 @@ pub trait JobStore: Send + Sync + fmt::Debug {
     /// When the record cannot be read.
     fn attempts(&self, id: &JobId) -> Result<Vec<AttemptRecord>, StoreError>;
 
+    /// The job's versions, by picture in delivery order, operation and number.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    fn versions(&self, id: &JobId) -> Result<Vec<VersionRecord>, StoreError>;
+
     /// The job's files, by kind and path.
     ///
     /// # Errors
@@ -94,7 +100,8 @@ pub trait JobStore: Send + Sync + fmt::Debug {
     /// When the record cannot be read.
     fn events(&self, id: &JobId, after: u64, limit: u32) -> Result<Vec<(u64, Event)>, StoreError>;
 
-    /// Writes a step. An attempt that is recorded already keeps everything but its verdict.
+    /// Writes a step. An attempt that is recorded already keeps everything but what was found of it:
+    /// verdict, judgement, score and master. A version that is recorded already stays as it is.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] where the job is in another state than expected,

@@ -15,7 +15,7 @@ use super::contract::JobStore;
 use super::error::StoreError;
 use super::record::{
     AssetRecord, AttemptRecord, Change, JobFilter, JobRecord, LeaseHolder, LeaseOutcome, NewJob,
-    OperationCounts, OrderRecord, PhotoRecord, StateTotals,
+    OperationCounts, OrderRecord, PhotoRecord, StateTotals, VersionRecord,
 };
 
 /// A store in memory.
@@ -36,6 +36,7 @@ struct Entry {
     record: JobRecord,
     photos: Vec<PhotoRecord>,
     attempts: BTreeMap<(usize, usize, u32), AttemptRecord>,
+    versions: BTreeMap<(usize, usize, u32), VersionRecord>,
     assets: Vec<AssetRecord>,
     orders: BTreeMap<u32, OrderRecord>,
     lease: Option<(LeaseHolder, Timestamp)>,
@@ -145,10 +146,12 @@ impl JobStore for MemoryStore {
                 .map(|photo| PhotoRecord {
                     id: photo.id.clone(),
                     file: photo.file.clone(),
+                    room: photo.room,
                     operations: photo.operations.clone(),
                 })
                 .collect(),
             attempts: BTreeMap::new(),
+            versions: BTreeMap::new(),
             assets: Vec::new(),
             orders: BTreeMap::new(),
             lease: None,
@@ -266,6 +269,10 @@ impl JobStore for MemoryStore {
         self.with_entry(id, |entry| entry.attempts.values().cloned().collect())
     }
 
+    fn versions(&self, id: &JobId) -> Result<Vec<VersionRecord>, StoreError> {
+        self.with_entry(id, |entry| entry.versions.values().cloned().collect())
+    }
+
     fn assets(&self, id: &JobId) -> Result<Vec<AssetRecord>, StoreError> {
         self.with_entry(id, |entry| entry.assets.clone())
     }
@@ -326,6 +333,27 @@ impl JobStore for MemoryStore {
             if attempt.verdict.is_some() {
                 known.verdict.clone_from(&attempt.verdict);
             }
+            if attempt.judgement.is_some() {
+                known.judgement.clone_from(&attempt.judgement);
+            }
+            if attempt.master.is_some() {
+                known.master.clone_from(&attempt.master);
+            }
+            known.clip_score = attempt.clip_score.or(known.clip_score);
+        }
+        for version in &change.versions {
+            let (photo, index) = next.place(&version.photo, version.kind)?;
+            if let Some(attempt) = version.attempt
+                && !next.attempts.contains_key(&(photo, index, attempt))
+            {
+                return Err(StoreError::Damaged {
+                    what: "a change".to_owned(),
+                    reason: format!("version {} names no attempt", version.number),
+                });
+            }
+            next.versions
+                .entry((photo, index, version.number))
+                .or_insert_with(|| version.clone());
         }
         if let Some(order) = &change.order {
             next.orders

@@ -13,6 +13,6 @@ pub use memory::MemoryStore;
 pub use record::{
     AssetKind, AssetRecord, AttemptRecord, Change, JobFilter, JobRecord, LeaseHolder, LeaseOutcome,
     NewJob, NewPhoto, OperationChange, OperationCounts, OperationRecord, OrderRecord, PhotoRecord,
-    StateTotals,
+    StateTotals, VersionRecord,
 };
 pub use sqlite::SqliteStore;

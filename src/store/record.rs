@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::event::Event;
 use crate::domain::id::{JobId, PhotoId};
+use crate::domain::judgement::Judgement;
 use crate::domain::operation::OperationKind;
+use crate::domain::plan::AttemptParameters;
+use crate::domain::room::Room;
 use crate::domain::state::{JobState, OperationState};
-use crate::domain::verdict::{Reason, Verdict};
+use crate::domain::verdict::{Reason, Verdict, VersionCause};
 
 /// Operations of one job or many, by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -86,6 +89,8 @@ pub struct NewPhoto {
     pub id: PhotoId,
     /// Its file, relative to the listing folder.
     pub file: String,
+    /// What it shows, where that is known.
+    pub room: Option<Room>,
     /// What is done to it or left out.
     pub operations: Vec<OperationRecord>,
 }
@@ -140,6 +145,8 @@ pub struct PhotoRecord {
     pub id: PhotoId,
     /// Its file, relative to the listing folder.
     pub file: String,
+    /// What it shows, where that is known.
+    pub room: Option<Room>,
     /// Its operations, in order.
     pub operations: Vec<OperationRecord>,
 }
@@ -178,11 +185,36 @@ pub struct AttemptRecord {
     pub failure: Option<Reason>,
     /// What was decided; `None` where nothing is yet.
     pub verdict: Option<Verdict>,
-    /// CLIP score, where one was measured.
+    /// CLIP score, `2.5 * max(cosine, 0)`, where one was measured.
     pub clip_score: Option<f64>,
+    /// The numbers that it was made with, where they are known.
+    pub parameters: Option<AttemptParameters>,
+    /// The picture that is delivered where it is chosen, relative to the job's folder of outputs: of a
+    /// stage the composite. Written with the judgement.
+    pub master: Option<String>,
+    /// What was measured on it; `None` where nobody has judged.
+    pub judgement: Option<Judgement>,
     /// Seconds that it took.
     pub seconds: f64,
     /// When it was recorded first.
+    pub at: Timestamp,
+}
+
+/// What is delivered of one operation on one picture, from one moment on. Versions are only added: the
+/// one with the highest number counts, and going back to an earlier one adds another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionRecord {
+    /// Which photo.
+    pub photo: PhotoId,
+    /// Which operation.
+    pub kind: OperationKind,
+    /// Number, from 1.
+    pub number: u32,
+    /// The attempt that is delivered; `None` where the picture is delivered without the operation.
+    pub attempt: Option<u32>,
+    /// Why.
+    pub cause: VersionCause,
+    /// When.
     pub at: Timestamp,
 }
 
@@ -283,8 +315,10 @@ pub struct Change {
     pub clear_cancel: bool,
     /// New states of operations.
     pub operations: Vec<OperationChange>,
-    /// Attempts: new ones, and verdicts of known ones.
+    /// Attempts: new ones, and what was found of known ones.
     pub attempts: Vec<AttemptRecord>,
+    /// New versions, each with the next number of its operation.
+    pub versions: Vec<VersionRecord>,
     /// An order: a new one, or the remote name of a known one.
     pub order: Option<OrderRecord>,
     /// The files of one kind, replacing what is recorded of it.
@@ -309,6 +343,7 @@ impl Change {
             clear_cancel: false,
             operations: Vec::new(),
             attempts: Vec::new(),
+            versions: Vec::new(),
             order: None,
             assets: None,
             events: Vec::new(),

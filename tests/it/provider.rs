@@ -72,6 +72,7 @@ impl Desk {
                 max_attempts: 1,
                 jpeg_quality: 90,
                 clip_score_threshold: None,
+                max_masked_share: None,
             },
             photos,
         };
@@ -141,6 +142,7 @@ fn ordered(id: PhotoId, file: String, number: u8) -> OrderedPhoto {
                     look: Look::default(),
                 },
             }],
+            clip: None,
         }],
     }
 }

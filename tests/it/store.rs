@@ -5,13 +5,16 @@
 use jiff::Timestamp;
 use remedia::domain::event::{EVENT_SCHEMA_VERSION, Event, EventKind, Request};
 use remedia::domain::id::{JobId, PhotoId};
+use remedia::domain::judgement::Judgement;
 use remedia::domain::operation::OperationKind;
+use remedia::domain::plan::AttemptParameters;
+use remedia::domain::room::Room;
 use remedia::domain::state::{JobState, OperationState};
-use remedia::domain::verdict::{Reason, ReasonCode, Verdict};
+use remedia::domain::verdict::{Reason, ReasonCode, Verdict, VersionCause};
 use remedia::store::{
     AssetKind, AssetRecord, AttemptRecord, Change, JobFilter, JobStore, LeaseHolder, LeaseOutcome,
     MemoryStore, NewJob, NewPhoto, OperationChange, OperationRecord, OrderRecord, SqliteStore,
-    StoreError,
+    StoreError, VersionRecord,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -63,6 +66,7 @@ fn new_job(name: &str, photos: usize) -> NewJob {
             .map(|number| NewPhoto {
                 id: photo(number),
                 file: format!("{number:03} ünï 🏠.jpg"),
+                room: (number > 0).then_some(Room::SunRoom),
                 operations: vec![
                     OperationRecord {
                         kind: OperationKind::Enhance,
@@ -115,7 +119,15 @@ fn attempt(number: u32) -> AttemptRecord {
         image: Some("a.jpg".to_owned()),
         failure: None,
         verdict: None,
-        clip_score: Some(23.5),
+        clip_score: Some(0.75),
+        parameters: Some(AttemptParameters::Video {
+            num_frames: 25,
+            fps: 7,
+            motion_bucket_id: 40,
+            noise_aug_strength: 0.02,
+        }),
+        master: None,
+        judgement: None,
         seconds: 1.25,
         at: at(3),
     }
@@ -136,7 +148,10 @@ fn a_job_reads_back(store: &dyn JobStore) {
     let photos = store.photos(&job.id).unwrap();
     assert_eq!(photos.len(), 3);
     for (read, new) in photos.iter().zip(&job.photos) {
-        assert_eq!((&read.id, &read.file), (&new.id, &new.file));
+        assert_eq!(
+            (&read.id, &read.file, read.room),
+            (&new.id, &new.file, new.room)
+        );
         assert_eq!(read.operations, new.operations);
     }
     assert_eq!(store.job(&id("nobody")).unwrap(), None);
@@ -279,11 +294,53 @@ fn an_attempt_is_recorded_once_and_judged_later(store: &dyn JobStore) {
     again.seconds = 99.0;
     again.run_id = "oak-1-r7".to_owned();
     again.verdict = Some(verdict.clone());
-    step(vec![again, attempt(2)]);
-    step(vec![attempt(1)]);
+    again.clip_score = Some(0.5);
+    again.master = Some("a.composite.jpg".to_owned());
+    again.judgement = Some(Judgement {
+        seconds: 0.3,
+        ..Judgement::default()
+    });
     let mut judged = attempt(1);
     judged.verdict = Some(verdict);
+    judged.clip_score = again.clip_score;
+    judged.master.clone_from(&again.master);
+    judged.judgement.clone_from(&again.judgement);
+    step(vec![again, attempt(2)]);
+    step(vec![AttemptRecord {
+        clip_score: None,
+        ..attempt(1)
+    }]);
     assert_eq!(store.attempts(&job.id).unwrap(), [judged, attempt(2)]);
+}
+
+fn versions_are_only_added(store: &dyn JobStore) {
+    let job = new_job("oak-1", 2);
+    store.create_job(&job).unwrap();
+    let token = lease(store, &job.id);
+    let version = |number, attempt| VersionRecord {
+        photo: photo(0),
+        kind: OperationKind::Enhance,
+        number,
+        attempt,
+        cause: VersionCause::Accepted,
+        at: at(5),
+    };
+    let step = |attempts: Vec<AttemptRecord>, versions: Vec<VersionRecord>| {
+        let mut change = Change::of(&store.job(&job.id).unwrap().unwrap(), &token, at(1));
+        change.attempts = attempts;
+        change.versions = versions;
+        store.apply(&change)
+    };
+    // An attempt and the version that delivers it are one step.
+    step(vec![attempt(1)], vec![version(1, Some(1))]).unwrap();
+    step(Vec::new(), vec![version(2, None)]).unwrap();
+    // What is recorded stays as it is.
+    step(Vec::new(), vec![version(1, None)]).unwrap();
+    let known = [version(1, Some(1)), version(2, None)];
+    assert_eq!(store.versions(&job.id).unwrap(), known);
+    // A version that delivers nothing that was made is none.
+    assert!(step(Vec::new(), vec![version(3, Some(9))]).is_err());
+    assert_eq!(store.versions(&job.id).unwrap(), known);
 }
 
 fn orders_keep_what_the_executor_calls_them(store: &dyn JobStore) {
@@ -417,6 +474,7 @@ macro_rules! store_rules {
                 jobs_are_found_by_key_prefix_and_state
                 a_step_is_whole_or_nothing
                 an_attempt_is_recorded_once_and_judged_later
+                versions_are_only_added
                 orders_keep_what_the_executor_calls_them
                 one_process_drives_a_job
                 due_jobs_are_those_that_can_go_on_now
@@ -478,8 +536,24 @@ fn recorded_events_can_be_neither_changed_nor_removed() {
     let path = folder.path().join("remedia.db");
     let store = SqliteStore::open(&path).unwrap();
     store.create_job(&new_job("oak-1", 1)).unwrap();
+    let token = lease(&store, &id("oak-1"));
+    let mut change = Change::of(&store.job(&id("oak-1")).unwrap().unwrap(), &token, at(1));
+    change.versions = vec![VersionRecord {
+        photo: photo(0),
+        kind: OperationKind::Enhance,
+        number: 1,
+        attempt: None,
+        cause: VersionCause::Reverted,
+        at: at(1),
+    }];
+    store.apply(&change).unwrap();
     let raw = rusqlite::Connection::open(&path).unwrap();
-    for statement in ["UPDATE event SET body = '{}'", "DELETE FROM event"] {
+    for statement in [
+        "UPDATE event SET body = '{}'",
+        "DELETE FROM event",
+        "UPDATE version SET attempt = 1",
+        "DELETE FROM version",
+    ] {
         let refused = raw.execute(statement, []).unwrap_err().to_string();
         assert!(refused.contains("append-only"), "{refused}");
     }
@@ -549,11 +623,20 @@ fn both_stores_tell_the_same_story() {
             let mut change = Change::of(&store.job(&id("oak-1")).unwrap().unwrap(), &token, at(9));
             change.state = JobState::Bundled;
             change.attempts = vec![attempt(2), attempt(1)];
+            change.versions = vec![VersionRecord {
+                photo: photo(0),
+                kind: OperationKind::Enhance,
+                number: 1,
+                attempt: Some(2),
+                cause: VersionCause::Approved,
+                at: at(9),
+            }];
             change.due = Some(at(60));
             store.apply(&change).unwrap();
             (
                 store.job(&id("oak-1")).unwrap(),
                 store.attempts(&id("oak-1")).unwrap(),
+                store.versions(&id("oak-1")).unwrap(),
                 store.photos(&id("elm-1")).unwrap(),
                 store.totals().unwrap(),
                 store.due(at(10)).unwrap(),

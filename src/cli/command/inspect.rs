@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cli::arguments::{JobArgs, ListArgs, LogsArgs, StatusArgs};
+use crate::cli::arguments::{ListArgs, LogsArgs, ShowArgs, StatusArgs};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -10,6 +10,8 @@ use crate::cli::printer::Form;
 use crate::cli::wording;
 use crate::domain::state::JobState;
 use crate::engine::ListFilter;
+
+use super::request;
 
 /// Events read at a time.
 const EVENTS_AT_A_TIME: u32 = 1000;
@@ -50,10 +52,17 @@ pub(crate) fn list(arguments: &ListArgs, context: &Context) -> Result<Exit, Fail
 }
 
 /// One job in full.
-pub(crate) fn show(arguments: &JobArgs, context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn show(arguments: &ShowArgs, context: &Context) -> Result<Exit, Failure> {
     let engine = context.engine()?;
-    let report = engine.show(&engine.find_job(&arguments.job)?)?;
-    context.printer.either(&report, wording::job)?;
+    let job = engine.find_job(&arguments.job)?;
+    let mut report = engine.show(&job)?;
+    if arguments.photos.is_empty() {
+        context.printer.either(&report, wording::job)?;
+    } else {
+        let wanted = request::photos(&engine, &job, &arguments.photos)?;
+        report.photos.retain(|photo| wanted.contains(&photo.photo));
+        context.printer.either(&report, wording::photos)?;
+    }
     Ok(Exit::SUCCESS)
 }
 

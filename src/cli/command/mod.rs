@@ -30,6 +30,7 @@ pub(crate) fn execute(command: &Command, context: &Context) -> Result<Exit, Fail
         Command::Retry(arguments) => request::retry(arguments, context),
         Command::Approve(arguments) => request::approve(arguments, context),
         Command::Reject(arguments) => request::reject(arguments, context),
+        Command::Revert(arguments) => request::revert(arguments, context),
         Command::Cancel(arguments) => request::cancel(arguments, context),
         Command::Resume(arguments) => request::resume(arguments, context),
         Command::Deliver(arguments) => request::deliver(arguments, context),

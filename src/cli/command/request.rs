@@ -1,6 +1,6 @@
 //! What a person asks of a job that exists: retry, approve, reject, cancel, resume, deliver.
 
-use crate::cli::arguments::{JobArgs, RetryArgs, ReviewArgs};
+use crate::cli::arguments::{JobArgs, RetryArgs, RevertArgs, ReviewArgs};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -8,7 +8,7 @@ use crate::cli::outcome;
 use crate::cli::progress::Progress;
 use crate::cli::wording;
 use crate::domain::id::{JobId, PhotoId};
-use crate::engine::{DriveLimits, Engine, RetryRequest};
+use crate::engine::{DriveLimits, Engine, RetryRequest, RevertTarget};
 
 /// More attempts for photos of a job.
 pub(crate) fn retry(arguments: &RetryArgs, context: &Context) -> Result<Exit, Failure> {
@@ -40,6 +40,23 @@ pub(crate) fn reject(arguments: &ReviewArgs, context: &Context) -> Result<Exit, 
     let photos = photos(&engine, &job, &arguments.photos)?;
     let mut progress = Progress::new(&context.printer);
     engine.reject(&job, &photos, &mut progress)?;
+    drive(context, &engine, &job, progress)
+}
+
+/// Delivers another version of a photo.
+pub(crate) fn revert(arguments: &RevertArgs, context: &Context) -> Result<Exit, Failure> {
+    let engine = context.engine()?;
+    let job = engine.find_job(&arguments.job)?;
+    let target = match (arguments.to, arguments.attempt, arguments.without) {
+        (Some(version), ..) => RevertTarget::Version(version),
+        (None, Some(attempt), _) => RevertTarget::Attempt(attempt),
+        (None, None, true) => RevertTarget::Without,
+        (None, None, false) => RevertTarget::Previous,
+    };
+    let mut progress = Progress::new(&context.printer);
+    for photo in photos(&engine, &job, std::slice::from_ref(&arguments.photo))? {
+        engine.revert(&job, &photo, target, &mut progress)?;
+    }
     drive(context, &engine, &job, progress)
 }
 
@@ -88,7 +105,11 @@ fn drive(
 }
 
 /// The photos that `names` mean: a file, its last part, an id or the start of one.
-fn photos(engine: &Engine, job: &JobId, names: &[String]) -> Result<Vec<PhotoId>, Failure> {
+pub(super) fn photos(
+    engine: &Engine,
+    job: &JobId,
+    names: &[String],
+) -> Result<Vec<PhotoId>, Failure> {
     if names.is_empty() {
         return Ok(Vec::new());
     }

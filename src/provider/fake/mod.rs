@@ -5,6 +5,9 @@
 mod remote;
 mod run;
 mod script;
+mod stage;
 
 pub use run::FakeProvider;
-pub use script::{CallOutcome, FakeScript, PhotoOutcome, PhotoRule, RunFailure, ScriptError};
+pub use script::{
+    AnswerOutcome, CallOutcome, FakeScript, PhotoOutcome, PhotoRule, RunFailure, ScriptError,
+};

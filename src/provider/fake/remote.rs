@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{sha256, working_photo_path};
+use crate::domain::id::PhotoId;
 use crate::domain::job::{OrderedOperation, OrderedPhoto};
+use crate::domain::operation::OperationKind;
 use crate::domain::plan::PlannedAttempt;
 use crate::domain::results::{
     AttemptResult, AttemptState, ClipResult, OperationResult, PhotoResult, RESULTS_SCHEMA_VERSION,
@@ -14,12 +16,13 @@ use crate::domain::results::{
 };
 use crate::domain::verdict::{Reason, ReasonCode};
 use crate::fsx;
-use crate::imaging::{self, DecodeLimits, JpegOptions, Picture, Samples};
+use crate::imaging::{self, DecodeLimits, JpegOptions, Picture, Plane, Samples};
 use crate::provider::contract::Order;
 use crate::provider::error::{FaultKind, ProviderError};
 
 use super::run::NAME;
 use super::script::{FakeScript, PhotoOutcome};
+use super::stage;
 
 /// How many calls of each sort there were, over all runs.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -101,12 +104,17 @@ impl Remote {
         }
     }
 
-    pub(super) fn results(&self, run_id: &str) -> Result<Option<Results>, ProviderError> {
-        Self::read(&self.folder(run_id).join("results.json"))
+    /// The bytes of `results.json`.
+    pub(super) fn answer(&self, run_id: &str) -> Result<Option<Vec<u8>>, ProviderError> {
+        match fs_err::read(self.folder(run_id).join("results.json")) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(broken(error)),
+        }
     }
 
-    /// Bytes of a result of the far side.
-    pub(super) fn image(&self, run_id: &str, file: &str) -> Result<Vec<u8>, ProviderError> {
+    /// Bytes of a file that the far side made.
+    pub(super) fn file(&self, run_id: &str, file: &str) -> Result<Vec<u8>, ProviderError> {
         let path = fsx::contained(&self.outputs(run_id), file).map_err(broken)?;
         fs_err::read(path).map_err(broken)
     }
@@ -143,8 +151,10 @@ impl Remote {
                 engine: NAME.to_owned(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 device: "script".to_owned(),
+                models: Vec::new(),
             },
             photos,
+            unreadable: Vec::new(),
         };
         Self::write(&self.folder(run_id).join("results.json"), &results)
     }
@@ -154,27 +164,24 @@ impl Remote {
         &self,
         order: &Order<'_>,
         script: &FakeScript,
-        photo: &OrderedPhoto,
+        ordered: &OrderedPhoto,
         operation: &OrderedOperation,
     ) -> Result<Vec<AttemptResult>, ProviderError> {
         let mut attempts = Vec::new();
         for attempt in &operation.attempts {
-            let rule = script.rule(&photo.file, operation.kind, attempt.number);
+            let rule = script.rule(&ordered.file, operation.kind, attempt.number);
             let outcome = rule.map_or(PhotoOutcome::Produced, |rule| rule.outcome);
             let mut result = AttemptResult {
-                number: attempt.number,
-                seed: attempt.seed,
                 state: AttemptState::Produced,
-                reason: None,
-                image: None,
-                report: None,
-                clip: rule
-                    .and_then(|rule| rule.clip_score)
-                    .map(|clip_score| ClipResult {
+                clip: rule.and_then(|rule| {
+                    Some(ClipResult {
                         model: "script".to_owned(),
-                        clip_score,
-                    }),
-                seconds: 0.0,
+                        cosine: None,
+                        clip_score: rule.clip_score?,
+                        contrast: rule.contrast,
+                    })
+                }),
+                ..AttemptResult::failed(attempt.number, attempt.seed, None)
             };
             match outcome {
                 PhotoOutcome::Missing => break,
@@ -187,7 +194,28 @@ impl Remote {
                     attempts.push(result);
                 }
                 made => {
-                    result.image = Some(self.picture(order, photo, operation, attempt, made)?);
+                    let photo = &ordered.photo_id;
+                    let original = Self::working_photo(order, photo)?;
+                    if operation.kind == OperationKind::Stage {
+                        let staged =
+                            stage::spoil(stage::stage(&original, attempt.seed), &original, made)
+                                .map_err(broken)?;
+                        result.image = Some(self.image(
+                            order,
+                            photo,
+                            operation,
+                            attempt,
+                            made,
+                            &staged.picture,
+                        )?);
+                        if made != PhotoOutcome::Unmasked {
+                            result.mask = Some(self.mask(order, photo, attempt, &staged.mask)?);
+                        }
+                    } else {
+                        let picture = self.enhanced(&original, ordered, attempt.seed, made)?;
+                        result.image =
+                            Some(self.image(order, photo, operation, attempt, made, &picture)?);
+                    }
                     attempts.push(result);
                     break;
                 }
@@ -196,53 +224,118 @@ impl Remote {
         Ok(attempts)
     }
 
-    fn picture(
+    fn working_photo(order: &Order<'_>, photo: &PhotoId) -> Result<Picture, ProviderError> {
+        let bytes = fs_err::read(order.folder.join(working_photo_path(photo))).map_err(broken)?;
+        imaging::decode(&bytes, &DecodeLimits::default()).map_err(broken)
+    }
+
+    /// The photo at native size, a little tinted.
+    fn enhanced(
         &self,
-        order: &Order<'_>,
+        original: &Picture,
         photo: &OrderedPhoto,
-        operation: &OrderedOperation,
-        attempt: &PlannedAttempt,
+        seed: u64,
         outcome: PhotoOutcome,
-    ) -> Result<ResultFile, ProviderError> {
+    ) -> Result<Picture, ProviderError> {
         let (mut width, mut height) = (photo.width, photo.height);
         if outcome == PhotoOutcome::WrongSize {
             width = (width / 2).max(1);
             height = (height / 2).max(1);
         }
-        let mut jpeg = {
-            let bytes = fs_err::read(order.folder.join(working_photo_path(&photo.photo_id)))
-                .map_err(broken)?;
-            let picture = imaging::decode(&bytes, &DecodeLimits::default()).map_err(broken)?;
-            let picture = imaging::resize(&picture, width as usize, height as usize)
-                .map_err(broken)?
-                .into_eight();
-            let options = JpegOptions {
-                quality: order.document.limits.jpeg_quality,
-                ..JpegOptions::default()
-            };
-            imaging::encode_jpeg(&tinted(picture, attempt.seed), &options).map_err(broken)?
+        let picture = imaging::resize(original, width as usize, height as usize).map_err(broken)?;
+        Ok(tinted(picture.into_eight(), seed))
+    }
+
+    fn image(
+        &self,
+        order: &Order<'_>,
+        photo: &PhotoId,
+        operation: &OrderedOperation,
+        attempt: &PlannedAttempt,
+        outcome: PhotoOutcome,
+        picture: &Picture,
+    ) -> Result<ResultFile, ProviderError> {
+        let options = JpegOptions {
+            quality: order.document.limits.jpeg_quality,
+            ..JpegOptions::default()
         };
-        if outcome == PhotoOutcome::Damaged {
-            jpeg = b"this is no picture".to_vec();
+        let bytes = match outcome {
+            PhotoOutcome::Damaged => b"this is no picture".to_vec(),
+            PhotoOutcome::Html => b"<!doctype html><title>502 Bad Gateway</title>".to_vec(),
+            PhotoOutcome::Bomb => bomb(),
+            _ => imaging::encode_jpeg(picture, &options).map_err(broken)?,
+        };
+        let extension = match outcome {
+            PhotoOutcome::Html | PhotoOutcome::Bomb => "png",
+            _ => "jpg",
+        };
+        let file = format!("{photo}.{}.{}.{extension}", operation.kind, attempt.number);
+        let mut result = self.store(order, file, &bytes, picture.width, picture.height)?;
+        if outcome == PhotoOutcome::WrongHash {
+            result.sha256 = sha256(b"other bytes");
         }
-        let sum = if outcome == PhotoOutcome::WrongHash {
-            sha256(b"other bytes")
-        } else {
-            sha256(&jpeg)
-        };
-        let file = format!(
-            "{}.{}.{}.jpg",
-            photo.photo_id, operation.kind, attempt.number
-        );
+        if outcome == PhotoOutcome::Escaping {
+            result.file = format!("../../../{}", result.file);
+        }
+        Ok(result)
+    }
+
+    fn mask(
+        &self,
+        order: &Order<'_>,
+        photo: &PhotoId,
+        attempt: &PlannedAttempt,
+        mask: &Plane,
+    ) -> Result<ResultFile, ProviderError> {
+        let bytes = imaging::encode_plane(mask).map_err(broken)?;
+        let file = format!("{photo}.mask.{}.png", attempt.number);
+        self.store(order, file, &bytes, mask.width, mask.height)
+    }
+
+    fn store(
+        &self,
+        order: &Order<'_>,
+        file: String,
+        bytes: &[u8],
+        width: usize,
+        height: usize,
+    ) -> Result<ResultFile, ProviderError> {
         let outputs = self.outputs(&order.document.run_id);
-        fsx::write_atomic(&outputs.join(&file), &jpeg).map_err(broken)?;
+        fsx::write_atomic(&outputs.join(&file), bytes).map_err(broken)?;
         Ok(ResultFile {
             file,
-            sha256: sum,
-            width,
-            height,
+            sha256: sha256(bytes),
+            width: u32::try_from(width).map_err(broken)?,
+            height: u32::try_from(height).map_err(broken)?,
         })
     }
+}
+
+/// A PNG whose header claims 400000 x 250000 pixels.
+fn bomb() -> Vec<u8> {
+    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut header = b"IHDR".to_vec();
+    header.extend_from_slice(&400_000_u32.to_be_bytes());
+    header.extend_from_slice(&250_000_u32.to_be_bytes());
+    header.extend_from_slice(&[8, 2, 0, 0, 0]);
+    bytes.extend_from_slice(&13_u32.to_be_bytes());
+    bytes.extend_from_slice(&header);
+    // The checksum of exactly these bytes.
+    bytes.extend_from_slice(&checksum(&header).to_be_bytes());
+    bytes
+}
+
+/// CRC-32 as PNG defines it.
+fn checksum(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |sum, &byte| {
+        (0..8).fold(sum ^ u32::from(byte), |sum, _| {
+            if sum & 1 == 1 {
+                0xedb8_8320 ^ (sum >> 1)
+            } else {
+                sum >> 1
+            }
+        })
+    })
 }
 
 /// The picture with one channel a little brighter, which one by the seed: visibly another attempt.

@@ -43,8 +43,26 @@ pub struct FakeScript {
     pub operator: Option<String>,
     /// Seconds that a quota fault asks to wait.
     pub retry_after_seconds: u64,
+    /// What the answers of the first runs are like; later ones are whole.
+    pub answers: Vec<AnswerOutcome>,
     /// What becomes of photos; the first rule that fits counts.
     pub photos: Vec<PhotoRule>,
+}
+
+/// What `results.json` of a run is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerOutcome {
+    /// Whole.
+    Whole,
+    /// Fields have other types.
+    WrongTypes,
+    /// The first photo's entry has other types.
+    WrongPhoto,
+    /// A web page with an error.
+    Html,
+    /// It breaks off.
+    Truncated,
 }
 
 /// What becomes of one call.
@@ -92,9 +110,12 @@ pub struct PhotoRule {
     pub attempt: Option<u32>,
     /// What becomes of it.
     pub outcome: PhotoOutcome,
-    /// The CLIP score that is reported.
+    /// The CLIP score that is reported, `2.5 * max(cosine, 0)`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_score: Option<f64>,
+    /// The contrast probability that is reported with the score, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contrast: Option<f64>,
     /// The reason of a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<ReasonCode>,
@@ -116,6 +137,26 @@ pub enum PhotoOutcome {
     WrongSize,
     /// A file that is no picture.
     Damaged,
+    /// A web page with an error, named like a picture.
+    Html,
+    /// A PNG that claims a hundred thousand megapixels.
+    Bomb,
+    /// A picture whose path leaves the folder.
+    Escaping,
+    /// A black picture.
+    Black,
+    /// Staged, and the whole picture moved by four pixels.
+    Shifted,
+    /// Staged, and what stood out most on the walls is painted over.
+    PaintedOver,
+    /// Staged, and all fine detail is gone.
+    Blurred,
+    /// The photo that was sent, with a mask and without furniture.
+    Unstaged,
+    /// Staged, without a mask.
+    Unmasked,
+    /// Staged, with a mask over the whole frame.
+    WholeMask,
 }
 
 /// A script that cannot be used.

@@ -4,7 +4,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Lends bytes of a budget and takes them back.
 #[derive(Debug)]
-pub(super) struct MemoryBudget {
+pub(crate) struct MemoryBudget {
     total: u64,
     used: Mutex<u64>,
     returned: Condvar,
@@ -12,13 +12,13 @@ pub(super) struct MemoryBudget {
 
 /// Borrowed bytes, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Loan<'a> {
+pub(crate) struct Loan<'a> {
     budget: &'a MemoryBudget,
     bytes: u64,
 }
 
 impl MemoryBudget {
-    pub(super) const fn new(total: u64) -> Self {
+    pub(crate) const fn new(total: u64) -> Self {
         Self {
             total,
             used: Mutex::new(0),
@@ -28,7 +28,7 @@ impl MemoryBudget {
 
     /// Waits until `bytes` are free. What is larger than the whole budget is lent when nothing else
     /// is, so that a huge photo is worked on alone rather than never.
-    pub(super) fn borrow(&self, bytes: u64) -> Loan<'_> {
+    pub(crate) fn borrow(&self, bytes: u64) -> Loan<'_> {
         let bytes = bytes.min(self.total);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         while *used + bytes > self.total {

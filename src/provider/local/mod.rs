@@ -5,4 +5,5 @@ mod memory;
 mod photo;
 mod run;
 
+pub(crate) use memory::MemoryBudget;
 pub use run::{LocalProvider, LocalSettings};

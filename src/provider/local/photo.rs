@@ -150,16 +150,7 @@ pub(super) fn record(
     attempt: &PlannedAttempt,
     made: Result<Made, Reason>,
 ) -> io::Result<OperationResult> {
-    let mut result = AttemptResult {
-        number: attempt.number,
-        seed: attempt.seed,
-        state: AttemptState::Failed,
-        reason: None,
-        image: None,
-        report: None,
-        clip: None,
-        seconds: 0.0,
-    };
+    let mut result = AttemptResult::failed(attempt.number, attempt.seed, None);
     match made {
         Ok(made) => {
             let file = format!("{}.jpg", stem(photo, kind, attempt.number));

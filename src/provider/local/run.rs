@@ -254,8 +254,10 @@ impl Provider for LocalProvider {
                 engine: "remedia".to_owned(),
                 version: local::ENGINE_VERSION.to_owned(),
                 device: "cpu".to_owned(),
+                models: Vec::new(),
             },
             photos,
+            unreadable: Vec::new(),
         })
     }
 

@@ -13,7 +13,7 @@ use crate::store::contract::JobStore;
 use crate::store::error::StoreError;
 use crate::store::record::{
     AssetRecord, AttemptRecord, Change, JobFilter, JobRecord, LeaseHolder, LeaseOutcome, NewJob,
-    OrderRecord, PhotoRecord, StateTotals,
+    OrderRecord, PhotoRecord, StateTotals, VersionRecord,
 };
 
 use super::{migration, read, write};
@@ -144,6 +144,10 @@ impl JobStore for SqliteStore {
 
     fn attempts(&self, id: &JobId) -> Result<Vec<AttemptRecord>, StoreError> {
         self.read(|transaction| read::attempts(transaction, id))
+    }
+
+    fn versions(&self, id: &JobId) -> Result<Vec<VersionRecord>, StoreError> {
+        self.read(|transaction| read::versions(transaction, id))
     }
 
     fn assets(&self, id: &JobId) -> Result<Vec<AssetRecord>, StoreError> {

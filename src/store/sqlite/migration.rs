@@ -11,7 +11,10 @@ use crate::store::error::StoreError;
 const APPLICATION_ID: i64 = 0x524d_4441;
 
 /// The scripts, the first being number 1. Never changed once released, only followed.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_jobs.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_jobs.sql"),
+    include_str!("migrations/0002_versions.sql"),
+];
 
 /// The newest form that this build knows.
 pub(super) fn known_version() -> u32 {

@@ -6,10 +6,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::domain::event::Event;
 use crate::domain::id::JobId;
 use crate::domain::state::JobState;
+use crate::domain::verdict::VersionCause;
 use crate::store::error::StoreError;
 use crate::store::record::{
     AssetKind, AssetRecord, AttemptRecord, JobFilter, JobRecord, OperationRecord, OrderRecord,
-    PhotoRecord, StateTotals,
+    PhotoRecord, StateTotals, VersionRecord,
 };
 
 use super::rows::{self, JOB_COLUMNS};
@@ -154,8 +155,9 @@ fn sequence_of(connection: &Connection, id: &JobId) -> Result<i64, StoreError> {
 
 pub(super) fn photos(connection: &Connection, id: &JobId) -> Result<Vec<PhotoRecord>, StoreError> {
     let job = sequence_of(connection, id)?;
-    let mut statement = connection
-        .prepare_cached("SELECT position, id, file FROM photo WHERE job = ?1 ORDER BY position")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT position, id, file, room FROM photo WHERE job = ?1 ORDER BY position",
+    )?;
     let mut photos = Vec::new();
     let mut found = statement.query([job])?;
     while let Some(row) = found.next()? {
@@ -165,6 +167,10 @@ pub(super) fn photos(connection: &Connection, id: &JobId) -> Result<Vec<PhotoRec
             PhotoRecord {
                 id: rows::photo_id(&row.get::<_, String>(1)?)?,
                 file: row.get(2)?,
+                room: row
+                    .get::<_, Option<String>>(3)?
+                    .map(|name| rows::parsed("room", &name))
+                    .transpose()?,
                 operations: Vec::new(),
             },
         ));
@@ -202,7 +208,7 @@ pub(super) fn attempts(
     let job = sequence_of(connection, id)?;
     let mut statement = connection.prepare_cached(
         "SELECT photo.id, attempt.kind, number, seed, run_id, image, failure, verdict, \
-                clip_score, seconds, at \
+                clip_score, seconds, at, parameters, master, judgement \
          FROM attempt \
          JOIN photo ON photo.job = attempt.job AND photo.position = attempt.position \
          JOIN operation ON operation.job = attempt.job \
@@ -213,6 +219,8 @@ pub(super) fn attempts(
         .query_and_then([job], |row| -> Result<AttemptRecord, StoreError> {
             let failure: Option<String> = row.get(6)?;
             let verdict: Option<String> = row.get(7)?;
+            let parameters: Option<String> = row.get(11)?;
+            let judgement: Option<String> = row.get(13)?;
             Ok(AttemptRecord {
                 photo: rows::photo_id(&row.get::<_, String>(0)?)?,
                 kind: rows::kind(&row.get::<_, String>(1)?)?,
@@ -229,6 +237,43 @@ pub(super) fn attempts(
                 clip_score: row.get(8)?,
                 seconds: row.get(9)?,
                 at: rows::moment(row.get(10)?)?,
+                parameters: parameters
+                    .map(|text| rows::from_json("parameters", &text))
+                    .transpose()?,
+                master: row.get(12)?,
+                judgement: judgement
+                    .map(|text| rows::from_json("a judgement", &text))
+                    .transpose()?,
+            })
+        })?
+        .collect::<Result<Vec<_>, _>>()
+}
+
+pub(super) fn versions(
+    connection: &Connection,
+    id: &JobId,
+) -> Result<Vec<VersionRecord>, StoreError> {
+    let job = sequence_of(connection, id)?;
+    let mut statement = connection.prepare_cached(
+        "SELECT photo.id, version.kind, number, attempt, cause, at \
+         FROM version \
+         JOIN photo ON photo.job = version.job AND photo.position = version.position \
+         JOIN operation ON operation.job = version.job \
+             AND operation.position = version.position AND operation.kind = version.kind \
+         WHERE version.job = ?1 ORDER BY version.position, operation.ordinal, number",
+    )?;
+    statement
+        .query_and_then([job], |row| -> Result<VersionRecord, StoreError> {
+            let cause: String = row.get(4)?;
+            Ok(VersionRecord {
+                photo: rows::photo_id(&row.get::<_, String>(0)?)?,
+                kind: rows::kind(&row.get::<_, String>(1)?)?,
+                number: row.get(2)?,
+                attempt: row.get(3)?,
+                cause: VersionCause::from_name(&cause).ok_or_else(|| {
+                    rows::damaged("a version's cause", format!("`{cause}` is none"))
+                })?,
+                at: rows::moment(row.get(5)?)?,
             })
         })?
         .collect::<Result<Vec<_>, _>>()

@@ -5,11 +5,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::domain::event::Event;
 use crate::domain::id::{JobId, PhotoId};
+use crate::domain::room::Room;
 use crate::domain::state::JobState;
 use crate::store::error::StoreError;
 use crate::store::record::{
     AssetRecord, AttemptRecord, Change, LeaseHolder, LeaseOutcome, NewJob, OperationChange,
-    OperationCounts, OrderRecord,
+    OperationCounts, OrderRecord, VersionRecord,
 };
 
 use super::{read, rows};
@@ -53,15 +54,22 @@ pub(super) fn create_job(connection: &Connection, job: &NewJob) -> Result<(), St
             signed(counts.skipped),
         ])?;
     let sequence = connection.last_insert_rowid();
-    let mut photo_statement = connection
-        .prepare_cached("INSERT INTO photo (job, position, id, file) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut photo_statement = connection.prepare_cached(
+        "INSERT INTO photo (job, position, id, file, room) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
     let mut operation_statement = connection.prepare_cached(
         "INSERT INTO operation (job, position, kind, executor, state, attempts, allowed, reason, \
              ordinal) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     for (position, photo) in (1_i64..).zip(&job.photos) {
-        photo_statement.execute(params![sequence, position, photo.id.as_str(), photo.file])?;
+        photo_statement.execute(params![
+            sequence,
+            position,
+            photo.id.as_str(),
+            photo.file,
+            photo.room.map(Room::name),
+        ])?;
         for (ordinal, operation) in (1_i64..).zip(&photo.operations) {
             operation_statement.execute(params![
                 sequence,
@@ -112,6 +120,9 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<(), Stor
     }
     for attempt in &change.attempts {
         write_attempt(connection, &change.job, sequence, attempt)?;
+    }
+    for version in &change.versions {
+        write_version(connection, &change.job, sequence, version)?;
     }
     if let Some(order) = &change.order {
         write_order(connection, sequence, order)?;
@@ -331,13 +342,18 @@ fn write_attempt(
     let position = position(connection, sequence, &attempt.photo, job)?;
     let failure = attempt.failure.as_ref().map(rows::json).transpose()?;
     let verdict = attempt.verdict.as_ref().map(rows::json).transpose()?;
+    let parameters = attempt.parameters.as_ref().map(rows::json).transpose()?;
+    let judgement = attempt.judgement.as_ref().map(rows::json).transpose()?;
     connection
         .prepare_cached(
             "INSERT INTO attempt (job, position, kind, number, seed, run_id, image, failure, \
-                 verdict, clip_score, seconds, at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+                 verdict, clip_score, seconds, at, parameters, master, judgement) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
              ON CONFLICT (job, position, kind, number) \
-             DO UPDATE SET verdict = coalesce(excluded.verdict, verdict)",
+             DO UPDATE SET verdict = coalesce(excluded.verdict, verdict), \
+                 clip_score = coalesce(excluded.clip_score, clip_score), \
+                 master = coalesce(excluded.master, master), \
+                 judgement = coalesce(excluded.judgement, judgement)",
         )?
         .execute(params![
             sequence,
@@ -352,6 +368,34 @@ fn write_attempt(
             attempt.clip_score,
             attempt.seconds,
             attempt.at.as_millisecond(),
+            parameters,
+            attempt.master,
+            judgement,
+        ])?;
+    Ok(())
+}
+
+fn write_version(
+    connection: &Connection,
+    job: &JobId,
+    sequence: i64,
+    version: &VersionRecord,
+) -> Result<(), StoreError> {
+    let position = position(connection, sequence, &version.photo, job)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO version (job, position, kind, number, attempt, cause, at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+             ON CONFLICT (job, position, kind, number) DO NOTHING",
+        )?
+        .execute(params![
+            sequence,
+            position,
+            version.kind.name(),
+            version.number,
+            version.attempt,
+            version.cause.name(),
+            version.at.as_millisecond(),
         ])?;
     Ok(())
 }

@@ -13,6 +13,7 @@ use remedia::deliver::{
 };
 use remedia::domain::enhancement::{EnhancementReport, EnhancementSettings, Look, StepReport};
 use remedia::domain::id::{JobId, PhotoId};
+use remedia::domain::judgement::JudgingRules;
 use remedia::domain::listing::{
     Capture, LISTING_SCHEMA_VERSION, LeftOut, LeftOutCode, Listing, Photo, PhotoFormat,
 };
@@ -68,6 +69,7 @@ impl Delivery {
                 provider: "local".to_owned(),
                 engine_version: "1".to_owned(),
                 max_attempts: 3,
+                judging: JudgingRules::default(),
                 photos: Vec::new(),
                 estimated_seconds: 6.0,
             },
@@ -200,6 +202,8 @@ impl Delivery {
                         look: Look::default(),
                     },
                 }],
+                retries: Vec::new(),
+                clip: None,
             }],
         });
         let master = master.map(|bytes| {
