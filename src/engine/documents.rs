@@ -115,14 +115,21 @@ impl WorkFolder {
         let extra = self.extra()?;
         for photo in &mut plan.photos {
             for operation in &mut photo.operations {
-                operation.attempts.extend(
-                    extra
-                        .iter()
-                        .filter(|one| {
-                            one.photo == photo.photo_id && one.operation == operation.kind
-                        })
-                        .map(|one| one.attempt.clone()),
-                );
+                for one in extra
+                    .iter()
+                    .filter(|one| one.photo == photo.photo_id && one.operation == operation.kind)
+                {
+                    // What a person asked for takes the place of what was planned for this number.
+                    let number = one.attempt.number;
+                    operation
+                        .attempts
+                        .retain(|planned| planned.number != number);
+                    operation.attempts.push(one.attempt.clone());
+                    for ladder in &mut operation.retries {
+                        ladder.attempts.retain(|planned| planned.number != number);
+                    }
+                }
+                operation.attempts.sort_by_key(|attempt| attempt.number);
             }
         }
         Ok(plan)

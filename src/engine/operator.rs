@@ -68,7 +68,7 @@ impl Engine {
                     .of(&photo.id, operation.kind)
                     .last()
                     .map_or(0, |attempt| attempt.number);
-                let number = made.max(operation.allowed) + 1;
+                let number = made + 1;
                 let known = attempts.of(&photo.id, operation.kind);
                 let reason = attempts.retry_reason(&photo.id, operation.kind);
                 let Some(mut attempt) =

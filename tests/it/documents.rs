@@ -71,7 +71,7 @@ where
 fn what_the_engine_writes_fits_the_committed_schemas() {
     let house = House::new(&["01-kitchen.jpg", "02-bedroom.jpg"]).with_script(
         "[[photos]]\nfile = \"bedroom\"\nattempt = 1\noutcome = \"failed\"\nreason = \"out_of_memory\"\n\
-         [[photos]]\nfile = \"kitchen\"\nattempt = 1\noutcome = \"produced\"\nclip_score = 31.5",
+         [[photos]]\nfile = \"kitchen\"\nattempt = 1\noutcome = \"produced\"\nclip_score = 0.8",
     );
     let submitted = house.submit("fake", "enhance,stage");
     house.drive(&submitted.job);
@@ -80,7 +80,9 @@ fn what_the_engine_writes_fits_the_committed_schemas() {
         serde_json::from_slice(&fs_err::read(folder.join(path)).unwrap()).unwrap()
     };
     check::<JobOrder>("job", "job-v1.json", &read("2/job.json"));
+    check::<JobOrder>("job", "job-v2.json", &read("2/job.json"));
     check::<Results>("results", "results-v1.json", &read("2/results.json"));
+    check::<Results>("results", "results-v2.json", &read("2/results.json"));
     check::<RunMarker>("run", "run-v1.json", &read("2/remedia-run.json"));
     schema::<Results>("results")
         .validate(&read("1/results.json"))

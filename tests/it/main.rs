@@ -23,6 +23,7 @@ mod layers;
 mod planner;
 mod policy;
 mod provider;
+mod staging;
 mod store;
 mod styles;
 mod support;

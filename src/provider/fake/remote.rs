@@ -21,7 +21,7 @@ use crate::provider::contract::Order;
 use crate::provider::error::{FaultKind, ProviderError};
 
 use super::run::NAME;
-use super::script::{FakeScript, PhotoOutcome};
+use super::script::{FakeScript, PhotoOutcome, PhotoRule};
 use super::stage;
 
 /// How many calls of each sort there were, over all runs.
@@ -173,14 +173,7 @@ impl Remote {
             let outcome = rule.map_or(PhotoOutcome::Produced, |rule| rule.outcome);
             let mut result = AttemptResult {
                 state: AttemptState::Produced,
-                clip: rule.and_then(|rule| {
-                    Some(ClipResult {
-                        model: "script".to_owned(),
-                        cosine: None,
-                        clip_score: rule.clip_score?,
-                        contrast: rule.contrast,
-                    })
-                }),
+                clip: reported(operation.kind, rule),
                 ..AttemptResult::failed(attempt.number, attempt.seed, None)
             };
             match outcome {
@@ -309,6 +302,19 @@ impl Remote {
             height: u32::try_from(height).map_err(broken)?,
         })
     }
+}
+
+/// The score that is reported: a good one for what is staged, unless the script says otherwise.
+fn reported(kind: OperationKind, rule: Option<&PhotoRule>) -> Option<ClipResult> {
+    let scored = kind == OperationKind::Stage && !rule.is_some_and(|rule| rule.unscored);
+    let told = rule.and_then(|rule| rule.clip_score);
+    let clip_score = told.or(scored.then_some(0.85))?;
+    Some(ClipResult {
+        model: "script".to_owned(),
+        cosine: Some(clip_score / 2.5),
+        clip_score,
+        contrast: rule.and_then(|rule| rule.contrast).or(Some(0.9)),
+    })
 }
 
 /// A PNG whose header claims 400000 x 250000 pixels.

@@ -116,6 +116,9 @@ pub struct PhotoRule {
     /// The contrast probability that is reported with the score, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contrast: Option<f64>,
+    /// Report no score at all.
+    #[serde(default)]
+    pub unscored: bool,
     /// The reason of a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<ReasonCode>,
