@@ -14,6 +14,14 @@ pub struct StructureThresholds {
     pub drift_percent: f64,
     /// Least ratio of fine detail to the reference's.
     pub detail_ratio: f64,
+    /// Largest shift of a part of the picture, in percent of the diagonal.
+    pub local_shift_percent: f64,
+    /// Largest difference within a tile that has little texture, as a standard deviation in steps of 8 bits.
+    pub surface_residual: f64,
+    /// Largest change of the colour of a tile beyond exposure and white balance, in steps of 8 bits.
+    pub colour_shift: f64,
+    /// Least share of the frame outside the mask that is enough to judge by, 0 to 1.
+    pub visible_share: f64,
 }
 
 impl Default for StructureThresholds {
@@ -22,6 +30,10 @@ impl Default for StructureThresholds {
             tile_correlation: 0.80,
             drift_percent: 0.10,
             detail_ratio: 0.85,
+            local_shift_percent: 0.05,
+            surface_residual: 3.0,
+            colour_shift: 7.0,
+            visible_share: 0.10,
         }
     }
 }
@@ -62,6 +74,28 @@ pub struct TileFinding {
     pub correlation: f64,
 }
 
+/// A tile whose content moved.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShiftFinding {
+    /// Where.
+    pub region: Region,
+    /// How far, in percent of the diagonal.
+    pub percent: f64,
+    /// The same in pixels of the picture that was judged, to the right and downwards.
+    pub pixels: [f64; 2],
+}
+
+/// A tile that differs by so many steps of 8 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepsFinding {
+    /// Where.
+    pub region: Region,
+    /// The difference, in steps of 8 bits.
+    pub steps: f64,
+}
+
 /// How far the picture as a whole moved.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +122,12 @@ pub enum StructureFault {
     Drift,
     /// Fine detail is gone.
     DetailLost,
+    /// A part of the picture moved against the rest: a wall is bent, a door is elsewhere.
+    LocalShift,
+    /// Something appeared on, or vanished from, a surface of little texture.
+    SurfaceChanged,
+    /// A surface has another colour than exposure and white balance explain.
+    ColourChanged,
     /// Pixels outside the mask are not the photo's own.
     OutsideTouched,
     /// There is too little outside the mask to judge by.
@@ -120,6 +160,18 @@ pub struct StructureReport {
     /// Fine detail outside the mask, as a ratio to the reference's; `None` where the reference has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail_ratio: Option<f64>,
+    /// The tile whose content moved farthest; `None` where no tile has edges to tell by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_shift: Option<ShiftFinding>,
+    /// The tile of little texture that differs most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_surface: Option<StepsFinding>,
+    /// The tile whose colour differs most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_colour: Option<StepsFinding>,
+    /// Share of the frame that was judged: what lies outside the mask and its margin, 0 to 1.
+    #[serde(default)]
+    pub visible_share: f64,
     /// Share of the pixels outside the mask that differ, 0 to 1; only for a composite, before encoding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside_changed_share: Option<f64>,
