@@ -14,3 +14,4 @@ pub mod local;
 pub mod planner;
 pub mod provider;
 pub mod store;
+pub mod validate;

@@ -13,6 +13,7 @@ pub mod plan;
 pub mod results;
 pub mod retry;
 pub mod room;
+pub mod score;
 pub mod state;
 pub mod step;
 pub mod style;
