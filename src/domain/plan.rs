@@ -148,28 +148,10 @@ pub struct ClipPrompts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContrastPrompt {
-    /// What it stands for.
-    pub kind: ContrastKind,
     /// Short name for people.
     pub label: String,
     /// The words.
     pub prompt: String,
-}
-
-/// What a description stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ContrastKind {
-    /// The right room in the right style.
-    Right,
-    /// The right room in another style.
-    OtherStyle,
-    /// Another room in the right style.
-    OtherRoom,
-    /// An empty room.
-    Empty,
-    /// A picture without quality.
-    Blurry,
 }
 
 /// Whether an operation is done.

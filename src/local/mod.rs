@@ -2,6 +2,7 @@
 //! light and colour and straightens what the lens and the tilt bent; it never adds, removes or moves
 //! a thing.
 
+pub mod clip;
 mod enhance;
 pub mod fusion;
 pub mod geometry;

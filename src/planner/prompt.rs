@@ -1,8 +1,9 @@
 //! The words and numbers of an attempt: a room of a style becomes what a diffusion model is asked.
 
-use crate::domain::plan::{AttemptParameters, ClipPrompts, ContrastKind, ContrastPrompt};
+use crate::domain::plan::{AttemptParameters, ClipPrompts};
 use crate::domain::room::Room;
 use crate::domain::style::{RetryReason, RoomStyle, Style};
+use crate::validate::score::candidates;
 
 /// What no style may ask for, in front of every negative prompt: the house stays as it is, and nobody
 /// and nothing readable stands in it.
@@ -63,31 +64,21 @@ fn prompt(style: &Style, room: Room, content: &RoomStyle) -> String {
 }
 
 /// Styles that look unlike each other, for telling a result from another style. Each names the styles
-/// too close to it to be told apart.
+/// that it cannot be told from.
 const CONTRAST_STYLES: &[(&str, &[&str])] = &[
     (
         "modern",
         &["contemporary", "minimalist", "luxury", "transitional"],
     ),
-    ("scandinavian", &["japandi", "minimalist", "coastal"]),
-    ("industrial", &["rustic"]),
+    ("scandinavian", &["scandinavian", "japandi", "minimalist", "coastal"]),
+    ("industrial", &["industrial", "rustic"]),
     (
         "farmhouse",
         &["rustic", "traditional", "transitional", "coastal"],
     ),
-    ("mediterranean", &["coastal", "boho"]),
+    ("mediterranean", &["mediterranean", "coastal", "boho"]),
     ("art deco", &["art-deco", "luxury", "midcentury"]),
-    ("traditional", &["transitional", "luxury", "farmhouse"]),
-];
-
-/// Rooms that are told apart easily.
-const CONTRAST_ROOMS: &[Room] = &[
-    Room::LivingRoom,
-    Room::Bedroom,
-    Room::Kitchen,
-    Room::Bathroom,
-    Room::DiningRoom,
-    Room::Office,
+    ("traditional", &["traditional", "transitional", "luxury", "farmhouse"]),
 ];
 
 /// The words by which a result is scored. Nothing where the style furnishes no such room.
@@ -98,61 +89,18 @@ pub fn clip_prompts(
     clip_score_threshold: Option<f64>,
 ) -> Option<ClipPrompts> {
     let content = style.room(room)?;
-    let word = style.title.to_lowercase();
-    let photo = |style: &str, room: Room| format!("a photo of a {style} {}", spoken(room));
-    let right = photo(&word, room);
-    let furnished_like = |other: Room| style.room(other) == Some(content);
-    let mut contrast = vec![ContrastPrompt {
-        kind: ContrastKind::Right,
-        label: format!("{word} {}", spoken(room)),
-        prompt: right.clone(),
-    }];
-    contrast.extend(
-        CONTRAST_STYLES
-            .iter()
-            .filter(|(other, near)| *other != style.name && !near.contains(&style.name.as_str()))
-            .filter(|(other, _)| *other != word)
-            .map(|(other, _)| ContrastPrompt {
-                kind: ContrastKind::OtherStyle,
-                label: format!("{other} {}", spoken(room)),
-                prompt: photo(other, room),
-            }),
-    );
-    contrast.extend(
-        CONTRAST_ROOMS
-            .iter()
-            .filter(|&&other| other != room && !furnished_like(other))
-            .map(|&other| ContrastPrompt {
-                kind: ContrastKind::OtherRoom,
-                label: format!("{word} {}", spoken(other)),
-                prompt: photo(&word, other),
-            }),
-    );
-    let plain = |kind, label: &str, prompt: &str| ContrastPrompt {
-        kind,
-        label: label.to_owned(),
-        prompt: prompt.to_owned(),
-    };
-    contrast.push(plain(
-        ContrastKind::Empty,
-        "empty room",
-        "a photo of an empty room",
-    ));
-    contrast.push(plain(
-        ContrastKind::Blurry,
-        "blurry photo",
-        "a blurry photo",
-    ));
+    let others: Vec<&str> = CONTRAST_STYLES
+        .iter()
+        .filter(|(_, near)| !near.contains(&style.name.as_str()))
+        .map(|(other, _)| *other)
+        .collect();
+    let contrast = candidates(room, &style.title, &others);
+    let right = contrast.first()?.prompt.clone();
     Some(ClipPrompts {
         prompt: listed([&right, &content.prompt]),
         contrast,
         clip_score_threshold,
     })
-}
-
-/// The room in running text.
-fn spoken(room: Room) -> String {
-    room.name().to_lowercase()
 }
 
 fn listed<const N: usize>(parts: [&str; N]) -> String {
@@ -174,18 +122,18 @@ mod tests {
         let styles = StyleLibrary::load(None).unwrap();
         let style = styles.get("modern").unwrap();
         let prompts = clip_prompts(style, Room::LivingRoom, Some(0.8)).unwrap();
-        insta::assert_snapshot!(prompts.prompt);
-        let kinds = |kind| {
-            prompts
-                .contrast
-                .iter()
-                .filter(move |one| one.kind == kind)
-                .count()
-        };
-        assert_eq!(kinds(ContrastKind::Right), 1);
-        assert_eq!(prompts.contrast[0].kind, ContrastKind::Right);
-        assert!(kinds(ContrastKind::OtherStyle) >= 4);
-        assert_eq!(kinds(ContrastKind::OtherRoom), 5);
+        insta::assert_snapshot!(prompts.prompt, @"");
+        let labels: Vec<&str> = prompts
+            .contrast
+            .iter()
+            .map(|one| one.label.as_str())
+            .collect();
+        assert_eq!(labels[0], "modern living room");
+        for label in ["industrial living room", "modern kitchen", "an empty room"] {
+            assert!(labels.contains(&label), "{labels:?}");
+        }
+        // What looks like the style itself is no contrast to it.
+        assert!(!labels.contains(&"contemporary living room"));
         assert!(clip_prompts(style, Room::Garage, None).is_none());
     }
 }

@@ -27,6 +27,11 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("imaging", "domain", "what a header says is a domain value"),
     ("fsx", "clock", "ages of leftovers"),
     (
+        "planner",
+        "validate",
+        "the words by which a result is scored are part of the plan",
+    ),
+    (
         "deliver",
         "ingest",
         "originals are read through the one checked reader",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The most packages the lock file may hold. Raising it is a decision, not an accident.
-const MOST_PACKAGES: usize = 270;
+const MOST_PACKAGES: usize = 330;
 
 /// Crates that must never come in, each with the reason.
 const REFUSED: &[(&str, &str)] = &[
@@ -17,7 +17,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("onig_sys", "a C++ regular expression engine"),
     ("little_exif", "an XML reader with open advisories"),
     ("ttf-parser", "unmaintained, an open advisory"),
-    ("paste", "unmaintained, an open advisory"),
     ("number_prefix", "unmaintained, an open advisory"),
     ("rsa", "a timing side channel without a fix"),
     ("serde_yaml", "unmaintained"),
