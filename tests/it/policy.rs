@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The most packages the lock file may hold. Raising it is a decision, not an accident.
-const MOST_PACKAGES: usize = 270;
+/// rustls with ring (for ureq) brought 26, half of them for Windows alone.
+const MOST_PACKAGES: usize = 275;
 
 /// Crates that must never come in, each with the reason.
 const REFUSED: &[(&str, &str)] = &[
