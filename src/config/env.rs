@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy as _;
@@ -97,7 +98,7 @@ variables! {
 pub const PREFIX: &str = "REMEDIA_";
 
 /// The environment that settings are read from: the process's, or one made by a test.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
     user_folder: Option<PathBuf>,
@@ -174,6 +175,17 @@ impl Environment {
     }
 }
 
+/// Names alone: a value may be a token.
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Environment")
+            .field("variables", &self.variables.keys())
+            .field("user_folder", &self.user_folder)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,6 +203,13 @@ mod tests {
         for (name, documentation) in ALL {
             assert!(documentation.trim().ends_with('.'), "{name}");
         }
+    }
+
+    #[test]
+    fn a_value_is_never_printed_with_the_whole() {
+        let environment = Environment::new(Path::new("/u"), [(HF_TOKEN, "hf_secret")]);
+        let printed = format!("{environment:?}");
+        assert!(printed.contains(HF_TOKEN) && !printed.contains("hf_secret"));
     }
 
     #[test]
