@@ -9,6 +9,10 @@ use clap_complete::Shell;
 
 use super::exit;
 
+mod models;
+
+pub use models::{ModelsArgs, ModelsCommand, PullArgs};
+
 /// Turns a folder of listing photos into finished media.
 #[derive(Debug, Parser)]
 #[command(
@@ -109,7 +113,9 @@ pub enum Command {
     Deliver(JobArgs),
     /// List the styles, or show one
     Styles(StylesArgs),
-    /// Check this machine: folders, disk, database, settings
+    /// List the models that score pictures, fetch them, check them
+    Models(ModelsArgs),
+    /// Check this machine: folders, disk, database, settings, models
     Doctor,
     /// Show the settings in force
     Config(ConfigArgs),

@@ -21,6 +21,8 @@ pub(crate) struct Context {
     pub(crate) clock: Clock,
     /// Set by Ctrl-C and by a termination signal.
     pub(crate) interrupt: Interrupt,
+    /// The environment, for what is no setting: the variables of the models' hub.
+    pub(crate) environment: Environment,
     /// The folder that remedia was started in.
     pub(crate) working_directory: PathBuf,
     /// The script of the fake provider, where one is named.
@@ -39,7 +41,7 @@ impl Context {
             .map(|path| working_directory.join(path));
         let resolved = config::load(&LoadRequest {
             flags: flags(cli),
-            environment,
+            environment: environment.clone(),
             working_directory: working_directory.clone(),
             config_path: cli.global.config.clone(),
             no_config: cli.global.no_config,
@@ -64,6 +66,7 @@ impl Context {
             printer,
             clock,
             interrupt: Interrupt::new(),
+            environment,
             working_directory,
             fake_script,
         })

@@ -4,6 +4,7 @@
 pub mod arguments;
 mod command;
 mod context;
+mod download;
 mod duration;
 pub mod exit;
 mod failure;

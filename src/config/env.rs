@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy as _;
@@ -73,10 +74,34 @@ variables! {
     LOG = "REMEDIA_LOG";
     /// Script of the fake provider, for tests and dry runs.
     FAKE_SCRIPT = "REMEDIA_FAKE_SCRIPT";
+    /// Folder of the Hugging Face cache that models are kept in, shared with other tools.
+    HF_HUB_CACHE = "HF_HUB_CACHE";
+    /// Folder of everything that belongs to Hugging Face; the cache is `hub` inside it.
+    HF_HOME = "HF_HOME";
+    /// Folder that the Hugging Face cache lies in where nothing else is said.
+    XDG_CACHE_HOME = "XDG_CACHE_HOME";
+    /// Address of the hub that models are fetched from, such as a mirror.
+    HF_ENDPOINT = "HF_ENDPOINT";
+    /// Access token for the hub.
+    HF_TOKEN = "HF_TOKEN";
+    /// File with the access token; the default is `token` in `HF_HOME`.
+    HF_TOKEN_PATH = "HF_TOKEN_PATH";
+    /// Whether the hub must not be asked: `1`, `true`, `yes` or `on`.
+    HF_HUB_OFFLINE = "HF_HUB_OFFLINE";
+    /// Proxy for `https` addresses.
+    HTTPS_PROXY = "HTTPS_PROXY";
+    /// Proxy for `http` addresses.
+    HTTP_PROXY = "HTTP_PROXY";
+    /// Proxy for addresses that no other variable names one for.
+    ALL_PROXY = "ALL_PROXY";
+    /// Hosts that are reached without a proxy, separated by commas.
+    NO_PROXY = "NO_PROXY";
     /// Any value switches colour off.
     NO_COLOR = "NO_COLOR";
     /// For tests: the moment that the clock stands still at, RFC 3339.
     TEST_NOW = "REMEDIA_TEST_NOW";
+    /// For tests: a list of models read instead of the one inside remedia.
+    TEST_MODELS = "REMEDIA_TEST_MODELS";
     /// For tests: the seed of everything that is otherwise different in every run.
     TEST_SEED = "REMEDIA_TEST_SEED";
 }
@@ -85,7 +110,7 @@ variables! {
 pub const PREFIX: &str = "REMEDIA_";
 
 /// The environment that settings are read from: the process's, or one made by a test.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
     user_folder: Option<PathBuf>,
@@ -162,6 +187,17 @@ impl Environment {
     }
 }
 
+/// Names alone: a value may be a token.
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Environment")
+            .field("variables", &self.variables.keys())
+            .field("user_folder", &self.user_folder)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,6 +215,13 @@ mod tests {
         for (name, documentation) in ALL {
             assert!(documentation.trim().ends_with('.'), "{name}");
         }
+    }
+
+    #[test]
+    fn a_value_is_never_printed_with_the_whole() {
+        let environment = Environment::new(Path::new("/u"), [(HF_TOKEN, "hf_secret")]);
+        let printed = format!("{environment:?}");
+        assert!(printed.contains(HF_TOKEN) && !printed.contains("hf_secret"));
     }
 
     #[test]

@@ -16,6 +16,8 @@ const LAYERS: &[&[&str]] = &[
         "composite",
         "validate",
         "deliver",
+        "http",
+        "models",
     ],
     &["provider", "store", "blob"],
     &["engine"],
@@ -35,6 +37,16 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
         "deliver",
         "ingest",
         "originals are read through the one checked reader",
+    ),
+    (
+        "models",
+        "config",
+        "every variable's name stands in `env.rs`",
+    ),
+    (
+        "models",
+        "http",
+        "models are fetched through the one client",
     ),
 ];
 

@@ -20,6 +20,7 @@ mod hostile;
 mod ingest;
 mod kill;
 mod layers;
+mod models;
 mod planner;
 mod policy;
 mod provider;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The most packages the lock file may hold. Raising it is a decision, not an accident.
-const MOST_PACKAGES: usize = 330;
+/// candle and the tokenizer (for CLIP) brought some 75, rustls with ring (for ureq) 26, half of them for
+/// Windows alone.
+const MOST_PACKAGES: usize = 350;
 
 /// Crates that must never come in, each with the reason.
 const REFUSED: &[(&str, &str)] = &[

@@ -86,6 +86,10 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
         Ok(library) => Check::good("styles", format!("{} styles", library.names().count())),
         Err(error) => Check::bad("styles", error.to_string(), "mend or remove that file"),
     });
+    checks.push(match super::models::clip_on_this_machine(context) {
+        Ok(text) => Check::good("models", text),
+        Err((text, hint)) => Check::warning("models", text, hint),
+    });
     checks.push(if context.resolved.warnings.is_empty() {
         Check::good(
             "settings",

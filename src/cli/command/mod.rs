@@ -5,6 +5,7 @@ mod configuration;
 mod doctor;
 mod gc;
 mod inspect;
+mod models;
 mod plan;
 mod request;
 mod run;
@@ -35,6 +36,7 @@ pub(crate) fn execute(command: &Command, context: &Context) -> Result<Exit, Fail
         Command::Resume(arguments) => request::resume(arguments, context),
         Command::Deliver(arguments) => request::deliver(arguments, context),
         Command::Styles(arguments) => styles::run(arguments, context),
+        Command::Models(arguments) => models::run(arguments, context),
         Command::Doctor => doctor::run(context),
         Command::Config(arguments) => configuration::run(arguments, context),
         Command::Gc(arguments) => gc::run(arguments, context),

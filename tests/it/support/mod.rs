@@ -3,6 +3,7 @@
 
 pub(crate) mod delivery;
 mod environment;
+pub(crate) mod hub;
 pub(crate) mod images;
 pub(crate) mod kill;
 mod photos;
