@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use crate::cli::arguments::{Cli, Command, GlobalArgs, ListingArgs};
 use crate::clock::Clock;
-use crate::config::{self, Environment, Flags, Key, LoadRequest, LogLevel, Resolved, Settings};
+use crate::config::{
+    self, ClipModelSetting, Environment, Flags, Key, LoadRequest, LogLevel, Resolved, Settings,
+};
 use crate::engine::{Engine, EngineOptions, Interrupt};
+use crate::local::clip::ClipFiles;
+use crate::models::Cache;
 
 use super::failure::Failure;
 use super::printer::{Form, Printer};
@@ -88,10 +92,46 @@ impl Context {
             web_quality: settings.web_quality,
             max_file_bytes: settings.limits.max_file_bytes,
             max_pixels: settings.limits.max_pixels,
+            clip: self.clip().unwrap_or_default(),
             fake_script: self.fake_script.clone(),
             ..EngineOptions::new(self.working_directory.join(&settings.home))
         };
         Ok(Engine::open(options, self.clock)?)
+    }
+
+    /// The CLIP model that scores, where one is on this machine and wanted.
+    ///
+    /// # Errors
+    /// Where the one that the settings name is not here, or not known.
+    pub(crate) fn clip(&self) -> Result<Option<ClipFiles>, Failure> {
+        let cache = Cache::from_environment(&self.environment)?;
+        let found = match &self.settings().clip_model {
+            ClipModelSetting::Off => None,
+            ClipModelSetting::Auto => cache
+                .registry()
+                .models()
+                .iter()
+                .find_map(|model| cache.locate(&model.name)),
+            ClipModelSetting::Named(name) => {
+                let model = cache.registry().model(name)?;
+                let found = cache.locate(&model.name).ok_or_else(|| {
+                    Failure::usage(anyhow::anyhow!("the model `{name}` is not on this machine"))
+                        .hint(format!("`remedia models pull {name}` fetches it"))
+                })?;
+                Some(found)
+            }
+        };
+        Ok(found.and_then(|model| {
+            let file = |name: &str| model.file(name).map(std::path::Path::to_path_buf);
+            Some(ClipFiles {
+                weights: file("model.safetensors")?,
+                config: file("config.json")?,
+                tokenizer: file("tokenizer.json")?,
+                preprocessor: file("preprocessor_config.json"),
+                id: model.repository.clone(),
+                revision: model.revision.clone(),
+            })
+        }))
     }
 
     /// From now on Ctrl-C and a termination signal ask the work to stop at the next safe point; a

@@ -14,6 +14,7 @@ use crate::domain::plan::Plan;
 use crate::domain::room::Room;
 use crate::domain::step::StepOverride;
 use crate::domain::style::Style;
+use crate::engine;
 use crate::imaging::DecodeLimits;
 use crate::ingest::{self, BracketMode, IngestOptions};
 use crate::planner::styles::StyleLibrary;
@@ -61,7 +62,7 @@ pub(crate) fn read_and_plan(
     };
     let bar = reading_bar(context);
     let started = Instant::now();
-    let listing = ingest::read_listing(&source, &options, &|done, total| {
+    let mut listing = ingest::read_listing(&source, &options, &|done, total| {
         // What is over in a moment needs no bar.
         if started.elapsed() > BEFORE_A_BAR {
             bar.set_length(total as u64);
@@ -69,6 +70,18 @@ pub(crate) fn read_and_plan(
         }
     })?;
     bar.finish_and_clear();
+    // Before anything else: a model that was named and is not here is a mistake worth knowing.
+    if let Some(clip) = context.clip()? {
+        let limits = DecodeLimits {
+            max_file_bytes: settings.limits.max_file_bytes,
+            max_pixels: settings.limits.max_pixels,
+        };
+        let home = context.working_directory.join(&settings.home);
+        engine::name_rooms(&mut listing, &source, &home, &clip, &limits).map_err(|error| {
+            Failure::new(error)
+                .hint("`remedia models verify` tells what is wrong with the model; `--clip-model off` does without")
+        })?;
+    }
     let request = PlanRequest {
         operations: settings.operations.clone(),
         provider: settings.provider.clone(),

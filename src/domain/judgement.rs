@@ -58,9 +58,9 @@ pub struct Candidate<'a> {
     pub judgement: Option<&'a Judgement>,
 }
 
-/// The best of several passing attempts, in this order: one that a person approved; the higher
-/// contrast probability; the higher CLIP score; the higher correlation of the worst tile; the earlier
-/// attempt. Scores count only between attempts that the same model measured.
+/// The best of several passing attempts, in this order: one that a person approved; the higher CLIP
+/// score, then contrast, then improvement; the higher correlation of the worst tile; the earlier
+/// attempt. Scores count only between attempts that the same model scored in the same place.
 #[must_use]
 pub fn best<'a>(candidates: &[Candidate<'a>]) -> Option<Candidate<'a>> {
     candidates.iter().copied().reduce(|best, other| {
@@ -72,18 +72,16 @@ pub fn best<'a>(candidates: &[Candidate<'a>]) -> Option<Candidate<'a>> {
     })
 }
 
-fn better(one: &Candidate<'_>, other: &Candidate<'_>) -> Ordering {
-    let scores = |candidate: &Candidate<'_>| candidate.judgement.and_then(|all| all.scores.clone());
+fn better<'a>(one: &Candidate<'a>, other: &Candidate<'a>) -> Ordering {
+    let scores = |candidate: &Candidate<'a>| candidate.judgement.and_then(|all| all.scores.as_ref());
     let by_score = match (scores(one), scores(other)) {
-        (Some(one), Some(other)) if one.model == other.model && one.source == other.source => {
-            let contrast =
-                |scores: &ClipScores| scores.contrast.as_ref().map(|all| all.probability);
-            compared(contrast(&one), contrast(&other))
-                .then_with(|| compared(one.clip_score, other.clip_score))
+        // What a worker says of itself is no measure beside what was measured here.
+        (Some(one), Some(other)) if one.source == other.source => {
+            one.compare(other).unwrap_or(Ordering::Equal)
         }
         _ => Ordering::Equal,
     };
-    let worst_tile = |candidate: &Candidate<'_>| {
+    let worst_tile = |candidate: &Candidate<'a>| {
         candidate
             .judgement?
             .structure
@@ -140,8 +138,8 @@ mod tests {
 
     #[test]
     fn the_documented_order_decides() {
-        let low = scored("a", 0.9, 0.6);
-        let high = scored("a", 0.8, 0.7);
+        let low = scored("a", 0.8, 0.7);
+        let high = scored("a", 0.9, 0.6);
         let other = scored("b", 0.99, 0.99);
         let number = |candidates: &[Candidate<'_>]| best(candidates).map(|one| one.number);
         assert_eq!(number(&[]), None);

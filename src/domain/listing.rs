@@ -8,7 +8,7 @@ use super::id::PhotoId;
 use super::room::Room;
 
 /// The version of [`Listing`] that this build writes.
-pub const LISTING_SCHEMA_VERSION: u32 = 1;
+pub const LISTING_SCHEMA_VERSION: u32 = 2;
 
 /// Everything known of a listing folder at the moment it was read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +63,9 @@ pub struct Photo {
     /// What said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room_origin: Option<RoomOrigin>,
+    /// How sure the model was that named it, 0 to 1; absent where somebody else did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_confidence: Option<f64>,
     /// Photos of the same physical room share this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
@@ -119,6 +122,8 @@ pub enum RoomOrigin {
     ListingFile,
     /// Words in the file name.
     FileName,
+    /// A CLIP model that looked at it.
+    Model,
 }
 
 /// Exposures of one view, to be fused into one picture.

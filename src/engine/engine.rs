@@ -15,6 +15,7 @@ use super::documents::WorkFolder;
 use super::error::EngineError;
 use super::lock::host_name;
 use super::request::EngineOptions;
+use super::scoring::Scorer;
 
 /// The engine of one home.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct Engine {
     clock: Clock,
     store: Box<dyn JobStore>,
     providers: Providers,
+    pub(super) scorer: Scorer,
     host: String,
 }
 
@@ -50,6 +52,7 @@ impl Engine {
             fake_script: options.fake_script.clone(),
         });
         Self {
+            scorer: Scorer::new(options.clip.clone()),
             options,
             clock,
             store,

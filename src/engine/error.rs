@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::bundle::BundleError;
 use crate::domain::id::JobId;
 use crate::domain::state::{IllegalTransition, JobState};
+use crate::local::clip::ClipError;
 use crate::provider::ProviderError;
 use crate::store::StoreError;
 
@@ -24,6 +25,9 @@ pub enum EngineError {
     /// A provider cannot be set up at all.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// The CLIP model of this machine cannot be used.
+    #[error("the CLIP model cannot be used: {0}")]
+    Clip(#[from] ClipError),
     /// Two parts of the engine disagree about a state; nothing was changed.
     #[error(transparent)]
     Transition(#[from] IllegalTransition),
@@ -127,6 +131,7 @@ impl EngineError {
             Self::Provider(error) => error.is_retryable(),
             Self::Locked { .. } => true,
             Self::Delivery { retryable, .. } => *retryable,
+            Self::Clip(error) => error.is_retryable(),
             Self::Files(_)
             | Self::Bundle(_)
             | Self::Transition(_)
@@ -168,6 +173,10 @@ impl EngineError {
                 Some("make the job anew with `remedia submit … --force`".to_owned())
             }
             Self::Delivery { .. } => Some("make room or give rights, then ask again".to_owned()),
+            Self::Clip(_) => Some(
+                "`remedia models verify` tells what is wrong with it; `--clip-model off` does without"
+                    .to_owned(),
+            ),
             Self::Store(error) => error.hint(),
             Self::Provider(error) => error.hint(),
             Self::Files(_) | Self::Bundle(_) | Self::Transition(_) => None,

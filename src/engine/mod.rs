@@ -21,6 +21,7 @@ mod ordering;
 mod query;
 mod report;
 mod request;
+mod rooms;
 mod run;
 mod scoring;
 mod session;
@@ -41,6 +42,7 @@ pub use request::{
     DriveLimits, DriveOutcome, Ending, EngineOptions, GcItem, GcPlan, GcReason, GcRequest,
     RetryRequest, RevertTarget, RunLimits, RunOutcome, SubmitOutcome, SubmitRequest,
 };
+pub use rooms::name_rooms;
 pub use sink::{EventSink, NoEvents};
 
 pub use crate::store::OperationCounts;

@@ -12,6 +12,7 @@ use crate::domain::listing::Listing;
 use crate::domain::plan::Plan;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::state::JobState;
+use crate::local::clip::ClipFiles;
 use crate::store::OperationCounts;
 
 /// How an engine works; the values come from the settings.
@@ -35,6 +36,8 @@ pub struct EngineOptions {
     pub max_pixels: u64,
     /// How faults of providers are answered.
     pub retry: RetryPolicy,
+    /// The CLIP model that scores generated pictures, where one is on this machine.
+    pub clip: Option<ClipFiles>,
     /// The script of the fake provider, where one is used.
     pub fake_script: Option<PathBuf>,
 }
@@ -53,6 +56,7 @@ impl EngineOptions {
             max_file_bytes: 200_000_000,
             max_pixels: 200_000_000,
             retry: RetryPolicy::default(),
+            clip: None,
             fake_script: None,
         }
     }

@@ -127,6 +127,7 @@ pub(super) fn examine(
         capture: imaging::capture(bytes),
         room: None,
         room_origin: None,
+        room_confidence: None,
         group: None,
     })
 }

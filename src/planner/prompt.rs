@@ -70,7 +70,10 @@ const CONTRAST_STYLES: &[(&str, &[&str])] = &[
         "modern",
         &["contemporary", "minimalist", "luxury", "transitional"],
     ),
-    ("scandinavian", &["scandinavian", "japandi", "minimalist", "coastal"]),
+    (
+        "scandinavian",
+        &["scandinavian", "japandi", "minimalist", "coastal"],
+    ),
     ("industrial", &["industrial", "rustic"]),
     (
         "farmhouse",
@@ -78,7 +81,10 @@ const CONTRAST_STYLES: &[(&str, &[&str])] = &[
     ),
     ("mediterranean", &["mediterranean", "coastal", "boho"]),
     ("art deco", &["art-deco", "luxury", "midcentury"]),
-    ("traditional", &["traditional", "transitional", "luxury", "farmhouse"]),
+    (
+        "traditional",
+        &["traditional", "transitional", "luxury", "farmhouse"],
+    ),
 ];
 
 /// The words by which a result is scored. Nothing where the style furnishes no such room.

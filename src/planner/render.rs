@@ -144,25 +144,30 @@ fn done(photo: &PlannedPhoto) -> String {
 
 /// A guess must look like one, so that a person checks it.
 fn guessed_rooms(text: &mut String, plan: &Plan, listing: &Listing, columns: usize) {
-    let guessed: Vec<usize> = plan
-        .photos
-        .iter()
-        .zip(1_usize..)
-        .filter(|(photo, _)| {
-            let origin = listing
-                .photo(&photo.photo_id)
-                .and_then(|photo| photo.room_origin);
-            photo.room.is_some() && origin == Some(RoomOrigin::FileName)
-        })
-        .map(|(_, number)| number)
-        .collect();
-    if !guessed.is_empty() {
-        let line = format!(
-            "rooms read from file names: #{}; `listing.toml` or `--room FILE=ROOM` sets them",
-            ranges(&guessed)
-        );
-        text.push('\n');
-        paragraph(text, "", &line, columns);
+    for (guess, said) in [
+        (RoomOrigin::FileName, "rooms read from file names"),
+        (RoomOrigin::Model, "rooms recognised in the pictures"),
+    ] {
+        let guessed: Vec<usize> = plan
+            .photos
+            .iter()
+            .zip(1_usize..)
+            .filter(|(photo, _)| {
+                let origin = listing
+                    .photo(&photo.photo_id)
+                    .and_then(|photo| photo.room_origin);
+                photo.room.is_some() && origin == Some(guess)
+            })
+            .map(|(_, number)| number)
+            .collect();
+        if !guessed.is_empty() {
+            let line = format!(
+                "{said}: #{}; `listing.toml` or `--room FILE=ROOM` sets them",
+                ranges(&guessed)
+            );
+            text.push('\n');
+            paragraph(text, "", &line, columns);
+        }
     }
 }
 

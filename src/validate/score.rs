@@ -103,7 +103,11 @@ pub fn candidates(room: Room, style: &str, other_styles: &[&str]) -> Vec<Contras
 /// The contrast of the picture's cosines with the prompts of [`candidates`], in their order. `scale` is the
 /// model's own factor. `None` with fewer than two, or where the numbers do not fit or are not finite.
 #[must_use]
-pub fn contrast(candidates: &[ContrastPrompt], cosines: &[f64], scale: f64) -> Option<ContrastScore> {
+pub fn contrast(
+    candidates: &[ContrastPrompt],
+    cosines: &[f64],
+    scale: f64,
+) -> Option<ContrastScore> {
     if candidates.len() != cosines.len() {
         return None;
     }

@@ -82,28 +82,35 @@ fn what_nobody_scored_is_never_passed_silently() {
 
 #[test]
 fn a_workers_number_is_used_and_marked() {
-    let of = |hundredfold: f64| {
+    let of = |clip_score: f64, contrast: Option<f64>| {
         reported(&ClipResult {
             model: MODEL.to_owned(),
-            clip_score: hundredfold,
+            cosine: Some(clip_score / 2.5),
+            clip_score,
+            contrast,
         })
     };
-    let good = of(31.0);
+    let good = of(0.775, None);
     assert_eq!(good.source, ScoreSource::ReportedByWorker);
-    assert!((good.clip_score.unwrap() - 0.775).abs() < 1e-12);
+    assert_eq!(good.clip_score, Some(0.775));
     assert_eq!(good.calibration, MODEL);
-    for (hundredfold, expected) in [
-        (31.0, "pass"),
-        (29.0, "review"),
-        (20.0, "fail"),
-        (-1.0, "review"),
-        (1e9, "review"),
-        (f64::NAN, "review"),
+    for (score, contrast, expected) in [
+        (0.775, None, "pass"),
+        (0.775, Some(0.9), "pass"),
+        (0.775, Some(0.1), "review"),
+        (0.725, None, "review"),
+        (0.725, Some(0.1), "fail"),
+        (0.5, None, "fail"),
+        (0.5, Some(0.9), "fail"),
+        (-1.0, None, "review"),
+        // A hundred times the cosine is another scale.
+        (31.0, None, "review"),
+        (f64::NAN, None, "review"),
     ] {
-        let verdict = ScoreVerdict::of(&of(hundredfold), &thresholds());
-        assert_eq!(word(&verdict), expected, "{hundredfold}");
+        let verdict = ScoreVerdict::of(&of(score, contrast), &thresholds());
+        assert_eq!(word(&verdict), expected, "{score} {contrast:?}");
     }
-    assert_eq!(of(1e9).source, ScoreSource::NotScored);
+    assert_eq!(of(1e9, None).source, ScoreSource::NotScored);
 }
 
 #[test]

@@ -58,6 +58,7 @@ fn photo(file: &str, room: Option<Room>) -> Photo {
         },
         room,
         room_origin: room.map(|_| RoomOrigin::FileName),
+        room_confidence: None,
         group: None,
     }
 }

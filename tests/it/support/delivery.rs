@@ -159,6 +159,7 @@ impl Delivery {
             capture: Capture::default(),
             room,
             room_origin: None,
+            room_confidence: None,
             group: None,
         });
         let source = |file: &str, exposure_value| PlannedSource {
