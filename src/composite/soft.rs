@@ -20,6 +20,8 @@ const REACH: f32 = 1.8;
 const EDGE: f32 = 0.25;
 /// Most that red, green or blue may change against brightness, in EV.
 const MAX_TINT: f32 = 0.3;
+/// How much more for each EV that is darkened: a shadow loses the colour of the light it keeps off.
+const TINT_OF_SHADOW: f32 = 0.25;
 /// Light that keeps ratios of black finite.
 const VEIL: f32 = 0.003;
 /// Weight of the mask at which the whole ratio is applied.
@@ -53,7 +55,11 @@ pub(super) fn measure(
         return None;
     }
     let (width, height) = (generated.width, generated.height);
-    let side = if width.max(height) >= HALVED_FROM { 2 } else { 1 };
+    let side = if width.max(height) >= HALVED_FROM {
+        2
+    } else {
+        1
+    };
     let (across, down) = (width.div_ceil(side), height.div_ceil(side));
     // What is mixed with furniture at its edge says nothing about the floor.
     let furniture = largest(&layers.hard, 1);
@@ -149,9 +155,10 @@ fn average(
     let lighten = settings.soft_lighten.max(0.0) as f32;
     let brightness = ((luminance(generated) + veil) / (luminance(reference) + veil)).log2();
     let bounded = brightness.clamp(darken, lighten);
+    let tint = MAX_TINT + TINT_OF_SHADOW * (-bounded).max(0.0);
     Some([0, 1, 2].map(|channel| {
         let ratio = ((generated[channel] + veil) / (reference[channel] + veil)).log2();
-        bounded + (ratio - brightness).clamp(-MAX_TINT, MAX_TINT)
+        bounded + (ratio - brightness).clamp(-tint, tint)
     }))
 }
 
@@ -208,9 +215,10 @@ impl SoftRatio {
                     let (column, own) = (columns[x], brightness.at(x, y));
                     let (mut sum, mut total) = ([0.0_f32; 3], 0.0_f32);
                     for (near_y, down) in [(row.low, 1.0 - row.share), (row.high, row.share)] {
-                        for (near_x, across) in
-                            [(column.low, 1.0 - column.share), (column.high, column.share)]
-                        {
+                        for (near_x, across) in [
+                            (column.low, 1.0 - column.share),
+                            (column.high, column.share),
+                        ] {
                             let apart = (self.brightness.at(near_x, near_y) - own) * (1.0 / EDGE);
                             let alike = 1.0 / (1.0 + apart * apart);
                             let share = (down * across + 1e-4) * alike * alike;
