@@ -6,6 +6,8 @@
 //!     cargo run --release --example composite_quality            # the table
 //!     cargo run --release --example composite_quality -- FOLDER  # and the pictures as PNG files
 
+#![expect(clippy::print_stdout, reason = "an example prints its table")]
+
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;

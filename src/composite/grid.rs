@@ -77,7 +77,8 @@ pub(super) fn mix(low: f32, high: f32, share: f32) -> f32 {
     low + (high - low) * share
 }
 
-/// Sums over `2 * radius + 1` by `2 * radius + 1` cells, what lies outside left out.
+/// Sums over `2 * radius + 1` by `2 * radius + 1` cells, what lies outside left out. They are kept up while
+/// the window moves, so they are exact to some parts in a million.
 pub(super) fn box_sums(grid: &Grid<f32>, radius: usize) -> Grid<f32> {
     let (width, height) = (grid.width, grid.height);
     let mut across = Grid::filled(width, height, 0.0);
@@ -98,14 +99,27 @@ pub(super) fn box_sums(grid: &Grid<f32>, radius: usize) -> Grid<f32> {
         }
     }
     let mut result = Grid::filled(width, height, 0.0);
+    // The window's rows, one more coming in and one going out as it moves down.
+    let mut window = vec![0.0_f32; width];
+    for row in 0..radius.min(height) {
+        add(&mut window, across.row(row), 1.0);
+    }
     for (y, target) in result.cells.chunks_exact_mut(width).enumerate() {
-        for other in y.saturating_sub(radius)..=(y + radius).min(height - 1) {
-            for (target, value) in target.iter_mut().zip(across.row(other)) {
-                *target += value;
-            }
+        if y + radius < height {
+            add(&mut window, across.row(y + radius), 1.0);
+        }
+        target.copy_from_slice(&window);
+        if y >= radius {
+            add(&mut window, across.row(y - radius), -1.0);
         }
     }
     result
+}
+
+fn add(sums: &mut [f32], row: &[f32], sign: f32) {
+    for (sum, value) in sums.iter_mut().zip(row) {
+        *sum += sign * value;
+    }
 }
 
 /// The largest value of `2 * radius + 1` by `2 * radius + 1` cells.

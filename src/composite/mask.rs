@@ -189,7 +189,7 @@ fn reduced(mask: &Plane, width: usize, height: usize) -> (Grid<f32>, Grid<f32>) 
         .zip(rows)
         .for_each(|((hard, soft), rows)| {
             for ((hard, soft), columns) in hard.iter_mut().zip(soft).zip(&columns) {
-                let (mut full, mut band, mut count) = (0_u32, 0_u32, 0_u32);
+                let (mut full, mut band, mut count) = (0_u64, 0_u64, 0_u64);
                 for y in rows.clone() {
                     let start = y * mask.width;
                     for &sample in &mask.samples[start + columns.start..start + columns.end] {
@@ -197,7 +197,7 @@ fn reduced(mask: &Plane, width: usize, height: usize) -> (Grid<f32>, Grid<f32>) 
                         if sample == u8::MAX {
                             full += 1;
                         } else {
-                            band += u32::from(sample);
+                            band += u64::from(sample);
                         }
                     }
                 }

@@ -217,7 +217,9 @@ fn differences(generated: &Grid<[f32; 4]>, reference: &[u8]) -> Grid<f32> {
     }
     let mut around = box_sums(&largest(&mean, DIFFERENCE_REACH), 1);
     for (around, count) in around.cells.iter_mut().zip(&count.cells) {
-        *around /= count;
+        // What moving sums leave over is no difference.
+        let share = *around / count;
+        *around = if share > 1e-4 { share.min(1.0) } else { 0.0 };
     }
     around
 }
@@ -400,3 +402,6 @@ fn seam(layers: &Layers) -> (Grid<bool>, Grid<bool>) {
     };
     (beside, inside)
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,8 @@ const REACH: f32 = 1.8;
 const EDGE: f32 = 0.25;
 /// Most that red, green or blue may change against brightness, in EV.
 const MAX_TINT: f32 = 0.3;
+/// How much more for each EV that is darkened: a shadow loses the colour of the light it keeps off.
+const TINT_OF_SHADOW: f32 = 0.25;
 /// Light that keeps ratios of black finite.
 const VEIL: f32 = 0.003;
 /// Weight of the mask at which the whole ratio is applied.
@@ -153,9 +155,10 @@ fn average(
     let lighten = settings.soft_lighten.max(0.0) as f32;
     let brightness = ((luminance(generated) + veil) / (luminance(reference) + veil)).log2();
     let bounded = brightness.clamp(darken, lighten);
+    let tint = MAX_TINT + TINT_OF_SHADOW * (-bounded).max(0.0);
     Some([0, 1, 2].map(|channel| {
         let ratio = ((generated[channel] + veil) / (reference[channel] + veil)).log2();
-        bounded + (ratio - brightness).clamp(-MAX_TINT, MAX_TINT)
+        bounded + (ratio - brightness).clamp(-tint, tint)
     }))
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod cli;
+mod composite;
 mod config;
 mod deliver;
 mod disk;
