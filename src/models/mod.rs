@@ -8,6 +8,7 @@ mod hub;
 mod licence;
 mod pull;
 mod registry;
+mod transfer;
 mod verify;
 
 pub use cache::{Cache, CacheError, FileState, LocalFile, LocalModel};

@@ -317,7 +317,7 @@ fn accept(
         if let Some(notice) = &model.notice {
             shown.push_str(&format!("\n  {notice}"));
         }
-        if context.printer.form() == Form::Text {
+        if context.printer.form() != Form::JsonLines {
             context.printer.note(&shown);
         }
         if !arguments.accept_licence && !ask(context)? {
