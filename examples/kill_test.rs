@@ -20,6 +20,8 @@ use remedia::planner::{PlanRequest, plan};
 
 #[path = "../tests/it/support/kill.rs"]
 mod kill;
+#[path = "../tests/it/support/room.rs"]
+mod room;
 
 use kill::{Ask, Place, command_line, rounds};
 

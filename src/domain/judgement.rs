@@ -73,7 +73,8 @@ pub fn best<'a>(candidates: &[Candidate<'a>]) -> Option<Candidate<'a>> {
 }
 
 fn better<'a>(one: &Candidate<'a>, other: &Candidate<'a>) -> Ordering {
-    let scores = |candidate: &Candidate<'a>| candidate.judgement.and_then(|all| all.scores.as_ref());
+    let scores =
+        |candidate: &Candidate<'a>| candidate.judgement.and_then(|all| all.scores.as_ref());
     let by_score = match (scores(one), scores(other)) {
         // What a worker says of itself is no measure beside what was measured here.
         (Some(one), Some(other)) if one.source == other.source => {
@@ -113,6 +114,7 @@ mod tests {
         Judgement {
             scores: Some(ClipScores {
                 model: model.to_owned(),
+                model_sha256: None,
                 source: ScoreSource::Measured,
                 cosine: None,
                 clip_score: Some(clip_score),

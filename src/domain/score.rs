@@ -25,6 +25,9 @@ pub enum ScoreSource {
 pub struct ClipScores {
     /// The model's repository, such as `openai/clip-vit-base-patch32`; empty where nothing was scored.
     pub model: String,
+    /// SHA-256 of its weights, 64 hexadecimal digits; only where this machine measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_sha256: Option<String>,
     /// Who measured.
     pub source: ScoreSource,
     /// Cosine of picture and prompt, -1 to 1; in practice 0.15 to 0.35.
@@ -68,6 +71,7 @@ impl ClipScores {
     pub const fn not_scored() -> Self {
         Self {
             model: String::new(),
+            model_sha256: None,
             source: ScoreSource::NotScored,
             cosine: None,
             clip_score: None,
@@ -113,6 +117,7 @@ mod tests {
     fn scores(model: &str, clip_score: f64, probability: Option<f64>) -> ClipScores {
         ClipScores {
             model: model.to_owned(),
+            model_sha256: None,
             source: ScoreSource::Measured,
             cosine: Some(clip_score / 2.5),
             clip_score: Some(clip_score),

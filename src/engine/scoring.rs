@@ -144,6 +144,7 @@ fn measurement(
     let cosines: Vec<f64> = others.iter().map(|text| result.cosine(text)).collect();
     Measurements {
         model: model.id(),
+        model_sha256: model.digest(),
         logit_scale: model.logit_scale(),
         output: result.cosine(prompt),
         input: input.cosine(prompt),

@@ -130,6 +130,8 @@ pub fn contrast(
 pub struct Measurements<'a> {
     /// The model's repository.
     pub model: &'a str,
+    /// SHA-256 of its weights, 64 hexadecimal digits.
+    pub model_sha256: &'a str,
     /// Its factor before a softmax.
     pub logit_scale: f64,
     /// Cosine of the result and the plan's prompt.
@@ -151,6 +153,7 @@ impl Measurements<'_> {
         };
         ClipScores {
             model: self.model.to_owned(),
+            model_sha256: Some(self.model_sha256.to_owned()),
             source: ScoreSource::Measured,
             cosine: Some(self.output),
             clip_score: Some(clip_score),
@@ -172,6 +175,7 @@ pub fn reported(result: &ClipResult) -> ClipScores {
     let share = result.contrast.filter(|share| (0.0..=1.0).contains(share));
     ClipScores {
         model: result.model.clone(),
+        model_sha256: None,
         source: ScoreSource::ReportedByWorker,
         cosine: result.cosine.filter(|cosine| cosine.is_finite()),
         clip_score: Some(score),

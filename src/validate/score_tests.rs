@@ -14,6 +14,7 @@ fn thresholds() -> ScoreThresholds {
 fn scores(clip_score: f64, shares: Option<(f64, f64)>, improvement: Option<f64>) -> ClipScores {
     ClipScores {
         model: MODEL.to_owned(),
+        model_sha256: None,
         source: ScoreSource::Measured,
         cosine: Some(clip_score / CLIP_SCORE_FACTOR),
         clip_score: Some(clip_score),
@@ -164,6 +165,7 @@ fn measurements_become_scores() {
     let measured = |output: f64| {
         Measurements {
             model: MODEL,
+            model_sha256: \"00\",
             logit_scale: 100.0,
             output,
             input: 0.25,

@@ -16,10 +16,11 @@ use remedia::engine::{
     DriveLimits, DriveOutcome, Ending, Engine, EngineError, EngineOptions, GcReason, GcRequest,
     Interrupt, ListFilter, NoEvents, RetryRequest, RunLimits, SubmitOutcome, SubmitRequest,
 };
-use remedia::imaging::{JpegOptions, Picture, encode_jpeg};
 use remedia::ingest::{IngestOptions, read_listing};
 use remedia::planner::styles::StyleLibrary;
 use remedia::planner::{PlanRequest, plan};
+
+use crate::support::room::room_photo;
 
 /// A home, a listing and an output folder that are gone after the test.
 pub(crate) struct House {
@@ -153,41 +154,8 @@ pub(crate) fn collect_files(root: &Path, folder: &Path, files: &mut Vec<(String,
 }
 
 /// A small photo of a dim room: two shades of wall, a brighter window, and noise by `seed`.
-/// A dim room with a window, a papered wall and a boarded floor: enough to see whether a picture of
-/// it is still the same room.
 pub(crate) fn photo(seed: u32) -> Vec<u8> {
-    let (width, height) = (384_u32, 256_u32);
-    let mut noise = seed;
-    // A paper of blots, the same wherever the same room is drawn.
-    let blot = |x: u32, y: u32| {
-        let cell = (x / 11).wrapping_mul(73_856_093) ^ (y / 9).wrapping_mul(19_349_663) ^ seed;
-        cell.wrapping_mul(2_654_435_761) >> 27
-    };
-    let mut samples = Vec::new();
-    for y in 0..height {
-        for x in 0..width {
-            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let window = (150..230).contains(&x) && (40..130).contains(&y);
-            let frame = (144..236).contains(&x) && (34..136).contains(&y);
-            let base = if window {
-                205 - (y / 4) as u8
-            } else if frame {
-                40
-            } else if y > 190 {
-                70 + if (x + y) % 24 < 2 { 0 } else { 25 }
-            } else {
-                60 + blot(x, y) as u8
-            };
-            let grain = (noise >> 30) as u8;
-            samples.extend([
-                base + grain,
-                base + grain / 2,
-                base.saturating_sub(8) + grain,
-            ]);
-        }
-    }
-    let picture = Picture::from_eight(width as usize, height as usize, samples).unwrap();
-    encode_jpeg(&picture, &JpegOptions::default()).unwrap()
+    room_photo(384, 256, seed)
 }
 
 fn recorded(house: &House, job: &JobId) -> Vec<Event> {

@@ -25,6 +25,7 @@ mod models;
 mod planner;
 mod policy;
 mod provider;
+mod scoring;
 mod staging;
 mod store;
 mod styles;

@@ -7,6 +7,7 @@ pub(crate) mod hub;
 pub(crate) mod images;
 pub(crate) mod kill;
 mod photos;
+pub(crate) mod room;
 mod schemas;
 
 pub(crate) use environment::Environment;
