@@ -165,7 +165,7 @@ fn measurements_become_scores() {
     let measured = |output: f64| {
         Measurements {
             model: MODEL,
-            model_sha256: \"00\",
+            model_sha256: "00",
             logit_scale: 100.0,
             output,
             input: 0.25,
