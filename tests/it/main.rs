@@ -8,6 +8,7 @@
 )]
 
 mod cli;
+mod clip;
 mod config;
 mod deliver;
 mod disk;
