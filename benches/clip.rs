@@ -1,6 +1,6 @@
 //! Speed of CLIP on the processor, with random weights in the published shapes.
 //!
-//!     cargo bench --bench clip                       # ViT-B/32: eight pictures, eight photos, sixteen prompts
+//!     cargo bench --bench clip                       # ViT-B/32: eight pictures, eight photos
 //!     cargo bench --bench clip -- --against-peer     # the image tower against PyTorch in the same run
 //!     cargo bench --bench clip -- --against-peer large
 //!
@@ -315,13 +315,21 @@ fn against_peer(folder: &Path, model: &ClipModel) -> Result<(), Failure> {
     drop(ask);
     peer.wait()?;
     let [ours, our_wall, theirs, their_wall] = times.map(median);
-    println!("lowest cosine between both   {lowest:.9}");
-    println!("remedia   {ours:.3} processor seconds, {our_wall:.3} s for {BATCH} pictures");
-    println!("PyTorch   {theirs:.3} processor seconds, {their_wall:.3} s for {BATCH} pictures");
-    println!(
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "lowest cosine between both   {lowest:.9}")?;
+    writeln!(
+        out,
+        "remedia   {ours:.3} processor seconds, {our_wall:.3} s for {BATCH} pictures"
+    )?;
+    writeln!(
+        out,
+        "PyTorch   {theirs:.3} processor seconds, {their_wall:.3} s for {BATCH} pictures"
+    )?;
+    writeln!(
+        out,
         "ratio     {:.2} in processor seconds, {:.2} in time (above 1: remedia is faster)",
         theirs / ours,
         their_wall / our_wall
-    );
+    )?;
     Ok(())
 }

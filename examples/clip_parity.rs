@@ -6,6 +6,8 @@
 //! Prints the lowest cosine and the largest difference over all texts and pictures, and fails below a cosine
 //! of 0.99999.
 
+#![expect(clippy::print_stdout, reason = "it reports to its caller")]
+
 use std::path::Path;
 
 use anyhow::{Context as _, bail};

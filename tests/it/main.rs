@@ -8,6 +8,7 @@
 )]
 
 mod cli;
+mod clip;
 mod composite;
 mod config;
 mod deliver;

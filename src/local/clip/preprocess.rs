@@ -224,3 +224,106 @@ fn eight(samples: &[u16]) -> Vec<u8> {
         .map(|&sample| u8::try_from((u32::from(sample) + 128) / 257).unwrap_or(u8::MAX))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imaging::{DecodeLimits, decode};
+
+    const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/clip/tiny/openai");
+
+    fn tiny() -> (Configuration, Preprocessing) {
+        let path = |name: &str| format!("{TINY}/{name}");
+        let model = Configuration::read(path("config.json").as_ref()).unwrap();
+        let file = path("preprocessor_config.json");
+        let preprocessing = Preprocessing::read(Some(file.as_ref()), &model).unwrap();
+        (model, preprocessing)
+    }
+
+    fn fixture(name: &str) -> Picture {
+        let bytes = fs_err::read(format!("{TINY}/{name}")).unwrap();
+        decode(&bytes, &DecodeLimits::default()).unwrap()
+    }
+
+    fn parse(text: &str, model: &Configuration) -> Result<Preprocessing, String> {
+        Preprocessing::new(&serde_json::from_str(text).unwrap(), model)
+    }
+
+    #[test]
+    fn the_square_is_pillows_bit_for_bit() {
+        let (_, preprocessing) = tiny();
+        for name in ["wide.png", "tall.png", "small.png"] {
+            let expected = fixture(&format!("square-{name}"));
+            let square = preprocessing.square(&fixture(name)).unwrap();
+            assert_eq!(Samples::Eight(square), expected.samples, "{name}");
+        }
+    }
+
+    #[test]
+    fn sixteen_bits_give_the_square_of_eight() {
+        let (_, preprocessing) = tiny();
+        let eight = fixture("wide.png");
+        let Samples::Eight(samples) = &eight.samples else {
+            panic!("the fixture has 8 bits");
+        };
+        let samples = samples
+            .iter()
+            .map(|&sample| u16::from(sample) * 257)
+            .collect();
+        let sixteen = Picture::from_sixteen(eight.width, eight.height, samples).unwrap();
+        assert_eq!(
+            preprocessing.square(&sixteen).unwrap(),
+            preprocessing.square(&eight).unwrap()
+        );
+    }
+
+    #[test]
+    fn patches_hold_channel_by_channel_what_the_square_holds() {
+        let (_, preprocessing) = tiny();
+        let square: Vec<u8> = (0..32 * 32 * 3).map(|index| (index % 256) as u8).collect();
+        let patches = preprocessing.patches(&square);
+        assert_eq!(patches.len(), 16 * 3 * 8 * 8);
+        // Patch 6 is the third of the second row; green at its fifth row and fourth column.
+        let value = patches[6 * 192 + 64 + 4 * 8 + 3];
+        let sample = square[((8 + 4) * 32 + 16 + 3) * 3 + 1];
+        let expected = (f64::from(sample) / 255.0 - MEAN[1]) / DEVIATION[1];
+        assert!((f64::from(value) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn every_published_form_means_the_same() {
+        let (model, preprocessing) = tiny();
+        for text in [
+            "{}",
+            r#"{"size": 32, "crop_size": 32, "feature_extractor_type": "CLIPFeatureExtractor"}"#,
+            r#"{"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}, "resample": 3}"#,
+        ] {
+            assert_eq!(parse(text, &model).unwrap(), preprocessing, "{text}");
+        }
+        let exact = r#"{"size": {"height": 32, "width": 32}, "do_center_crop": false}"#;
+        let exact = parse(exact, &model).unwrap();
+        assert_eq!(exact.target, Target::Exactly(32, 32));
+        assert_eq!(
+            exact.square(&fixture("tall.png")).unwrap().len(),
+            32 * 32 * 3
+        );
+    }
+
+    #[test]
+    fn steps_that_are_not_made_here_are_refused() {
+        let (model, _) = tiny();
+        for (text, word) in [
+            (r#"{"resample": 2}"#, "resample"),
+            (r#"{"do_normalize": false}"#, "do_normalize"),
+            (r#"{"do_center_crop": false}"#, "do_center_crop"),
+            (r#"{"size": 16}"#, "32 x 32"),
+            (r#"{"crop_size": 224}"#, "32 x 32"),
+            (r#"{"size": {"longest_edge": 32}}"#, "no form"),
+            (r#"{"size": -1}"#, "no form"),
+            (r#"{"image_std": [0, 1, 1]}"#, "image_std"),
+        ] {
+            let problem = parse(text, &model).unwrap_err();
+            assert!(problem.contains(word), "{text}: {problem}");
+        }
+    }
+}
