@@ -139,6 +139,7 @@ const EVIDENCE: &[&str] = &[
     "agreement",
     "bright_surface_luminance",
     "edge_slope",
+    "fault_evidence",
     "geometric_mean_luminance",
     "k1_of_straight_edges",
     "lines",

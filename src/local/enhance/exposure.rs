@@ -1,6 +1,7 @@
 //! Exposure: the gain that brings the room, not its windows or the sky, to the brightness of a well
 //! exposed listing photo.
 
+use super::evidence::Allowance;
 use super::proxy::Proxy;
 use super::regions::Regions;
 use crate::domain::enhancement::{StepReport, StepSetting};
@@ -28,6 +29,8 @@ pub(super) struct Exposure {
     pub(super) gain_ev: f64,
     reason: Option<&'static str>,
     measured: Measured,
+    /// How likely it is that the exposure is a fault, 0 to 1.
+    pub(super) fault: f64,
 }
 
 /// What the room's brightness looks like, in linear light.
@@ -63,9 +66,9 @@ impl Measured {
     }
 
     /// The gain that is missing. Means find a well exposed room within a tenth of an EV or so; two kinds of
-    /// picture lie elsewhere on purpose: white rooms, and dark ones with bright spots. A finished picture
-    /// that is a little dark is meant to be.
-    fn gain_ev(&self, exterior: bool, finished: bool) -> f64 {
+    /// picture lie elsewhere on purpose: white rooms, and dark ones with bright spots. A picture that an
+    /// editor has seen and that is a little dark is meant to be.
+    fn gain_ev(&self, exterior: bool, untouched: f64) -> f64 {
         let mean = (TARGET_MEAN / self.mean).log2();
         let geometric = (TARGET_GEOMETRIC / self.geometric_mean).log2();
         let range = self.bright_surfaces / self.mean;
@@ -78,36 +81,42 @@ impl Measured {
         };
         let size = (missing.max(0.0) / TOLERANCE_EV).powi(4);
         let gain = (missing * size / (size + 1.0)).clamp(0.0, LARGEST_EV);
-        if finished {
-            gain * (0.25 + 0.75 * ((gain - 1.0) / 1.5).clamp(0.0, 1.0))
-        } else {
-            gain
-        }
+        let of_edited = 0.25 + 0.75 * ((gain - 1.0) / 1.5).clamp(0.0, 1.0);
+        gain * (of_edited + (1.0 - of_edited) * untouched)
     }
 }
 
+/// The luminance of what tells something about the exposure: neither blown nor sky.
+pub(super) fn usable_luminances(proxy: &Proxy, regions: &Regions) -> Vec<f32> {
+    proxy
+        .pixels
+        .iter()
+        .zip(&regions.unusable)
+        .zip(&regions.sky.values)
+        .map(|((&pixel, &unusable), &sky)| (luminance(pixel), unusable, sky))
+        .filter(|&(bright, unusable, sky)| sky < 0.1 && (!unusable || bright < 0.1))
+        .map(|(bright, _, _)| bright)
+        .collect()
+}
+
 impl Exposure {
+    /// `fault`: how likely it is that the exposure is one, 0 to 1.
     pub(super) fn estimate(
         setting: StepSetting,
         proxy: &Proxy,
         regions: &Regions,
-        finished: bool,
+        untouched: f64,
+        fault: f64,
+        allowance: &Allowance,
     ) -> Self {
-        let mut bright: Vec<f32> = proxy
-            .pixels
-            .iter()
-            .zip(&regions.unusable)
-            .zip(&regions.sky.values)
-            .map(|((&pixel, &unusable), &sky)| (luminance(pixel), unusable, sky))
-            .filter(|&(bright, unusable, sky)| sky < 0.1 && (!unusable || bright < 0.1))
-            .map(|(bright, _, _)| bright)
-            .collect();
+        let mut bright = usable_luminances(proxy, regions);
         let measured = Measured::of(&mut bright);
         let (gain_ev, reason) = match setting {
             StepSetting::Off => (0.0, Some("switched off")),
             StepSetting::Fixed(gain) => (gain, None),
             StepSetting::Auto => {
-                let gain = measured.gain_ev(regions.sky_share > 0.0, finished);
+                let gain = measured.gain_ev(regions.sky_share > 0.0, untouched);
+                let gain = gain * allowance.exposure(proxy, fault, gain);
                 if gain < 0.02 {
                     (0.0, Some("already well exposed"))
                 } else {
@@ -119,6 +128,7 @@ impl Exposure {
             gain_ev,
             reason,
             measured,
+            fault,
         }
     }
 
@@ -129,6 +139,7 @@ impl Exposure {
                 "exposure",
                 [
                     ("gain_ev", self.gain_ev),
+                    ("fault_evidence", self.fault),
                     ("mean_luminance", self.measured.mean),
                     ("geometric_mean_luminance", self.measured.geometric_mean),
                     ("bright_surface_luminance", self.measured.bright_surfaces),

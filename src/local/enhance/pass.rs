@@ -163,7 +163,7 @@ fn fast_exp2(value: f32) -> f32 {
 /// Rolls highlights off from the knee on, so that what was white before the gain is white after it: a
 /// gain of 1 or less changes nothing, and no gain leaves a grey white.
 #[inline(always)]
-fn roll_off(value: f32, gain: f32) -> f32 {
+pub(super) fn roll_off(value: f32, gain: f32) -> f32 {
     let over = (value - KNEE) * (1.0 / (1.0 - KNEE));
     let bend = 1.0 - (1.0 - KNEE) / (gain - KNEE);
     let rolled = KNEE + (1.0 - KNEE) * over / (1.0 + bend * over);

@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::exposure::Exposure;
+use super::evidence::{self, Allowance};
+use super::exposure::{Exposure, usable_luminances};
 use super::guided::{LinearModel, Plane};
 use super::pass::Pass;
 use super::proxy::Proxy;
@@ -50,25 +51,42 @@ pub(super) struct Local {
     pub(super) highest: f32,
 }
 
-/// Estimates everything on a small copy of the photo. `finished`: somebody has worked on the picture
-/// before, so that less of what looks wrong is taken for a defect.
+/// Estimates everything on a small copy of the photo. Where somebody seems to have worked on the picture
+/// before, less of what looks wrong is taken for a fault.
 pub(super) fn estimate(
     picture: &Picture,
     focal_length_35mm: Option<f64>,
-    finished: bool,
+    camera_spoke: bool,
+    luma_sigma: f64,
     settings: &EnhancementSettings,
 ) -> Tone {
     let mut proxy = Proxy::of(picture);
-    let vignetting = Vignetting::estimate(settings.vignetting, focal_length_35mm, finished);
     let regions = Regions::of(&proxy);
+    let set = evidence::tones_set(usable_luminances(&proxy, &regions));
+    let untouched = evidence::untouched(camera_spoke, luma_sigma, set);
+    let vignetting = Vignetting::estimate(settings.vignetting, focal_length_35mm, untouched);
     lift_corners(&mut proxy, &vignetting);
-    let white_balance = WhiteBalance::estimate(settings.white_balance, &proxy, &regions, finished);
+    let mut allowance = Allowance::new();
+    let white_balance = WhiteBalance::estimate(
+        settings.white_balance,
+        &proxy,
+        &regions,
+        untouched,
+        &mut allowance,
+    );
     for pixel in &mut proxy.pixels {
         for (value, gain) in pixel.iter_mut().zip(white_balance.gains) {
             *value *= gain;
         }
     }
-    let exposure = Exposure::estimate(settings.exposure, &proxy, &regions, finished);
+    let exposure = Exposure::estimate(
+        settings.exposure,
+        &proxy,
+        &regions,
+        untouched,
+        untouched * (1.0 - set),
+        &allowance,
+    );
     let strength = |setting: StepSetting, auto: f64| match setting {
         StepSetting::Off => 0.0,
         StepSetting::Fixed(strength) => strength,
@@ -77,11 +95,7 @@ pub(super) fn estimate(
     let highlights = strength(settings.highlights, 1.0);
     let shadows = strength(
         settings.shadows,
-        if finished {
-            0.0
-        } else {
-            shadow_strength(&proxy, &exposure)
-        },
+        exposure.fault * shadow_strength(&proxy, &exposure),
     );
     let local = Local::choose(&proxy, &regions, &exposure, highlights, shadows);
     let report = |name: &str, setting: StepSetting, strength: f64| {

@@ -26,7 +26,7 @@ impl Vignetting {
     pub(super) fn estimate(
         setting: StepSetting,
         focal_length_35mm: Option<f64>,
-        finished: bool,
+        untouched: f64,
     ) -> Self {
         let focal_length = focal_length_35mm
             .filter(|length| length.is_finite() && *length >= 8.0)
@@ -34,8 +34,7 @@ impl Vignetting {
         let strength = match setting {
             StepSetting::Off => 0.0,
             StepSetting::Fixed(strength) => strength,
-            StepSetting::Auto if finished => 0.0,
-            StepSetting::Auto => PRIOR_STRENGTH,
+            StepSetting::Auto => PRIOR_STRENGTH * untouched,
         };
         Self {
             strength,
