@@ -76,7 +76,8 @@ impl Fault {
 }
 
 fn through_jpeg(picture: &Picture) -> Result<Picture, super::Failure> {
-    let bytes = encode_jpeg(picture, &JpegOptions::default()).map_err(|error: EncodeError| error)?;
+    let bytes =
+        encode_jpeg(picture, &JpegOptions::default()).map_err(|error: EncodeError| error)?;
     let decoded: Result<Picture, DecodeError> = decode(&bytes, &DecodeLimits::default());
     Ok(decoded?.into_eight())
 }

@@ -282,8 +282,14 @@ fn measure_degraded(folder: &Path, write: Option<&Path>) -> Result<(), Failure> 
             );
         }
         let [first, second] = falls.map(|fall| 100.0 * fall / files.len().max(1) as f64);
-        println!("| {}: mean fall | | | {first:.1} % | {second:.1} % |", fault.name);
-        println!("| {}: got worse | | | {} | {} |", fault.name, worse[0], worse[1]);
+        println!(
+            "| {}: mean fall | | | {first:.1} % | {second:.1} % |",
+            fault.name
+        );
+        println!(
+            "| {}: got worse | | | {} | {} |",
+            fault.name, worse[0], worse[1]
+        );
     }
     Ok(())
 }

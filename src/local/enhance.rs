@@ -6,6 +6,7 @@ mod evidence;
 mod exposure;
 mod guided;
 mod look;
+mod mixed_light;
 mod pass;
 mod proxy;
 mod regions;

@@ -19,12 +19,18 @@ const TOLERABLE_BALANCE: f64 = 1.8;
 /// no more than the first, a picture whose tones have been set on purpose fills the second more.
 const PLAIN_RANGE: f32 = 5.4;
 const FILLED_RANGE: f32 = 1.2;
+/// How much more a plain exposure holds outdoors, where sun and shade lie side by side.
+const OUTDOORS: f32 = 1.5;
 /// Luminance of the brightest surfaces from which they are white, in part and fully.
 const NEARLY_WHITE: f32 = 0.45;
 const WHITE_RAMP: f32 = 0.2;
 /// How far the brightest surfaces lie above the median, in EV, in a dark picture with bright spots.
-const SPARSE_ABOVE: f32 = 2.8;
+const SPARSE_ABOVE: f32 = 1.5;
 const SPARSE_RAMP: f32 = 1.2;
+/// How much of the doubt about a cast remains in a picture that is dark on purpose.
+const LOW_KEY_CAST: f64 = 0.2;
+/// How fast the allowance grows with the evidence.
+const GROWTH: f64 = 0.7;
 /// Brightness levels at which a cast must show.
 const LEVELS: usize = 4;
 /// Shares of a level's surfaces that have a say, at least.
@@ -42,24 +48,46 @@ pub(super) fn untouched(camera_spoke: bool, luma_sigma: f64, set: f64) -> f64 {
     f64::from(smooth_step(position as f32)) * (1.0 - set)
 }
 
-/// How likely it is that the picture's tones have been set on purpose, 0 to 1: it has its blacks, and either
-/// its whites or bright spots in the dark. From the luminance of surfaces that are neither blown nor sky.
-pub(super) fn tones_set(mut luminances: Vec<f32>) -> f64 {
-    if luminances.is_empty() {
-        return 1.0;
+/// How likely it is that somebody has set a picture's tones on purpose.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tones {
+    /// It has its blacks, and either its whites or bright spots in the dark, 0 to 1.
+    pub(super) set: f64,
+    /// It has its blacks and bright spots in the dark, 0 to 1.
+    low_key: f64,
+}
+
+impl Tones {
+    /// From the luminance of surfaces that are neither blown nor sky.
+    pub(super) fn of(mut luminances: Vec<f32>, exterior: bool) -> Self {
+        let plain = PLAIN_RANGE + if exterior { OUTDOORS } else { 0.0 };
+        if luminances.is_empty() {
+            return Self {
+                set: 1.0,
+                low_key: 0.0,
+            };
+        }
+        let mut at = |share: f64| {
+            let rank = ((luminances.len() - 1) as f64 * share) as usize;
+            luminances
+                .select_nth_unstable_by(rank, f32::total_cmp)
+                .1
+                .max(1.0 / 4096.0)
+        };
+        let (black, middle, bright) = (at(0.02), at(0.5), at(0.99));
+        let filled = smooth_step(((bright / black).log2() - plain) / FILLED_RANGE);
+        let white = smooth_step((bright - NEARLY_WHITE) / WHITE_RAMP);
+        let sparse = smooth_step(((bright / middle).log2() - SPARSE_ABOVE) / SPARSE_RAMP);
+        Self {
+            set: f64::from(filled * white.max(sparse)),
+            low_key: f64::from(filled * sparse),
+        }
     }
-    let mut at = |share: f64| {
-        let rank = ((luminances.len() - 1) as f64 * share) as usize;
-        luminances
-            .select_nth_unstable_by(rank, f32::total_cmp)
-            .1
-            .max(1.0 / 4096.0)
-    };
-    let (black, middle, bright) = (at(0.02), at(0.5), at(0.99));
-    let filled = smooth_step(((bright / black).log2() - PLAIN_RANGE) / FILLED_RANGE);
-    let white = smooth_step((bright - NEARLY_WHITE) / WHITE_RAMP);
-    let sparse = smooth_step(((bright / middle).log2() - SPARSE_ABOVE) / SPARSE_RAMP);
-    f64::from(filled * white.max(sparse))
+
+    /// How much a cast counts: mood has its colour too.
+    pub(super) fn cast_counts(self) -> f64 {
+        1.0 - (1.0 - LOW_KEY_CAST) * self.low_key
+    }
 }
 
 /// How likely it is that a cast is the light's and not the things', 0 to 1. The light's colour lies on
@@ -115,7 +143,7 @@ impl Allowance {
             let gains = gains(share);
             [0, 1, 2].map(|channel| pixel[channel] * gains[channel])
         };
-        let allowed = TOLERABLE_BALANCE / (1.0 - fault).max(1e-3);
+        let allowed = allowed(TOLERABLE_BALANCE, fault);
         let share = greatest_share(proxy, allowed, apply);
         self.left -= mean_change(proxy, |pixel| apply(pixel, share)).min(TOLERABLE_BALANCE);
         share
@@ -123,7 +151,7 @@ impl Allowance {
 
     /// The share of an exposure's gain in EV that may be done.
     pub(super) fn exposure(&self, proxy: &Proxy, fault: f64, gain_ev: f64) -> f64 {
-        let allowed = self.left / (1.0 - fault).max(1e-3);
+        let allowed = allowed(self.left, fault);
         greatest_share(proxy, allowed, |pixel, share| {
             let gain = (share * gain_ev).exp2() as f32;
             pixel.map(|value| roll_off(value * gain, gain))
@@ -131,12 +159,13 @@ impl Allowance {
     }
 }
 
+/// What a change may be: the least where there is no evidence, and no bound where it is certain.
+fn allowed(least: f64, fault: f64) -> f64 {
+    least / (1.0 - fault).max(1e-6).powf(GROWTH)
+}
+
 /// The greatest share of a change, 0 to 1, that changes the picture by no more than `allowed`.
-fn greatest_share(
-    proxy: &Proxy,
-    allowed: f64,
-    apply: impl Fn([f32; 3], f64) -> [f32; 3],
-) -> f64 {
+fn greatest_share(proxy: &Proxy, allowed: f64, apply: impl Fn([f32; 3], f64) -> [f32; 3]) -> f64 {
     let change = |share: f64| mean_change(proxy, |pixel| apply(pixel, share));
     if change(1.0) <= allowed {
         return 1.0;
@@ -155,13 +184,17 @@ fn greatest_share(
 
 fn mean_change(proxy: &Proxy, apply: impl Fn([f32; 3]) -> [f32; 3]) -> f64 {
     let step = (proxy.pixels.len() / SAMPLES).max(1);
-    let (sum, count) = proxy
-        .pixels
-        .iter()
-        .step_by(step)
-        .fold((0.0, 0.0), |(sum, count), &pixel| {
-            (sum + delta_e_2000(lab(pixel), lab(apply(pixel))), count + 1.0)
-        });
+    let (sum, count) =
+        proxy
+            .pixels
+            .iter()
+            .step_by(step)
+            .fold((0.0, 0.0), |(sum, count), &pixel| {
+                (
+                    sum + delta_e_2000(lab(pixel), lab(apply(pixel))),
+                    count + 1.0,
+                )
+            });
     sum / f64::max(count, 1.0)
 }
 

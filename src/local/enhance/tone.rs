@@ -2,9 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::evidence::{self, Allowance};
+use super::evidence::{Allowance, Tones, untouched};
 use super::exposure::{Exposure, usable_luminances};
 use super::guided::{LinearModel, Plane};
+use super::mixed_light::LightField;
 use super::pass::Pass;
 use super::proxy::Proxy;
 use super::regions::Regions;
@@ -62,18 +63,28 @@ pub(super) fn estimate(
 ) -> Tone {
     let mut proxy = Proxy::of(picture);
     let regions = Regions::of(&proxy);
-    let set = evidence::tones_set(usable_luminances(&proxy, &regions));
-    let untouched = evidence::untouched(camera_spoke, luma_sigma, set);
-    let vignetting = Vignetting::estimate(settings.vignetting, focal_length_35mm, untouched);
+    let tones = Tones::of(usable_luminances(&proxy, &regions), regions.sky_share > 0.0);
+    let untouched = untouched(camera_spoke, luma_sigma, tones.set);
+    let vignetting = Vignetting::estimate(settings.vignetting, focal_length_35mm, &proxy, &regions);
     lift_corners(&mut proxy, &vignetting);
+    let field = if settings.white_balance == StepSetting::Auto {
+        LightField::estimate(&proxy, &regions, untouched)
+    } else {
+        None
+    };
+    if let Some(field) = &field {
+        field.apply(&mut proxy);
+    }
     let mut allowance = Allowance::new();
-    let white_balance = WhiteBalance::estimate(
+    let mut white_balance = WhiteBalance::estimate(
         settings.white_balance,
         &proxy,
         &regions,
         untouched,
+        tones.cast_counts(),
         &mut allowance,
     );
+    white_balance.field = field;
     for pixel in &mut proxy.pixels {
         for (value, gain) in pixel.iter_mut().zip(white_balance.gains) {
             *value *= gain;
@@ -84,7 +95,7 @@ pub(super) fn estimate(
         &proxy,
         &regions,
         untouched,
-        untouched * (1.0 - set),
+        untouched * (1.0 - tones.set),
         &allowance,
     );
     let strength = |setting: StepSetting, auto: f64| match setting {
@@ -270,6 +281,7 @@ impl Tone {
         self.local.is_none()
             && self.exposure.gain_ev == 0.0
             && self.white_balance.gains == [1.0; 3]
+            && self.white_balance.field.is_none()
             && self.vignetting.changes_nothing()
     }
 
@@ -286,6 +298,7 @@ impl Tone {
         let pass = Pass {
             corners: &self.corners,
             balance: self.white_balance.gains,
+            field: self.white_balance.field.as_ref(),
             exposure: self.exposure.gain_ev.exp2() as f32,
             local: self.local.as_ref(),
             width,

@@ -2,6 +2,7 @@
 //! green and blue that make it neutral.
 
 use super::evidence::{self, Allowance};
+use super::mixed_light::LightField;
 use super::proxy::Proxy;
 use super::regions::Regions;
 use crate::domain::enhancement::{StepReport, StepSetting};
@@ -18,12 +19,14 @@ const SPREAD: [f64; 2] = [0.06, 0.10];
 const LARGEST: f64 = 0.75;
 
 /// The gains of a white balance.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) struct WhiteBalance {
     /// Gains of linear red, green and blue; a grey keeps its luminance.
     pub(super) gains: [f32; 3],
     /// How likely it is that the cast is a fault, 0 to 1.
     fault: f64,
+    /// How the light's colour runs over the picture, where there are two lights; taken out before the gains.
+    pub(super) field: Option<LightField>,
     reason: Option<&'static str>,
 }
 
@@ -33,16 +36,20 @@ impl WhiteBalance {
         proxy: &Proxy,
         regions: &Regions,
         untouched: f64,
+        cast_counts: f64,
         allowance: &mut Allowance,
     ) -> Self {
         match setting {
             StepSetting::Off => Self {
                 gains: [1.0; 3],
                 fault: 0.0,
+                field: None,
                 reason: Some("switched off"),
             },
             StepSetting::Fixed(kelvin) => Self::from_temperature(kelvin),
-            StepSetting::Auto => Self::from_scene(proxy, regions, untouched, allowance),
+            StepSetting::Auto => {
+                Self::from_scene(proxy, regions, untouched, cast_counts, allowance)
+            }
         }
     }
 
@@ -54,6 +61,7 @@ impl WhiteBalance {
         Self {
             gains: gains(ratio(0) - ratio(1), ratio(2) - ratio(1)),
             fault: 1.0,
+            field: None,
             reason: None,
         }
     }
@@ -62,6 +70,7 @@ impl WhiteBalance {
         proxy: &Proxy,
         regions: &Regions,
         untouched: f64,
+        cast_counts: f64,
         allowance: &mut Allowance,
     ) -> Self {
         let exterior = regions.sky_share > 0.0;
@@ -80,6 +89,7 @@ impl WhiteBalance {
             return Self {
                 gains: [1.0; 3],
                 fault: 0.0,
+                field: None,
                 reason: Some("too little of the picture is neither blown nor black"),
             };
         };
@@ -102,13 +112,15 @@ impl WhiteBalance {
         let size = distance(surfaces).powi(2);
         let trust = size * size / (size * size + 1.0);
         let cast = cast.map(|value| (value * trust).clamp(-LARGEST, LARGEST));
-        let fault =
-            untouched * evidence::cast_fault(&by_luminance(candidates), cast, distance);
+        let fault = untouched
+            * cast_counts
+            * evidence::cast_fault(&by_luminance(candidates), cast, distance);
         let part = |share: f64| gains(-cast[0] * share, -cast[1] * share);
         let share = allowance.balance(proxy, fault, part);
         Self {
             gains: part(share),
             fault,
+            field: None,
             reason: None,
         }
     }
@@ -120,7 +132,7 @@ impl WhiteBalance {
         let light = self.gains.map(|gain| 1.0 / f64::from(gain));
         let [x, y, z] = linear_to_xyz(light);
         let sum = (x + y + z).max(1e-6);
-        StepReport::applied(
+        let mut report = StepReport::applied(
             "white_balance",
             [
                 ("fault_evidence", self.fault),
@@ -129,7 +141,16 @@ impl WhiteBalance {
                 ("green_gain_ratio", f64::from(self.gains[1])),
                 ("blue_gain_ratio", f64::from(self.gains[2])),
             ],
-        )
+        );
+        if let Some(field) = &self.field {
+            report
+                .parameters
+                .insert("mixed_light_strength".to_owned(), field.evidence);
+            report
+                .parameters
+                .insert("mixed_light_spread".to_owned(), field.spread);
+        }
+        report
     }
 }
 
