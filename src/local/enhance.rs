@@ -2,9 +2,11 @@
 //! switched off, and leaves a report. Light and colour come before the geometry, so that vignetting
 //! is measured round the lens axis and lines are looked for in a picture in which they can be seen.
 
+mod evidence;
 mod exposure;
 mod guided;
 mod look;
+mod mixed_light;
 mod pass;
 mod proxy;
 mod regions;
@@ -20,10 +22,6 @@ use crate::local::{geometry, noise, sharpen};
 
 /// Changes whenever the same photo and settings would give other pixels: part of a job's identity.
 pub const ENGINE_VERSION: &str = "classic-1";
-
-/// A picture with less noise than this (standard deviation of luma, code values of 0 to 255) and without
-/// a word from its camera has been through an editor.
-const FINISHED_NOISE: f64 = 3.0;
 
 /// One decoded exposure with what its camera recorded about it.
 #[derive(Clone, Debug)]
@@ -124,8 +122,13 @@ pub fn enhance(
     picture = noise::reduce(picture, &grain, strength);
 
     let camera_spoke = source.iso.is_some() || source.focal_length_35mm.is_some();
-    let finished = !camera_spoke && grain.luma_sigma() < FINISHED_NOISE;
-    let tone = tone::estimate(&picture, source.focal_length_35mm, finished, settings);
+    let tone = tone::estimate(
+        &picture,
+        source.focal_length_35mm,
+        camera_spoke,
+        grain.luma_sigma(),
+        settings,
+    );
     report.steps.extend(tone.reports());
     picture = tone.apply(picture);
 

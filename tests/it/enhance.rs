@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 use remedia::domain::enhancement::{EnhancementReport, EnhancementSettings, Look, StepSetting};
-use remedia::imaging::color::{delta_e_2000, srgb8_to_lab};
+use remedia::imaging::color::{TransferTables, delta_e_2000, srgb8_to_lab};
 use remedia::imaging::{DecodeLimits, Picture, Samples, capture, decode, fit};
 use remedia::local::{EnhanceError, SourcePicture, enhance, peak_bytes};
 
@@ -192,6 +192,98 @@ fn a_picture_that_is_good_already_barely_changes() {
             assert!(change < most, "{name}: {change:.2}\n{report:#?}");
         }
     }
+}
+
+/// The picture under a light whose colour depends on the place; `gains` are linear, of red, green and blue at a
+/// share of the width and the height.
+fn lit(picture: &Picture, gains: impl Fn(f32, f32) -> [f32; 3]) -> Picture {
+    let tables = TransferTables::shared();
+    let mut lit = samples(picture).to_vec();
+    for (index, pixel) in lit.chunks_exact_mut(3).enumerate() {
+        let across = (index % picture.width) as f32 / picture.width as f32;
+        let down = (index / picture.width) as f32 / picture.height as f32;
+        for (sample, gain) in pixel.iter_mut().zip(gains(across, down)) {
+            let light = (tables.decode_eight(*sample) * gain).min(1.0);
+            *sample = u8::try_from(tables.encode_sixteen(light) / 257).unwrap();
+        }
+    }
+    Picture {
+        samples: Samples::Eight(lit),
+        ..*picture
+    }
+}
+
+#[test]
+fn two_lights_in_one_room_are_balanced_each_and_one_light_is_left_even() {
+    let settings = only(|settings| settings.white_balance = StepSetting::Auto);
+    // Daylight on the left, a lamp on the right: warmth from -0.4 to 0.6.
+    let warmth = |across: f32| across * across * (3.0 - 2.0 * across) - 0.4;
+    let light = |warmth: f32| [(0.3 * warmth).exp(), 1.0, (-0.8 * warmth).exp()];
+    for name in ["03-bedroom", "04-kitchen", "05-bathroom"] {
+        let mut source = small(&format!("truth/{name}_clean.jpg"));
+        source.iso = Some(400);
+        source.focal_length_35mm = Some(20.0);
+        let clean = source.picture.clone();
+        let everywhere = |_: usize| true;
+
+        let (after, report) = enhance_one(source.clone(), &settings, &Look::default());
+        let parameters = &report.step("white_balance").unwrap().parameters;
+        assert!(!parameters.contains_key("mixed_light_strength"), "{name}");
+        assert!(difference(&clean, &after, everywhere) < 1.0, "{name}");
+
+        source.picture = lit(&clean, |across, _| light(warmth(across)));
+        // The best that one balance can do: the mean of the light taken out.
+        let mean = (0..1000)
+            .map(|step| warmth(step as f32 / 1000.0))
+            .sum::<f32>()
+            / 1000.0;
+        let global = lit(&source.picture, |_, _| light(mean).map(|gain| 1.0 / gain));
+        let (local, report) = enhance_one(source, &settings, &Look::default());
+        let parameters = &report.step("white_balance").unwrap().parameters;
+        assert!(parameters["mixed_light_strength"] > 0.5, "{name}");
+        let (global, local) = (
+            difference(&clean, &global, everywhere),
+            difference(&clean, &local, everywhere),
+        );
+        assert!(
+            local <= 0.5 * global,
+            "{name}: {global:.2} with one balance, {local:.2} with two"
+        );
+    }
+}
+
+#[test]
+fn the_mood_of_a_dark_picture_stays_and_an_exposure_that_failed_does_not() {
+    // A picture that an editor set: blacks, bright spots, no camera's word.
+    let clean = small("truth/01-living-a_clean.jpg");
+    let tables = TransferTables::shared();
+    let moody: Vec<u8> = samples(&clean.picture)
+        .iter()
+        .map(|&sample| {
+            let light = tables.decode_eight(sample);
+            u8::try_from(tables.encode_sixteen(light.powf(2.2)) / 257).unwrap()
+        })
+        .collect();
+    let moody = SourcePicture {
+        picture: Picture {
+            samples: Samples::Eight(moody),
+            ..clean.picture
+        },
+        iso: None,
+        focal_length_35mm: None,
+        exposure_value: None,
+    };
+    let (after, report) = enhance_one(moody.clone(), &aligned(), &Look::default());
+    let change = difference(&moody.picture, &after, |_| true);
+    assert!(change < 4.0, "{change:.2}\n{report:#?}");
+
+    let mut dark = clean.clone();
+    dark.picture = lit(&clean.picture, |_, _| [0.5; 3]);
+    dark.iso = Some(200);
+    let before = difference(&clean.picture, &dark.picture, |_| true);
+    let (after, report) = enhance_one(dark, &aligned(), &Look::default());
+    let left = difference(&clean.picture, &after, |_| true);
+    assert!(left < 0.5 * before, "{before:.2} to {left:.2}\n{report:#?}");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Exposure: the gain that brings the room, not its windows or the sky, to the brightness of a well
 //! exposed listing photo.
 
+use super::evidence::Allowance;
 use super::proxy::Proxy;
 use super::regions::Regions;
+use super::tone::smooth_step;
 use crate::domain::enhancement::{StepReport, StepSetting};
 use crate::imaging::color::luminance;
 
@@ -17,8 +19,15 @@ const SPANNING: f64 = 2.8;
 const WHITE_ROOM_EV: f64 = 0.7;
 /// How much more the geometric mean may ask for than the mean: black furniture pulls it down.
 const BLACK_FURNITURE_EV: f64 = 0.2;
-/// The strongest gain, EV.
+/// The strongest gain, EV, where blown areas misled the camera's meter.
 const LARGEST_EV: f64 = 2.6;
+/// Where nothing misled it, a meter finds this mean; how far beyond a gain may go, and how far below a meter
+/// may be, EV.
+const METERED: f64 = 0.22;
+const BEYOND_METERED_EV: f64 = 0.3;
+const LARGEST_METER_EV: f64 = 0.9;
+/// The share of a picture that is blown where the meter was certainly misled.
+const MISLEADING: f32 = 0.015;
 /// A picture within this of the target counts as well exposed, EV.
 const TOLERANCE_EV: f64 = 0.33;
 
@@ -28,6 +37,8 @@ pub(super) struct Exposure {
     pub(super) gain_ev: f64,
     reason: Option<&'static str>,
     measured: Measured,
+    /// How likely it is that the exposure is a fault, 0 to 1.
+    pub(super) fault: f64,
 }
 
 /// What the room's brightness looks like, in linear light.
@@ -63,9 +74,9 @@ impl Measured {
     }
 
     /// The gain that is missing. Means find a well exposed room within a tenth of an EV or so; two kinds of
-    /// picture lie elsewhere on purpose: white rooms, and dark ones with bright spots. A finished picture
-    /// that is a little dark is meant to be.
-    fn gain_ev(&self, exterior: bool, finished: bool) -> f64 {
+    /// picture lie elsewhere on purpose: white rooms, and dark ones with bright spots. A picture that an
+    /// editor has seen and that is a little dark is meant to be.
+    fn gain_ev(&self, exterior: bool, blown: f32, untouched: f64) -> f64 {
         let mean = (TARGET_MEAN / self.mean).log2();
         let geometric = (TARGET_GEOMETRIC / self.geometric_mean).log2();
         let range = self.bright_surfaces / self.mean;
@@ -77,37 +88,48 @@ impl Measured {
             ((0.5 * (mean + geometric)).min(mean + BLACK_FURNITURE_EV) + white) * spanning
         };
         let size = (missing.max(0.0) / TOLERANCE_EV).powi(4);
-        let gain = (missing * size / (size + 1.0)).clamp(0.0, LARGEST_EV);
-        if finished {
-            gain * (0.25 + 0.75 * ((gain - 1.0) / 1.5).clamp(0.0, 1.0))
-        } else {
-            gain
-        }
+        let misled = f64::from(smooth_step(blown / MISLEADING));
+        let by_meter = (METERED / self.mean).log2().clamp(0.0, LARGEST_METER_EV);
+        let plain = by_meter + BEYOND_METERED_EV + white;
+        let largest = plain + (LARGEST_EV - plain) * misled;
+        let gain = (missing * size / (size + 1.0)).clamp(0.0, largest);
+        let of_edited = 0.25 + 0.75 * ((gain - 1.0) / 1.5).clamp(0.0, 1.0);
+        gain * (of_edited + (1.0 - of_edited) * untouched)
     }
 }
 
+/// The luminance of what tells something about the exposure: neither blown nor sky.
+pub(super) fn usable_luminances(proxy: &Proxy, regions: &Regions) -> Vec<f32> {
+    proxy
+        .pixels
+        .iter()
+        .zip(&regions.unusable)
+        .zip(&regions.sky.values)
+        .map(|((&pixel, &unusable), &sky)| (luminance(pixel), unusable, sky))
+        .filter(|&(bright, unusable, sky)| sky < 0.1 && (!unusable || bright < 0.1))
+        .map(|(bright, _, _)| bright)
+        .collect()
+}
+
 impl Exposure {
+    /// `fault`: how likely it is that the exposure is one, 0 to 1.
     pub(super) fn estimate(
         setting: StepSetting,
         proxy: &Proxy,
         regions: &Regions,
-        finished: bool,
+        untouched: f64,
+        fault: f64,
+        allowance: &Allowance,
     ) -> Self {
-        let mut bright: Vec<f32> = proxy
-            .pixels
-            .iter()
-            .zip(&regions.unusable)
-            .zip(&regions.sky.values)
-            .map(|((&pixel, &unusable), &sky)| (luminance(pixel), unusable, sky))
-            .filter(|&(bright, unusable, sky)| sky < 0.1 && (!unusable || bright < 0.1))
-            .map(|(bright, _, _)| bright)
-            .collect();
+        let mut bright = usable_luminances(proxy, regions);
         let measured = Measured::of(&mut bright);
         let (gain_ev, reason) = match setting {
             StepSetting::Off => (0.0, Some("switched off")),
             StepSetting::Fixed(gain) => (gain, None),
             StepSetting::Auto => {
-                let gain = measured.gain_ev(regions.sky_share > 0.0, finished);
+                let gain =
+                    measured.gain_ev(regions.sky_share > 0.0, regions.blown_share, untouched);
+                let gain = gain * allowance.exposure(proxy, fault, gain);
                 if gain < 0.02 {
                     (0.0, Some("already well exposed"))
                 } else {
@@ -119,6 +141,7 @@ impl Exposure {
             gain_ev,
             reason,
             measured,
+            fault,
         }
     }
 
@@ -129,6 +152,7 @@ impl Exposure {
                 "exposure",
                 [
                     ("gain_ev", self.gain_ev),
+                    ("fault_evidence", self.fault),
                     ("mean_luminance", self.measured.mean),
                     ("geometric_mean_luminance", self.measured.geometric_mean),
                     ("bright_surface_luminance", self.measured.bright_surfaces),

@@ -47,6 +47,16 @@ impl Plane {
             .transposed()
     }
 
+    /// The variance over such a square.
+    pub(super) fn variance(&self, radius: usize) -> Self {
+        let mean = self.box_mean(radius);
+        let mut variance = self.product(self).box_mean(radius);
+        for (square, mean) in variance.values.iter_mut().zip(&mean.values) {
+            *square = (*square - mean * mean).max(0.0);
+        }
+        variance
+    }
+
     fn mean_of_rows(&self, radius: usize) -> Self {
         let mut values = vec![0.0; self.values.len()];
         values

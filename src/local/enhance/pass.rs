@@ -2,6 +2,8 @@
 //! on a few pixels at a time, channel by channel and without branches, so that every step becomes
 //! vector instructions.
 
+use super::guided::Plane;
+use super::mixed_light::{self, LightField};
 use super::tone::{DARKEST, LEAST_EV, Local, smooth_step};
 use super::vignetting::GainTable;
 use crate::imaging::color::{
@@ -28,6 +30,8 @@ pub(super) struct Pass<'a> {
     pub(super) corners: &'a GainTable,
     /// The white balance's gains.
     pub(super) balance: [f32; 3],
+    /// How the light's colour runs over the picture.
+    pub(super) field: Option<&'a LightField>,
     /// The exposure's gain.
     pub(super) exposure: f32,
     pub(super) local: Option<&'a Local>,
@@ -50,6 +54,9 @@ impl Pass<'_> {
         let sampler = self
             .local
             .map(|local| LocalRow::new(local, y, self.width, self.height));
+        let field = self
+            .field
+            .map(|field| FieldRow::new(field, y, self.width, self.height));
         let mut light = [[0.0; GROUP]; 3];
         let mut corners = [0.0; GROUP];
         let mut gains = [self.exposure; GROUP];
@@ -65,6 +72,9 @@ impl Pass<'_> {
                     *value = low + slope * column as f32;
                 }
                 low = high;
+            }
+            if let Some(field) = &field {
+                field.apply(start, &mut light);
             }
             let own = self.balanced(&mut light, &corners);
             if let Some(sampler) = &sampler {
@@ -163,7 +173,7 @@ fn fast_exp2(value: f32) -> f32 {
 /// Rolls highlights off from the knee on, so that what was white before the gain is white after it: a
 /// gain of 1 or less changes nothing, and no gain leaves a grey white.
 #[inline(always)]
-fn roll_off(value: f32, gain: f32) -> f32 {
+pub(super) fn roll_off(value: f32, gain: f32) -> f32 {
     let over = (value - KNEE) * (1.0 / (1.0 - KNEE));
     let bend = 1.0 - (1.0 - KNEE) / (gain - KNEE);
     let rolled = KNEE + (1.0 - KNEE) * over / (1.0 + bend * over);
@@ -171,6 +181,80 @@ fn roll_off(value: f32, gain: f32) -> f32 {
         value
     } else {
         rolled
+    }
+}
+
+/// The light's colour along one row of the full picture.
+struct FieldRow {
+    /// Red and blue for every column of the proxy, the last one twice.
+    columns: Vec<[f32; 2]>,
+    scale: f32,
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "positions within a picture"
+)]
+impl FieldRow {
+    fn new(field: &LightField, y: usize, width: usize, height: usize) -> Self {
+        let rows = field.red.height;
+        let position = ((y as f32 + 0.5) * rows as f32 / height as f32 - 0.5)
+            .clamp(0.0, rows.saturating_sub(1) as f32);
+        let row = position as usize;
+        let fraction = position - row as f32;
+        let line = |plane: &Plane, row: usize| -> Vec<f32> {
+            let start = row.min(rows.saturating_sub(1)) * plane.width;
+            plane
+                .values
+                .iter()
+                .skip(start)
+                .take(plane.width)
+                .copied()
+                .collect()
+        };
+        let blend = |plane: &Plane| -> Vec<f32> {
+            let (low, high) = (line(plane, row), line(plane, row + 1));
+            low.iter()
+                .zip(high)
+                .map(|(low, high)| low + (high - low) * fraction)
+                .collect()
+        };
+        let mut columns: Vec<[f32; 2]> = blend(&field.red)
+            .into_iter()
+            .zip(blend(&field.blue))
+            .map(|(red, blue)| [red, blue])
+            .collect();
+        columns.extend(columns.last().copied());
+        Self {
+            scale: columns.len().saturating_sub(1) as f32 / width as f32,
+            columns,
+        }
+    }
+
+    /// Takes the light's colour out of the group that begins at column `start`.
+    #[inline(always)]
+    fn apply(&self, start: usize, light: &mut [Values; 3]) {
+        let last = self.columns.len().saturating_sub(2);
+        let [red, green, blue] = light;
+        for (x, ((red, green), blue)) in (start..).zip(red.iter_mut().zip(green).zip(blue)) {
+            let position = ((x as f32 + 0.5) * self.scale - 0.5).max(0.0);
+            let column = (position as usize).min(last);
+            let fraction = position - column as f32;
+            if let Some(&[low, high]) = self.columns.get(column..column + 2) {
+                let [first, second, third] = mixed_light::gains(
+                    low[0] + (high[0] - low[0]) * fraction,
+                    low[1] + (high[1] - low[1]) * fraction,
+                );
+                // What is blown is white, whatever the light.
+                let least = red.min(*green).min(*blue);
+                let grey = smooth_step((least - NEARLY_BLOWN) * (1.0 / BLOWN_RAMP));
+                *red *= first + (1.0 - first) * grey;
+                *green *= second + (1.0 - second) * grey;
+                *blue *= third + (1.0 - third) * grey;
+            }
+        }
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Regions {
     pub(super) sky: Plane,
     /// The sky's share of the picture, 0 to 1.
     pub(super) sky_share: f32,
+    /// The share of the picture that is blown, 0 to 1.
+    pub(super) blown_share: f32,
 }
 
 impl Regions {
@@ -25,6 +27,8 @@ impl Regions {
             .iter()
             .map(|pixel| f32::from(u8::from(pixel.iter().any(|&value| value > CLIPPED))))
             .collect();
+        #[expect(clippy::cast_precision_loss, reason = "a share of at most a million")]
+        let blown_share = clipped.iter().sum::<f32>() / clipped.len().max(1) as f32;
         let near = Plane::new(proxy.width, proxy.height, clipped)
             .box_mean(proxy.width.max(proxy.height) / 160);
         let unusable = near
@@ -40,6 +44,7 @@ impl Regions {
             unusable,
             sky,
             sky_share,
+            blown_share,
         }
     }
 }

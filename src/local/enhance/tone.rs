@@ -2,8 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::exposure::Exposure;
+use super::evidence::{Allowance, Tones, untouched};
+use super::exposure::{Exposure, usable_luminances};
 use super::guided::{LinearModel, Plane};
+use super::mixed_light::LightField;
 use super::pass::Pass;
 use super::proxy::Proxy;
 use super::regions::Regions;
@@ -50,25 +52,52 @@ pub(super) struct Local {
     pub(super) highest: f32,
 }
 
-/// Estimates everything on a small copy of the photo. `finished`: somebody has worked on the picture
-/// before, so that less of what looks wrong is taken for a defect.
+/// Estimates everything on a small copy of the photo. Where somebody seems to have worked on the picture
+/// before, less of what looks wrong is taken for a fault.
 pub(super) fn estimate(
     picture: &Picture,
     focal_length_35mm: Option<f64>,
-    finished: bool,
+    camera_spoke: bool,
+    luma_sigma: f64,
     settings: &EnhancementSettings,
 ) -> Tone {
     let mut proxy = Proxy::of(picture);
-    let vignetting = Vignetting::estimate(settings.vignetting, focal_length_35mm, finished);
     let regions = Regions::of(&proxy);
+    let tones = Tones::of(usable_luminances(&proxy, &regions), regions.sky_share > 0.0);
+    let untouched = untouched(camera_spoke, luma_sigma, tones.set);
+    let vignetting = Vignetting::estimate(settings.vignetting, focal_length_35mm, &proxy, &regions);
     lift_corners(&mut proxy, &vignetting);
-    let white_balance = WhiteBalance::estimate(settings.white_balance, &proxy, &regions, finished);
+    let field = if settings.white_balance == StepSetting::Auto {
+        LightField::estimate(&proxy, &regions, untouched)
+    } else {
+        None
+    };
+    if let Some(field) = &field {
+        field.apply(&mut proxy);
+    }
+    let mut allowance = Allowance::new();
+    let mut white_balance = WhiteBalance::estimate(
+        settings.white_balance,
+        &proxy,
+        &regions,
+        untouched,
+        tones.cast_counts(),
+        &mut allowance,
+    );
+    white_balance.field = field;
     for pixel in &mut proxy.pixels {
         for (value, gain) in pixel.iter_mut().zip(white_balance.gains) {
             *value *= gain;
         }
     }
-    let exposure = Exposure::estimate(settings.exposure, &proxy, &regions, finished);
+    let exposure = Exposure::estimate(
+        settings.exposure,
+        &proxy,
+        &regions,
+        untouched,
+        untouched * (1.0 - tones.set),
+        &allowance,
+    );
     let strength = |setting: StepSetting, auto: f64| match setting {
         StepSetting::Off => 0.0,
         StepSetting::Fixed(strength) => strength,
@@ -77,11 +106,7 @@ pub(super) fn estimate(
     let highlights = strength(settings.highlights, 1.0);
     let shadows = strength(
         settings.shadows,
-        if finished {
-            0.0
-        } else {
-            shadow_strength(&proxy, &exposure)
-        },
+        exposure.fault * shadow_strength(&proxy, &exposure),
     );
     let local = Local::choose(&proxy, &regions, &exposure, highlights, shadows);
     let report = |name: &str, setting: StepSetting, strength: f64| {
@@ -256,6 +281,7 @@ impl Tone {
         self.local.is_none()
             && self.exposure.gain_ev == 0.0
             && self.white_balance.gains == [1.0; 3]
+            && self.white_balance.field.is_none()
             && self.vignetting.changes_nothing()
     }
 
@@ -272,6 +298,7 @@ impl Tone {
         let pass = Pass {
             corners: &self.corners,
             balance: self.white_balance.gains,
+            field: self.white_balance.field.as_ref(),
             exposure: self.exposure.gain_ev.exp2() as f32,
             local: self.local.as_ref(),
             width,

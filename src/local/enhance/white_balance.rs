@@ -1,6 +1,8 @@
 //! White balance: the light's colour, estimated from the photo or given in kelvin, and the gains of red,
 //! green and blue that make it neutral.
 
+use super::evidence::{self, Allowance};
+use super::mixed_light::LightField;
 use super::proxy::Proxy;
 use super::regions::Regions;
 use crate::domain::enhancement::{StepReport, StepSetting};
@@ -17,10 +19,14 @@ const SPREAD: [f64; 2] = [0.06, 0.10];
 const LARGEST: f64 = 0.75;
 
 /// The gains of a white balance.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) struct WhiteBalance {
     /// Gains of linear red, green and blue; a grey keeps its luminance.
     pub(super) gains: [f32; 3],
+    /// How likely it is that the cast is a fault, 0 to 1.
+    fault: f64,
+    /// How the light's colour runs over the picture, where there are two lights; taken out before the gains.
+    pub(super) field: Option<LightField>,
     reason: Option<&'static str>,
 }
 
@@ -29,15 +35,21 @@ impl WhiteBalance {
         setting: StepSetting,
         proxy: &Proxy,
         regions: &Regions,
-        finished: bool,
+        untouched: f64,
+        cast_counts: f64,
+        allowance: &mut Allowance,
     ) -> Self {
         match setting {
             StepSetting::Off => Self {
                 gains: [1.0; 3],
+                fault: 0.0,
+                field: None,
                 reason: Some("switched off"),
             },
             StepSetting::Fixed(kelvin) => Self::from_temperature(kelvin),
-            StepSetting::Auto => Self::from_scene(proxy, regions, finished),
+            StepSetting::Auto => {
+                Self::from_scene(proxy, regions, untouched, cast_counts, allowance)
+            }
         }
     }
 
@@ -48,13 +60,21 @@ impl WhiteBalance {
         let ratio = |channel: usize| (white[channel] / scene[channel].max(1e-3)).ln();
         Self {
             gains: gains(ratio(0) - ratio(1), ratio(2) - ratio(1)),
+            fault: 1.0,
+            field: None,
             reason: None,
         }
     }
 
-    fn from_scene(proxy: &Proxy, regions: &Regions, finished: bool) -> Self {
+    fn from_scene(
+        proxy: &Proxy,
+        regions: &Regions,
+        untouched: f64,
+        cast_counts: f64,
+        allowance: &mut Allowance,
+    ) -> Self {
         let exterior = regions.sky_share > 0.0;
-        let candidates = proxy
+        let candidates: Vec<[f32; 3]> = proxy
             .pixels
             .iter()
             .zip(&regions.unusable)
@@ -65,26 +85,42 @@ impl WhiteBalance {
             })
             .map(|((pixel, _), _)| *pixel)
             .collect();
-        let Some(surfaces) = bright_surfaces(candidates, proxy.pixels.len() / 20) else {
+        let Some(surfaces) = bright_surfaces(candidates.clone(), proxy.pixels.len() / 20) else {
             return Self {
                 gains: [1.0; 3],
+                fault: 0.0,
+                field: None,
                 reason: Some("too little of the picture is neither blown nor black"),
             };
         };
-        // A finished picture was balanced by someone: more of what it shows is meant.
-        let spread = SPREAD.map(|spread| if finished { 1.6 * spread } else { spread });
+        // A picture that an editor has seen was balanced by someone: more of what it shows is meant.
+        let spread = SPREAD.map(|spread| spread * (1.6 - 0.6 * untouched));
         let tint = if exterior { EXTERIOR_TINT } else { ROOM_TINT };
         // Anything between grey and the usual warmth is right: only what lies beyond is a cast.
         let scaled = |vector: [f64; 2]| [vector[0] / spread[0], vector[1] / spread[1]];
         let dot = |a: [f64; 2], b: [f64; 2]| a[0] * b[0] + a[1] * b[1];
-        let (direction, seen) = (scaled(tint), scaled(surfaces));
-        let along = (dot(direction, seen) / dot(direction, direction)).clamp(0.0, 1.0);
-        let cast = [surfaces[0] - along * tint[0], surfaces[1] - along * tint[1]];
-        let size = dot(scaled(cast), scaled(cast));
+        let beyond = |colour: [f64; 2]| {
+            let (direction, seen) = (scaled(tint), scaled(colour));
+            let along = (dot(direction, seen) / dot(direction, direction)).clamp(0.0, 1.0);
+            [colour[0] - along * tint[0], colour[1] - along * tint[1]]
+        };
+        let distance = |colour: [f64; 2]| {
+            let beyond = scaled(beyond(colour));
+            dot(beyond, beyond).sqrt()
+        };
+        let cast = beyond(surfaces);
+        let size = distance(surfaces).powi(2);
         let trust = size * size / (size * size + 1.0);
-        let [red, blue] = cast.map(|value| (-value * trust).clamp(-LARGEST, LARGEST));
+        let cast = cast.map(|value| (value * trust).clamp(-LARGEST, LARGEST));
+        let fault = untouched
+            * cast_counts
+            * evidence::cast_fault(&by_luminance(candidates), cast, distance);
+        let part = |share: f64| gains(-cast[0] * share, -cast[1] * share);
+        let share = allowance.balance(proxy, fault, part);
         Self {
-            gains: gains(red, blue),
+            gains: part(share),
+            fault,
+            field: None,
             reason: None,
         }
     }
@@ -96,15 +132,25 @@ impl WhiteBalance {
         let light = self.gains.map(|gain| 1.0 / f64::from(gain));
         let [x, y, z] = linear_to_xyz(light);
         let sum = (x + y + z).max(1e-6);
-        StepReport::applied(
+        let mut report = StepReport::applied(
             "white_balance",
             [
+                ("fault_evidence", self.fault),
                 ("scene_temperature_kelvin", temperature(x / sum, y / sum)),
                 ("red_gain_ratio", f64::from(self.gains[0])),
                 ("green_gain_ratio", f64::from(self.gains[1])),
                 ("blue_gain_ratio", f64::from(self.gains[2])),
             ],
-        )
+        );
+        if let Some(field) = &self.field {
+            report
+                .parameters
+                .insert("mixed_light_strength".to_owned(), field.evidence);
+            report
+                .parameters
+                .insert("mixed_light_spread".to_owned(), field.spread);
+        }
+        report
     }
 }
 
@@ -137,6 +183,18 @@ fn bright_surfaces(mut pixels: Vec<[f32; 3]>, at_least: usize) -> Option<[f64; 2
         0.6 * at(colours(0, &pixels), 0.15) + 0.4 * at(colours(0, top), 0.5),
         0.6 * at(colours(2, &pixels), 0.85) + 0.4 * at(colours(2, top), 0.5),
     ])
+}
+
+/// `ln(red / green)` and `ln(blue / green)` of the pixels, darkest first.
+fn by_luminance(mut pixels: Vec<[f32; 3]>) -> Vec<[f64; 2]> {
+    pixels.sort_unstable_by(|a, b| luminance(*a).total_cmp(&luminance(*b)));
+    pixels
+        .iter()
+        .map(|&[red, green, blue]| {
+            let green = green.max(1e-6);
+            [red / green, blue / green].map(|ratio| f64::from(ratio.max(1e-6).ln()))
+        })
+        .collect()
 }
 
 /// Gains with these natural logarithms against green, scaled so that grey keeps its luminance.

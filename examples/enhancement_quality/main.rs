@@ -2,10 +2,14 @@
 //! difference to the clean reference, outside the window panes, of the photo as taken, of a naive script
 //! (grey-world white balance, gain, shoulder) and of remedia, with the geometry switched off so that the
 //! pictures stay aligned. The last column is the change of the clean reference itself. `--good` adds the
-//! change of every JPEG of a folder of pictures that are good already, `--write` keeps the results as PNG,
+//! change of every JPEG of a folder of pictures that are good already, once as they are and once as if a
+//! camera had named itself in them, `--write` keeps the results as PNG,
 //! and with `VERBOSE` set the parameters of every step go to standard error.
 //!
+//! `--degrade` puts faults on every JPEG of such a folder and measures against the picture as it was.
+//!
 //!     cargo run --release --example enhancement_quality -- [LISTING] [--write FOLDER] [--good FOLDER]
+//!         [--degrade FOLDER]
 
 #![expect(
     clippy::print_stdout,
@@ -13,13 +17,15 @@
     reason = "a command that prints a table"
 )]
 
+mod degrade;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use rayon::prelude::*;
 use remedia::domain::enhancement::{EnhancementSettings, Look, StepSetting};
 use remedia::imaging::color::{TransferTables, delta_e_2000, luminance, srgb8_to_lab};
-use remedia::imaging::{DecodeLimits, Picture, Samples, capture, decode};
+use remedia::imaging::{DecodeLimits, Picture, Samples, capture, decode, fit};
 use remedia::local::{SourcePicture, enhance};
 
 type Failure = Box<dyn std::error::Error>;
@@ -41,12 +47,15 @@ fn run() -> Result<(), Failure> {
     let mut listing = PathBuf::from("fixtures/listings/maple-street");
     let mut write = None;
     let mut good = Vec::new();
+    let mut faulty = Vec::new();
     let mut arguments = std::env::args_os().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "--write" {
             write = arguments.next().map(PathBuf::from);
         } else if argument == "--good" {
             good.extend(arguments.next().map(PathBuf::from));
+        } else if argument == "--degrade" {
+            faulty.extend(arguments.next().map(PathBuf::from));
         } else {
             listing = PathBuf::from(argument);
         }
@@ -71,6 +80,9 @@ fn run() -> Result<(), Failure> {
     }
     for folder in good {
         measure_good(&folder, write.as_deref())?;
+    }
+    for folder in faulty {
+        measure_degraded(&folder, write.as_deref())?;
     }
     Ok(())
 }
@@ -174,35 +186,111 @@ fn measure_bracket(listing: &Path, name: &str, write: Option<&Path>) -> Result<(
     Ok(())
 }
 
-/// The change of pictures that are good already.
-fn measure_good(folder: &Path, write: Option<&Path>) -> Result<(), Failure> {
+/// The JPEG files of a folder, by name.
+fn jpegs(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut files: Vec<PathBuf> = fs_err::read_dir(folder)?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "jpg"))
         .collect();
     files.sort();
-    println!("| good picture | change |");
-    println!("|---|---|");
-    let mut sum = 0.0;
+    Ok(files)
+}
+
+/// The same pixels with or without a word from a camera.
+fn with_camera(picture: &Picture, spoken: bool) -> SourcePicture {
+    SourcePicture {
+        picture: picture.clone(),
+        iso: spoken.then_some(400),
+        focal_length_35mm: spoken.then_some(24.0),
+        exposure_value: None,
+    }
+}
+
+/// The change of pictures that are good already, with and without a camera's word.
+fn measure_good(folder: &Path, write: Option<&Path>) -> Result<(), Failure> {
+    println!("\n| good picture | change | as if from a camera |");
+    println!("|---|---|---|");
+    let files = jpegs(folder)?;
+    let mut sums = [0.0; 2];
+    let mut most = [0.0_f64; 2];
     for file in &files {
         let photo = load(file)?;
-        let (ours, report) = enhance(vec![photo.clone()], 0, &aligned(), &Look::default())?;
-        let change = mean_difference(&ours, &photo.picture, &[]);
-        sum += change;
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
-        println!("| {name} | {change:.2} |");
-        if std::env::var_os("VERBOSE").is_some() {
-            for step in report.steps.iter().filter(|step| step.applied) {
-                eprintln!("    {} {:?}", step.name, step.parameters);
+        let mut changes = [0.0; 2];
+        let sources = [photo.clone(), with_camera(&photo.picture, true)];
+        for (index, source) in sources.into_iter().enumerate() {
+            let (ours, report) = enhance(vec![source], 0, &aligned(), &Look::default())?;
+            changes[index] = mean_difference(&ours, &photo.picture, &[]);
+            sums[index] += changes[index];
+            most[index] = most[index].max(changes[index]);
+            if std::env::var_os("VERBOSE").is_some() {
+                eprintln!("{name} {:.2}", changes[index]);
+                for step in report.steps.iter().filter(|step| step.applied) {
+                    eprintln!("    {} {:?}", step.name, step.parameters);
+                }
+            }
+            if let Some(folder) = write {
+                save(&ours, &folder.join(format!("good_{name}_{index}.png")))?;
             }
         }
-        if let Some(folder) = write {
-            save(&ours, &folder.join(format!("good_{name}.png")))?;
-        }
+        println!("| {name} | {:.2} | {:.2} |", changes[0], changes[1]);
     }
-    #[expect(clippy::cast_precision_loss, reason = "a few files")]
-    let mean = sum / files.len().max(1) as f64;
-    println!("| mean | {mean:.2} |");
+    let [first, second] = sums.map(|sum| sum / files.len().max(1) as f64);
+    println!("| mean | {first:.2} | {second:.2} |");
+    println!("| most | {:.2} | {:.2} |", most[0], most[1]);
+    Ok(())
+}
+
+/// Good pictures with faults put on: the difference to the picture as it was, before and after, with and
+/// without a camera's word.
+fn measure_degraded(folder: &Path, write: Option<&Path>) -> Result<(), Failure> {
+    let files = jpegs(folder)?;
+    println!("\n| picture, fault | as taken | naive | from a camera | without EXIF |");
+    println!("|---|---|---|---|---|");
+    for fault in degrade::FAULTS {
+        // Of the photos from a camera and of those without its word: falls, photos that got worse.
+        let mut falls = [0.0; 2];
+        let mut worse = [0; 2];
+        for file in &files {
+            // Small enough for many pictures, large enough for the noise to count.
+            let good = fit(&load(file)?.picture, 1400)?.into_eight();
+            let name = file.file_stem().unwrap_or_default().to_string_lossy();
+            let faulty = fault.put_on(&good)?;
+            let before = mean_difference(&faulty, &good, &[]);
+            let naive = mean_difference(&naive(&faulty), &good, &[]);
+            let mut after = [0.0; 2];
+            for (index, spoken) in [true, false].into_iter().enumerate() {
+                let source = with_camera(&faulty, spoken);
+                let (ours, report) = enhance(vec![source], 0, &aligned(), &Look::default())?;
+                after[index] = mean_difference(&ours, &good, &[]);
+                falls[index] += 1.0 - after[index] / before;
+                worse[index] += usize::from(after[index] > before);
+                if std::env::var_os("VERBOSE").is_some() {
+                    eprintln!("{name}, {} {before:.2} {:.2}", fault.name, after[index]);
+                    for step in report.steps.iter().filter(|step| step.applied) {
+                        eprintln!("    {} {:?}", step.name, step.parameters);
+                    }
+                }
+                if let Some(folder) = write {
+                    let fault = fault.name.replace([' ', ','], "_");
+                    save(&ours, &folder.join(format!("{fault}_{name}_{index}.png")))?;
+                }
+            }
+            println!(
+                "| {name}, {} | {before:.2} | {naive:.2} | {:.2} | {:.2} |",
+                fault.name, after[0], after[1]
+            );
+        }
+        let [first, second] = falls.map(|fall| 100.0 * fall / files.len().max(1) as f64);
+        println!(
+            "| {}: mean fall | | | {first:.1} % | {second:.1} % |",
+            fault.name
+        );
+        println!(
+            "| {}: got worse | | | {} | {} |",
+            fault.name, worse[0], worse[1]
+        );
+    }
     Ok(())
 }
 
