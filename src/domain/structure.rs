@@ -152,7 +152,7 @@ pub struct StructureReport {
     pub changed_tiles: Vec<TileFinding>,
     /// Tiles that were compared.
     pub tiles: u32,
-    /// Tiles left out because they are clipped.
+    /// Tiles of which more than 2 % is clipped; the reference was clipped alike before they were compared.
     pub clipped_tiles: u32,
     /// How far the whole picture moved; `None` where too few features were found to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
