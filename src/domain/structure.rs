@@ -4,21 +4,23 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The limits of the structure gates.
+/// The limits of the structure gates. Beside each default stands what the acceptable changes of
+/// `examples/damage_suite.rs` come to at worst: half a stop, white balance, JPEG at quality 80, denoising, grain.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StructureThresholds {
-    /// Least normalised cross-correlation of the worst tile, -1 to 1.
+    /// Least normalised cross-correlation of the worst tile, -1 to 1 (0.99).
     pub tile_correlation: f64,
-    /// Largest drift of a corner, in percent of the diagonal.
+    /// Largest drift of a corner, in percent of the diagonal (0.005).
     pub drift_percent: f64,
-    /// Least ratio of fine detail to the reference's.
+    /// Least ratio of fine detail to the reference's (0.93).
     pub detail_ratio: f64,
-    /// Largest shift of a part of the picture, in percent of the diagonal.
+    /// Largest shift of a part of the picture, in percent of the diagonal (0.03).
     pub local_shift_percent: f64,
-    /// Largest difference within a tile that has little texture, as a standard deviation in steps of 8 bits.
+    /// Largest difference within a tile that has little texture, as a standard deviation in steps of 8
+    /// bits (0.9).
     pub surface_residual: f64,
-    /// Largest change of the colour of a tile beyond exposure and white balance, in steps of 8 bits.
+    /// Largest change of the colour of a tile beyond exposure and white balance, in steps of 8 bits (5).
     pub colour_shift: f64,
     /// Least share of the frame outside the mask that is enough to judge by, 0 to 1.
     pub visible_share: f64,
@@ -152,7 +154,7 @@ pub struct StructureReport {
     pub changed_tiles: Vec<TileFinding>,
     /// Tiles that were compared.
     pub tiles: u32,
-    /// Tiles left out because they are clipped.
+    /// Tiles of which more than 2 % is clipped; the reference was clipped alike before they were compared.
     pub clipped_tiles: u32,
     /// How far the whole picture moved; `None` where too few features were found to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]

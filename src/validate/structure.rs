@@ -5,8 +5,8 @@
 //! the correlation of each tile (something was replaced), the residual on surfaces of little texture
 //! (something appeared there), the colour of each tile, the drift of the corners of the frame (the
 //! whole picture moved, turned or was scaled), the shift of each tile (a wall was bent), and fine detail
-//! (the picture was made smaller and enlarged). Where too little is visible to judge by, that is a fault
-//! too, and a person has to look. The limits are in [`StructureThresholds`].
+//! (the picture was made smaller and enlarged). Where too little is visible to judge by, or the photo has
+//! neither corners nor detail, that is a fault too, and a person has to look. The limits are in [`StructureThresholds`].
 
 mod brightness;
 mod composite;
@@ -224,7 +224,9 @@ fn faults(report: &StructureReport, told: u32) -> Vec<StructureFault> {
             StructureFault::ColourChanged,
         ),
         (
-            report.visible_share < limits.visible_share || told < FEWEST_TILES,
+            report.visible_share < limits.visible_share
+                || told < FEWEST_TILES
+                || (report.drift.is_none() && report.detail_ratio.is_none()),
             StructureFault::NotJudgeable,
         ),
     ];

@@ -1,5 +1,7 @@
 //! Exposure and white balance are taken out before anything is compared: each channel of the reference
 //! is brought to the candidate's brightness by a gain and an offset, fitted to the pixels that may be judged.
+//! It is also clipped as the candidate is, so that a brighter picture is no other picture, and a window
+//! that is white in both can still be seen to go.
 
 use rayon::prelude::*;
 
@@ -10,6 +12,8 @@ use crate::imaging::vectorized;
 const WHITE: u8 = 250;
 /// Samples of 8 bits at or below this are clipped.
 const BLACK: u8 = 4;
+/// Samples that tell a colour: coding a strong colour near the ends of the range clips and changes it.
+const COLOURED: std::ops::RangeInclusive<u8> = 16..=239;
 /// At most about so many pixels are used for the fit.
 const FIT_PIXELS: usize = 60_000;
 
@@ -84,8 +88,8 @@ fn fit_channel(pairs: &[(f64, f64)]) -> Match {
 pub(super) struct Matched {
     pub(super) reference: Grey,
     pub(super) candidate: Grey,
-    /// Of each cell: judged pixels, clipped ones, and over the others the sums of candidate less
-    /// reference in red, green and blue, with their number.
+    /// Of each cell: judged pixels, clipped ones, and over those that tell a colour the sums of candidate
+    /// less reference in red, green and blue, with their number.
     pub(super) colour: Sums<6>,
 }
 
@@ -160,10 +164,10 @@ pub(super) fn apply(
                         continue;
                     }
                     total[colour::JUDGED] += 1.0;
-                    let most = before.iter().chain(after).max().copied().unwrap_or(0);
-                    let least = before.iter().chain(after).min().copied().unwrap_or(0);
-                    if most >= WHITE || least <= BLACK {
-                        total[colour::CLIPPED] += f32::from(u8::from(most >= WHITE));
+                    let clipped = before.iter().chain(after).any(|&sample| sample >= WHITE);
+                    total[colour::CLIPPED] += f32::from(u8::from(clipped));
+                    // Chosen by the reference alone: choosing by both would move the mean.
+                    if !before.iter().all(|sample| COLOURED.contains(sample)) {
                         continue;
                     }
                     for channel in 0..3 {

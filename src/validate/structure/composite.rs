@@ -13,7 +13,7 @@ use crate::imaging::{Picture, Plane, Samples, fit};
 /// Judges a composite before it is encoded.
 ///
 /// All three have the photo's native size; where `changed` is 0 every sample of `composite` must be that
-/// of `photo`, bit for bit. The gates then judge both at a long side of at most 1536 pixels. Detail is
+/// of `photo`, bit for bit, or rounded to 8 bits where only one of them has 16. The gates then judge both at a long side of at most 1536 pixels. Detail is
 /// also judged at native size where a sample outside `changed` differs; where none does, the native
 /// detail outside is the photo's own.
 ///
@@ -59,8 +59,8 @@ fn touched(photo: &Picture, composite: &Picture, changed: &Plane) -> f64 {
     let (outside, different) = match (&photo.samples, &composite.samples) {
         (Samples::Eight(a), Samples::Eight(b)) => count(a, b, changed),
         (Samples::Sixteen(a), Samples::Sixteen(b)) => count(a, b, changed),
-        // Another depth is another picture.
-        _ => (1, 1),
+        // A composite has 8 bits also where the photo has 16.
+        _ => count(&field::eight(photo), &field::eight(composite), changed),
     };
     if outside == 0 {
         return 0.0;

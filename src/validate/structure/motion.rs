@@ -16,6 +16,10 @@ const SLOPE: f64 = 1.5;
 /// Least share of the difference that the shift must explain.
 const EXPLAINED: f64 = 0.5;
 
+/// Least difference that the shift must explain, as a standard deviation in steps of 8 bits: on a soft
+/// gradient less than that is what matching the brightness leaves.
+const DIFFERENCE: f64 = 1.2;
+
 /// A tile and how its content moved, in pixels of the full size.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Shift {
@@ -95,7 +99,7 @@ pub(super) fn judge(levels: &[Level]) -> Motion {
                 if sum[N] < enough {
                     continue;
                 }
-                let Some((by, explained)) = solve(&sum) else {
+                let Some((by, explained, share)) = solve(&sum) else {
                     continue;
                 };
                 if depth == 0 && size == SIZES[0] {
@@ -108,7 +112,7 @@ pub(super) fn judge(levels: &[Level]) -> Motion {
                 let longer = motion
                     .longest
                     .is_none_or(|known| shift.length() > known.length());
-                if explained >= EXPLAINED && longer {
+                if share >= EXPLAINED && explained >= DIFFERENCE && longer {
                     motion.longest = Some(shift);
                 }
             }
@@ -174,9 +178,10 @@ fn add(r: [&[f32]; 3], c: [&[f32]; 3], v: &[f32], from: usize, to: usize, sum: &
     }
 }
 
-/// The shift that explains a tile best, and which share of the difference it explains; `None` where
-/// the tile has no edges. Where all edges run one way only the shift across them is told.
-fn solve(sum: &[f64; 10]) -> Option<([f64; 2], f64)> {
+/// The shift that explains a tile best, how much of the difference it explains, as a standard deviation,
+/// and which share; `None` where the tile has no edges. Where all edges run one way only the shift across
+/// them is told.
+fn solve(sum: &[f64; 10]) -> Option<([f64; 2], f64, f64)> {
     let n = sum[N];
     let centred = |product: usize, a: usize, b: usize| sum[product] / n - sum[a] / n * (sum[b] / n);
     let (xx, xy, yy) = (centred(XX, X, X), centred(XY, X, Y), centred(YY, Y, Y));
@@ -198,5 +203,5 @@ fn solve(sum: &[f64; 10]) -> Option<([f64; 2], f64)> {
         by[1] += along * cosine;
         explained += along * along * weak;
     }
-    Some((by, explained / tt.max(1e-9)))
+    Some((by, explained.max(0.0).sqrt(), explained / tt.max(1e-9)))
 }

@@ -9,7 +9,7 @@ use crate::imaging::vectorized;
 const TEXTURE: f64 = 6.0;
 /// Least share of a tile that must be visible.
 const VISIBLE: f64 = 0.3;
-/// Largest share of clipped pixels in a tile that is correlated.
+/// Largest share of clipped pixels in a tile that does not count as clipped.
 const CLIPPED: f64 = 0.02;
 /// Cells of the tiles: a twelfth of a side, and half of that so that a small object fills one.
 const SIZES: [usize; 2] = [4, 2];
@@ -19,7 +19,7 @@ const SIZES: [usize; 2] = [4, 2];
 pub(super) struct Tiles {
     /// Tiles with texture and their correlation, in no order.
     pub(super) correlations: Vec<(Tile, f64)>,
-    /// Tiles that were left out because they are clipped.
+    /// Tiles of which more than a little is clipped.
     pub(super) clipped: u32,
     /// Standard deviation of the difference in tiles of little texture, at most.
     pub(super) surface: Option<(Tile, f64)>,
