@@ -11,9 +11,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use remedia::composite::{Composite, CompositeRequest, composite};
 use remedia::domain::compositing::CompositeSettings;
-use remedia::imaging::color::{
-    Lab, delta_e_2000, linear_to_srgb, srgb_to_linear, srgb8_to_lab,
-};
+use remedia::imaging::color::{Lab, delta_e_2000, linear_to_srgb, srgb_to_linear, srgb8_to_lab};
 use remedia::imaging::{
     DecodeLimits, Picture, Plane, Samples, decode, decode_plane, encode_plane, resize,
 };
@@ -98,10 +96,15 @@ impl Scene {
         // Furniture may change, its influence at most darken or tint.
         let samples = (furniture.samples.iter())
             .zip(&influence.samples)
-            .map(|(&furniture, &influence)| if furniture == 255 { 255 } else { influence.min(254) })
+            .map(|(&furniture, &influence)| {
+                if furniture == 255 {
+                    255
+                } else {
+                    influence.min(254)
+                }
+            })
             .collect();
-        let mask =
-            Plane::new(furniture.width, furniture.height, samples).ok_or("an empty mask")?;
+        let mask = Plane::new(furniture.width, furniture.height, samples).ok_or("an empty mask")?;
         // A picture that a decoder would refuse must not pass here either.
         decode_plane(&encode_plane(&mask)?, &DecodeLimits::default())?;
         Ok(Self {
@@ -190,13 +193,20 @@ fn differences(
         .into_par_iter()
         .filter(|&index| index % step == 0 && wanted(index))
         .map(|index| {
-            let lab = |pixels: &[[u8; 3]]| pixels.get(index).map_or(Lab::default(), |p| srgb8_to_lab(*p));
+            let lab = |pixels: &[[u8; 3]]| {
+                pixels
+                    .get(index)
+                    .map_or(Lab::default(), |p| srgb8_to_lab(*p))
+            };
             delta_e_2000(lab(first), lab(second))
         })
         .collect();
     let mean = all.iter().sum::<f64>() / all.len().max(1) as f64;
     all.sort_by(f64::total_cmp);
-    (mean, all.get(all.len() * 95 / 100).copied().unwrap_or(f64::NAN))
+    (
+        mean,
+        all.get(all.len() * 95 / 100).copied().unwrap_or(f64::NAN),
+    )
 }
 
 fn to_side(picture: &Picture, side: usize) -> Result<Picture, Failure> {

@@ -31,7 +31,16 @@ pub(super) struct Control {
 impl Control {
     fn lanes(self) -> [f32; 8] {
         let [red, green, blue] = self.factors;
-        [self.distance, self.free, self.differs, red, green, blue, 0.0, 0.0]
+        [
+            self.distance,
+            self.free,
+            self.differs,
+            red,
+            green,
+            blue,
+            0.0,
+            0.0,
+        ]
     }
 
     fn is_active(&self, feather: f32) -> bool {
@@ -90,7 +99,15 @@ impl Blend<'_> {
                     places.runs(y, &mut buffers.runs);
                     for index in 0..buffers.runs.len() {
                         let (start, end) = buffers.runs[index];
-                        self.blend_run(&places, y, start..end, samples, changed, buffers, &mut sums);
+                        self.blend_run(
+                            &places,
+                            y,
+                            start..end,
+                            samples,
+                            changed,
+                            buffers,
+                            &mut sums,
+                        );
                     }
                 }
                 sums
@@ -146,7 +163,10 @@ impl Blend<'_> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one run of a row and its two targets")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one run of a row and its two targets"
+    )]
     fn blend_run(
         &self,
         places: &Places,
@@ -162,7 +182,13 @@ impl Blend<'_> {
         places.generated_columns(y, &run, self.generated, &mut buffers.generated);
         let grainy = !self.grain.is_none();
         if grainy {
-            grain_run(y, &run, &mut buffers.white, &mut buffers.fine, &mut buffers.coarse);
+            grain_run(
+                y,
+                &run,
+                &mut buffers.white,
+                &mut buffers.fine,
+                &mut buffers.coarse,
+            );
         }
         let first_control = places.columns[run.start].low;
         let first_generated = places.taps[run.start].first;
@@ -199,8 +225,9 @@ impl Blend<'_> {
                         let taps = &places.taps[x];
                         let mut new = [0.0_f32; 4];
                         let from = taps.first - first_generated;
-                        for (source, weight) in
-                            buffers.generated[from..from + TAPS].iter().zip(taps.weights)
+                        for (source, weight) in buffers.generated[from..from + TAPS]
+                            .iter()
+                            .zip(taps.weights)
                         {
                             for (new, value) in new.iter_mut().zip(source) {
                                 *new += weight * value;
@@ -210,7 +237,8 @@ impl Blend<'_> {
                             let luma = 0.299 * new[0] + 0.587 * new[1] + 0.114 * new[2];
                             let code = luma.clamp(0.0, 255.0) as usize;
                             let (fine, coarse) = (self.grain.fine[code], self.grain.coarse[code]);
-                            let noise = fine * buffers.fine[offset] + coarse * buffers.coarse[offset];
+                            let noise =
+                                fine * buffers.fine[offset] + coarse * buffers.coarse[offset];
                             for new in &mut new {
                                 *new += noise;
                             }
@@ -394,12 +422,17 @@ impl Places {
         target: &mut Vec<[f32; 4]>,
     ) {
         const AROUND: usize = TAPS / 2;
-        let (first, last) = (self.taps[run.start].first, self.taps[run.end - 1].first + TAPS);
+        let (first, last) = (
+            self.taps[run.start].first,
+            self.taps[run.end - 1].first + TAPS,
+        );
         let row = &self.tap_rows[y];
         target.clear();
         target.resize(last - first, [0.0; 4]);
         for (tap, weight) in row.weights.iter().enumerate() {
-            let y = (row.first + tap).saturating_sub(AROUND).min(generated.height - 1);
+            let y = (row.first + tap)
+                .saturating_sub(AROUND)
+                .min(generated.height - 1);
             let source = generated.row(y);
             for (column, target) in (first..last).zip(target.iter_mut()) {
                 let source = source[column.saturating_sub(AROUND).min(generated.width - 1)];

@@ -87,9 +87,8 @@ pub(super) fn measure(
         let low = place as usize;
         let high = (low + 1).min(BINS - 1);
         let share = place - low as f64;
-        let [full, half] = [0, 1].map(|size| {
-            lacking[low][size] + (lacking[high][size] - lacking[low][size]) * share
-        });
+        let [full, half] = [0, 1]
+            .map(|size| lacking[low][size] + (lacking[high][size] - lacking[low][size]) * share);
         let (fine, coarse) = parts(full, half);
         let bound = (MAX_DEVIATION / (fine + coarse).sqrt().max(1e-9)).min(1.0);
         grain.fine[code] = (fine.sqrt() * bound) as f32;
@@ -206,9 +205,8 @@ fn curve(blocks: &mut [Block]) -> Option<[[f64; 2]; BINS]> {
             .filter(|block| range.contains(&block.luma))
             .collect();
         // A brightness without a calm block must not take its texture for grain.
-        *found = calm(&mut inside).map(|found| {
-            [found[0].min(2.5 * all[0]), found[1].min(2.5 * all[1])]
-        });
+        *found =
+            calm(&mut inside).map(|found| [found[0].min(2.5 * all[0]), found[1].min(2.5 * all[1])]);
     }
     let mut curve = [all; BINS];
     for (bin, value) in curve.iter_mut().enumerate() {

@@ -174,8 +174,14 @@ mod tests {
         let mut grid = Grid::filled(5, 4, 1.0_f32);
         grid.cells[7] = 3.0;
         let sums = box_sums(&grid, 1);
-        assert_eq!((sums.at(0, 0), sums.at(2, 1), sums.at(4, 3)), (4.0, 11.0, 4.0));
+        assert_eq!(
+            (sums.at(0, 0), sums.at(2, 1), sums.at(4, 3)),
+            (4.0, 11.0, 4.0)
+        );
         let most = largest(&grid, 1);
-        assert_eq!((most.at(1, 0), most.at(0, 0), most.at(3, 2)), (3.0, 1.0, 3.0));
+        assert_eq!(
+            (most.at(1, 0), most.at(0, 0), most.at(3, 2)),
+            (3.0, 1.0, 3.0)
+        );
     }
 }

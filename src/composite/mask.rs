@@ -221,8 +221,10 @@ fn enlarged(mask: &Plane, width: usize, height: usize) -> (Grid<f32>, Grid<f32>)
             for ((hard, soft), column) in hard.iter_mut().zip(soft).zip(&columns) {
                 let (mut full, mut band) = (0.0, 0.0);
                 for (y, down) in [(row.low, 1.0 - row.share), (row.high, row.share)] {
-                    for (x, across) in [(column.low, 1.0 - column.share), (column.high, column.share)]
-                    {
+                    for (x, across) in [
+                        (column.low, 1.0 - column.share),
+                        (column.high, column.share),
+                    ] {
                         let sample = mask.samples[y * mask.width + x];
                         if sample == u8::MAX {
                             full += down * across;

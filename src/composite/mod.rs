@@ -81,9 +81,8 @@ pub fn composite(
     let layers = Layers::new(request.mask, request.labels, settings, width, height);
     let (masked_share, protected_share) = layers.shares(request.mask, settings)?;
     let finer = finer(request.mask, (width, height), (photo.width, photo.height));
-    let control_layers = finer.map(|(width, height)| {
-        Layers::new(request.mask, request.labels, settings, width, height)
-    });
+    let control_layers = finer
+        .map(|(width, height)| Layers::new(request.mask, request.labels, settings, width, height));
     let control_layers = control_layers.as_ref().unwrap_or(&layers);
 
     let matched = tone::match_tone(&generated, &reference, &layers);
@@ -152,9 +151,9 @@ fn check(request: &CompositeRequest<'_>) -> Result<(), CompositeError> {
         });
     }
     check_plane("mask", request.mask, width, height)?;
-    request
-        .labels
-        .map_or(Ok(()), |labels| check_plane("label map", labels, width, height))
+    request.labels.map_or(Ok(()), |labels| {
+        check_plane("label map", labels, width, height)
+    })
 }
 
 fn resized(
@@ -251,9 +250,15 @@ fn control(
         .with_min_len(4096)
         .map(|index| Control {
             distance: distance.cells[index] * scale,
-            free: if layers.protected.cells[index] { 0.0 } else { 1.0 },
+            free: if layers.protected.cells[index] {
+                0.0
+            } else {
+                1.0
+            },
             differs: differs.cells[index],
-            factors: factors.as_ref().map_or([1.0; 3], |factors| factors.cells[index]),
+            factors: factors
+                .as_ref()
+                .map_or([1.0; 3], |factors| factors.cells[index]),
         })
         .collect();
     Grid {

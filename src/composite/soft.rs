@@ -53,7 +53,11 @@ pub(super) fn measure(
         return None;
     }
     let (width, height) = (generated.width, generated.height);
-    let side = if width.max(height) >= HALVED_FROM { 2 } else { 1 };
+    let side = if width.max(height) >= HALVED_FROM {
+        2
+    } else {
+        1
+    };
     let (across, down) = (width.div_ceil(side), height.div_ceil(side));
     // What is mixed with furniture at its edge says nothing about the floor.
     let furniture = largest(&layers.hard, 1);
@@ -208,9 +212,10 @@ impl SoftRatio {
                     let (column, own) = (columns[x], brightness.at(x, y));
                     let (mut sum, mut total) = ([0.0_f32; 3], 0.0_f32);
                     for (near_y, down) in [(row.low, 1.0 - row.share), (row.high, row.share)] {
-                        for (near_x, across) in
-                            [(column.low, 1.0 - column.share), (column.high, column.share)]
-                        {
+                        for (near_x, across) in [
+                            (column.low, 1.0 - column.share),
+                            (column.high, column.share),
+                        ] {
                             let apart = (self.brightness.at(near_x, near_y) - own) * (1.0 / EDGE);
                             let alike = 1.0 / (1.0 + apart * apart);
                             let share = (down * across + 1e-4) * alike * alike;

@@ -59,30 +59,36 @@ pub(super) fn match_tone(generated: &[u8], reference: &[u8], layers: &Layers) ->
     (picture.cells.par_chunks_exact_mut(width))
         .zip(generated.par_chunks_exact(width * 3))
         .zip(rows)
-        .for_each_init(Vec::new, |factors: &mut Vec<[f32; 3]>, ((target, source), row)| {
-            factors.clear();
-            factors.extend((smooth.row(row.low).iter()).zip(smooth.row(row.high)).map(
-                |(low, high)| {
-                    [0, 1, 2].map(|channel| mix(low[channel], high[channel], row.share))
-                },
-            ));
-            vectorized(
-                #[inline(always)]
-                || {
-                    for ((target, source), column) in
-                        target.iter_mut().zip(source.as_chunks::<3>().0).zip(&columns)
-                    {
-                        let (low, high) = (factors[column.low], factors[column.high]);
-                        for channel in 0..3 {
-                            let factor = mix(low[channel], high[channel], column.share);
-                            let linear =
-                                quick_srgb_to_linear(f32::from(source[channel]) * (1.0 / 255.0));
-                            target[channel] = 255.0 * quick_linear_to_srgb(linear * factor);
+        .for_each_init(
+            Vec::new,
+            |factors: &mut Vec<[f32; 3]>, ((target, source), row)| {
+                factors.clear();
+                factors.extend((smooth.row(row.low).iter()).zip(smooth.row(row.high)).map(
+                    |(low, high)| {
+                        [0, 1, 2].map(|channel| mix(low[channel], high[channel], row.share))
+                    },
+                ));
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        for ((target, source), column) in target
+                            .iter_mut()
+                            .zip(source.as_chunks::<3>().0)
+                            .zip(&columns)
+                        {
+                            let (low, high) = (factors[column.low], factors[column.high]);
+                            for channel in 0..3 {
+                                let factor = mix(low[channel], high[channel], column.share);
+                                let linear = quick_srgb_to_linear(
+                                    f32::from(source[channel]) * (1.0 / 255.0),
+                                );
+                                target[channel] = 255.0 * quick_linear_to_srgb(linear * factor);
+                            }
                         }
-                    }
-                },
-            );
-        });
+                    },
+                );
+            },
+        );
     Matched {
         picture,
         gains: gains.map(|gain| f64::from(gain).exp2()),
@@ -169,8 +175,8 @@ fn common(
             }
             for (channel, counts) in counts.iter_mut().enumerate() {
                 let index = (y * width + x) * 3 + channel;
-                let ratio = stops[usize::from(reference[index])]
-                    - stops[usize::from(generated[index])];
+                let ratio =
+                    stops[usize::from(reference[index])] - stops[usize::from(generated[index])];
                 let bin = ratio * PER_STOP + (BINS / 2) as f32;
                 counts[(bin.max(0.0) as usize).min(BINS - 1)] += 1;
             }
@@ -191,7 +197,12 @@ fn common(
         let reach = (AGREEMENT * PER_STOP) as usize;
         let (mut sum, mut weight) = (0.0, 0.0);
         let first = middle.saturating_sub(reach);
-        for (bin, &count) in counts.iter().enumerate().take(middle + reach + 1).skip(first) {
+        for (bin, &count) in counts
+            .iter()
+            .enumerate()
+            .take(middle + reach + 1)
+            .skip(first)
+        {
             sum += f64::from(count) * (bin as f64 + 0.5 - (BINS / 2) as f64);
             weight += f64::from(count);
         }
@@ -260,9 +271,8 @@ fn smooth(
     let mut factors = Grid::filled(across, down, [1.0; 3]);
     for (index, factor) in factors.cells.iter_mut().enumerate() {
         let sums = [red.cells[index], green.cells[index], blue.cells[index]];
-        *factor = [0, 1, 2].map(|channel| {
-            (gains[channel] + sums[channel] / count.cells[index]).exp2()
-        });
+        *factor =
+            [0, 1, 2].map(|channel| (gains[channel] + sums[channel] / count.cells[index]).exp2());
     }
     factors
 }

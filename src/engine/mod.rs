@@ -18,6 +18,7 @@ mod judging;
 mod lock;
 mod operator;
 mod ordering;
+pub mod prometheus;
 mod query;
 mod report;
 mod request;
@@ -25,6 +26,7 @@ mod run;
 mod scoring;
 mod session;
 mod sink;
+mod stats;
 mod submit;
 mod versions;
 mod wording;
@@ -42,5 +44,9 @@ pub use request::{
     RetryRequest, RevertTarget, RunLimits, RunOutcome, SubmitOutcome, SubmitRequest,
 };
 pub use sink::{EventSink, NoEvents};
+pub use stats::{
+    NamedStats, OperationStats, ReasonStats, STATS_SCHEMA_VERSION, StageName, StageStats,
+    StatsGroup, StatsReport, StatsRequest,
+};
 
 pub use crate::store::OperationCounts;

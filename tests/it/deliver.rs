@@ -407,6 +407,8 @@ fn an_altered_picture_goes_out_with_its_original_or_not_at_all() {
             attempts: 2,
             seed: Some(5),
             report: None,
+            made: Vec::new(),
+            versions: Vec::new(),
         };
     }
     fs_err::remove_file(delivery.source.join("photo-2.jpg")).unwrap();

@@ -229,6 +229,8 @@ impl Delivery {
             attempts: 1,
             seed: Some(seed),
             report: master.as_ref().map(|_| report(fused)),
+            made: Vec::new(),
+            versions: Vec::new(),
         };
         let staging = DeliveredOperation {
             kind: OperationKind::Stage,
@@ -239,6 +241,8 @@ impl Delivery {
             attempts: 0,
             seed: None,
             report: None,
+            made: Vec::new(),
+            versions: Vec::new(),
         };
         self.photos.push(DeliveryPhoto {
             photo_id: photo_id.clone(),
