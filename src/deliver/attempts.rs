@@ -14,8 +14,9 @@ use crate::domain::verdict::{Reason, Verdict};
 /// Width of the drawing of findings, in its own units; the height follows from the picture.
 const DRAWING_WIDTH: f64 = 1000.0;
 
-/// Changed tiles whose number is written into the drawing; more would hide the picture.
-const TILES_WITH_TEXT: usize = 6;
+/// Room that a number needs in the drawing, in its units: where two would overlap, the worse finding
+/// keeps its number.
+const TEXT_ROOM: (f64, f64) = (150.0, 50.0);
 
 /// One attempt as the page shows it.
 #[derive(Serialize)]
@@ -75,6 +76,11 @@ struct Mark {
     failed: bool,
     /// The number that stands in it; may be empty.
     text: String,
+    /// Where the number begins, across and down.
+    #[serde(skip)]
+    text_at: (f64, f64),
+    text_x: String,
+    text_y: String,
     /// What it is, in words.
     title: String,
 }
@@ -251,15 +257,18 @@ fn scores(judgement: &Judgement) -> Vec<(&'static str, String)> {
     };
     let mut told = vec![("CLIP score", clip_score(scores, judgement, &source))];
     if let Some(contrast) = &scores.contrast {
-        told.push((
-            "Contrast",
-            format!(
-                "{} probable for the right room and style, {} for “{}”",
-                percent(contrast.probability),
+        let mut text = format!(
+            "{} probable to be the right room and style",
+            percent(contrast.probability)
+        );
+        if !contrast.runner_up.is_empty() {
+            text.push_str(&format!(
+                ", {} to be “{}”",
                 percent(contrast.runner_up_probability),
                 contrast.runner_up
-            ),
-        ));
+            ));
+        }
+        told.push(("Contrast", text));
     }
     if let Some(improvement) = scores.improvement {
         told.push((
@@ -410,20 +419,27 @@ fn drawing(judgement: &Judgement, width: usize, height: usize) -> Option<Drawing
     }
     // Worst last, so that it lies on top.
     let changed = failed(StructureFault::TileChanged);
-    for (index, tile) in report.changed_tiles.iter().enumerate().skip(1).rev() {
+    for tile in report.changed_tiles.iter().skip(1).rev() {
         let text = format!("{:.2}", tile.correlation);
         let title = format!("Changed tile: correlation {text}");
-        let text = if index < TILES_WITH_TEXT {
-            text
-        } else {
-            String::new()
-        };
         marks.push(mark(&tile.region, scale, "changed", changed, text, title));
     }
     if let Some(tile) = report.worst_tile {
         let text = format!("{:.2}", tile.correlation);
         let title = format!("Worst tile: correlation {text}");
         marks.push(mark(&tile.region, scale, "worst", changed, text, title));
+    }
+    let mut written: Vec<(f64, f64)> = Vec::new();
+    for mark in marks.iter_mut().rev() {
+        let (x, y) = mark.text_at;
+        let taken = written
+            .iter()
+            .any(|(left, top)| (left - x).abs() < TEXT_ROOM.0 && (top - y).abs() < TEXT_ROOM.1);
+        if taken {
+            mark.text.clear();
+        } else {
+            written.push((x, y));
+        }
     }
     (!marks.is_empty()).then(|| Drawing {
         width: units(scale.0),
@@ -440,7 +456,15 @@ fn mark(
     text: String,
     title: String,
 ) -> Mark {
+    // Kept inside of the frame, so that it can be read whole.
+    let text_at = (
+        (region.left * width).min(width - TEXT_ROOM.0),
+        (region.top * height).min(height - TEXT_ROOM.1),
+    );
     Mark {
+        text_at,
+        text_x: units(text_at.0),
+        text_y: units(text_at.1),
         x: units(region.left * width),
         y: units(region.top * height),
         width: units(region.width * width),

@@ -178,7 +178,7 @@ pub struct ReasonStats {
     pub operation: OperationKind,
     /// Which reason.
     pub code: ReasonCode,
-    /// How often.
+    /// Attempts that it was found on.
     pub count: u64,
     /// One of its texts; control characters are escaped.
     pub example: String,

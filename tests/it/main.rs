@@ -23,6 +23,7 @@ mod layers;
 mod planner;
 mod policy;
 mod provider;
+mod stats;
 mod store;
 mod styles;
 mod support;

@@ -7,6 +7,7 @@ use crate::cli::context::Context;
 use crate::cli::duration::parse_duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::wording::counted;
 use crate::domain::operation::OperationKind;
 use crate::engine::{
     OperationStats, ReasonStats, StageStats, StatsGroup, StatsReport, StatsRequest, prometheus,
@@ -109,8 +110,10 @@ fn heading(report: &StatsReport) -> String {
         format!(" ({})", limits.join(", "))
     };
     format!(
-        "{} jobs, {} pictures, {} operations done{told}\n",
-        all.jobs, all.photos, all.operations_done
+        "{}, {}, {} done{told}\n",
+        counted(all.jobs, "job", "jobs"),
+        counted(all.photos, "picture", "pictures"),
+        counted(all.operations_done, "operation", "operations")
     )
 }
 

@@ -264,7 +264,13 @@ fn count(figures: &mut Figures, attempt: &CountedAttempt<'_>) {
         Some(Verdict::Rejected { reasons } | Verdict::NeedsReview { reasons }) => reasons,
         Some(Verdict::Accepted) | None => &[],
     };
+    // A code counts once an attempt, however many places of the picture it was found in.
+    let mut counted: Vec<ReasonCode> = Vec::new();
     for reason in attempt.failure.into_iter().chain(refused) {
+        if counted.contains(&reason.code) {
+            continue;
+        }
+        counted.push(reason.code);
         let known = figures.reasons.entry(reason.code).or_default();
         known.0 += 1;
         known.1 = reason.text.chars().take(LONGEST_EXAMPLE).collect();
