@@ -4,15 +4,15 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use remedia::clock::Clock;
 use remedia::domain::event::{EVENT_SCHEMA_VERSION, Event, EventKind};
 use remedia::domain::id::{JobId, PhotoId};
 use remedia::domain::operation::OperationKind;
 use remedia::domain::room::Room;
 use remedia::domain::state::{JobState, OperationState};
-use remedia::domain::verdict::Verdict;
-use remedia::engine::{Engine, EngineError, EngineOptions, ListFilter};
+use remedia::domain::verdict::{Reason, ReasonCode, Verdict};
+use remedia::engine::{Engine, EngineError, EngineOptions, ListFilter, StatsRequest};
 use remedia::store::{
     AssetKind, AssetRecord, AttemptRecord, Change, JobStore, LeaseHolder, NewJob, NewPhoto,
     OperationChange, OperationRecord, SqliteStore,
@@ -46,6 +46,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         before: Some(middle.clone()),
         ..ListFilter::default()
     };
+    let everything = StatsRequest::default();
+    let narrowed = StatsRequest {
+        room: Some(Room::Kitchen),
+        provider: Some("embedded".to_owned()),
+        ..StatsRequest::default()
+    };
     let all = ListFilter {
         limit: u32::MAX,
         ..ListFilter::default()
@@ -62,6 +68,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     measure("logs", 20, || engine.logs(&middle, 0, 1000).map(drop))?;
     measure("find by id", 20, || {
         engine.find_job(middle.as_str()).map(drop)
+    })?;
+    measure("stats", 1000, || engine.stats(&everything).map(drop))?;
+    measure("stats (one room and executor)", 1000, || {
+        engine.stats(&narrowed).map(drop)
     })?;
     measure("list (every job, no limit)", 500, || {
         engine.list(&all).map(drop)
@@ -135,11 +145,16 @@ fn build(
             (false, _) => JobState::Running,
         };
         let mut masters = Vec::new();
-        for photo in &ids {
+        for (place, photo) in ids.iter().enumerate() {
+            // One photo in twenty fails at first, as the worst remote listings do.
+            let again = (number + place) % 20 == 0;
+            if again {
+                change.attempts.push(failed(&id, photo, at));
+            }
             change.attempts.push(AttemptRecord {
                 photo: photo.clone(),
                 kind: OperationKind::Enhance,
-                number: 1,
+                number: 1 + u32::from(again),
                 seed: 7,
                 run_id: format!("{id}-r1"),
                 image: Some(format!("{photo}.enhance.1.jpg")),
@@ -149,7 +164,7 @@ fn build(
                 parameters: None,
                 master: None,
                 judgement: None,
-                seconds: 1.9,
+                seconds: 0.5 + ((number * photos + place) * 7919 % 1000) as f64 / 250.0,
                 at,
             });
             change.operations.push(OperationChange {
@@ -177,10 +192,58 @@ fn build(
             });
         }
         change.assets = Some((AssetKind::Master, masters));
+        let path = [
+            JobState::Planned,
+            JobState::Queued,
+            JobState::Running,
+            JobState::Validating,
+            JobState::Delivering,
+            change.state,
+        ];
+        for (second, pair) in (0..).zip(path.windows(2)) {
+            let [from, to] = *pair else { continue };
+            change.events.push(Event {
+                schema_version: EVENT_SCHEMA_VERSION,
+                at: at + SignedDuration::from_secs(second),
+                job: id.clone(),
+                photo: None,
+                kind: EventKind::StateChanged { from, to },
+            });
+        }
         store.apply(&change)?;
         store.release_lease(&id, &holder.token)?;
     }
     Ok(())
+}
+
+/// What the rooms of a listing are, in turn.
+const ROOMS: [Room; 6] = [
+    Room::LivingRoom,
+    Room::Kitchen,
+    Room::Bedroom,
+    Room::Bathroom,
+    Room::DiningRoom,
+    Room::FrontOfStructure,
+];
+
+/// An attempt that gave nothing.
+fn failed(id: &JobId, photo: &PhotoId, at: Timestamp) -> AttemptRecord {
+    AttemptRecord {
+        photo: photo.clone(),
+        kind: OperationKind::Enhance,
+        number: 1,
+        seed: 6,
+        run_id: format!("{id}-r1"),
+        image: None,
+        failure: Some(Reason::new(ReasonCode::Deadline, "the time ran out")),
+        verdict: None,
+        clip_score: None,
+        parameters: None,
+        master: None,
+        judgement: None,
+        seconds: 9.0,
+        at,
+    }
 }
 
 fn new_job(id: &JobId, at: Timestamp, photos: &[PhotoId]) -> NewJob {
@@ -201,7 +264,7 @@ fn new_job(id: &JobId, at: Timestamp, photos: &[PhotoId]) -> NewJob {
             .map(|(number, photo)| NewPhoto {
                 id: photo.clone(),
                 file: format!("IMG_{number:04}.jpg"),
-                room: Some(Room::LivingRoom),
+                room: Some(ROOMS[number % ROOMS.len()]),
                 operations: vec![OperationRecord {
                     kind: OperationKind::Enhance,
                     executor: "embedded".to_owned(),

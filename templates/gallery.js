@@ -126,6 +126,33 @@
     look();
   }
 
+  // The drawings have units of their own; this tells how many of them a pixel of the page is.
+  function measure(drawing) {
+    const width = drawing.getBoundingClientRect().width;
+    if (width > 0) drawing.style.setProperty("--unit", String(drawing.viewBox.baseVal.width / width));
+  }
+
+  function wireFindings() {
+    const buttons = [...document.querySelectorAll("button.marks")]
+      .filter((button) => button.closest("article.photo").querySelector("svg.findings"));
+    const drawings = [...document.querySelectorAll("svg.findings")];
+    const press = (button, on) => {
+      button.closest("article.photo").classList.toggle("marked", on);
+      button.setAttribute("aria-pressed", String(on));
+      drawings.forEach(measure);
+    };
+    for (const button of buttons) {
+      button.hidden = false;
+      button.addEventListener("click", () => press(button, button.getAttribute("aria-pressed") !== "true"));
+    }
+    addEventListener("resize", () => drawings.forEach(measure));
+    addEventListener("keydown", (event) => {
+      if (event.altKey || event.ctrlKey || event.metaKey || event.key.toLowerCase() !== "f") return;
+      const on = buttons.some((button) => button.getAttribute("aria-pressed") !== "true");
+      buttons.forEach((button) => press(button, on));
+    });
+  }
+
   function wirePrint() {
     let opened = [];
     addEventListener("beforeprint", () => {
@@ -139,6 +166,7 @@
     wireTheme();
     document.querySelectorAll(".compare").forEach(wireCompare);
     wireSteps();
+    wireFindings();
     wirePrint();
   });
 })();

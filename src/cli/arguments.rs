@@ -111,6 +111,8 @@ pub enum Command {
     Resume(JobArgs),
     /// Write the delivered folder of a job again
     Deliver(JobArgs),
+    /// Success and failure rates, attempts, times and reasons over all jobs
+    Stats(StatsArgs),
     /// List the styles, or show one
     Styles(StylesArgs),
     /// List the models that score pictures, fetch them, check them
@@ -340,6 +342,31 @@ pub struct ReviewArgs {
     /// A photo, by file name or id; may be repeated; without one, all that wait
     #[arg(long = "photo", value_name = "PHOTO")]
     pub photos: Vec<String>,
+}
+
+/// `remedia stats`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  remedia stats --since 30d\n  remedia stats --style modern --provider fake --json\n  remedia stats --prometheus /var/lib/node_exporter/remedia.prom > /dev/null\n\n\
+A rate is a share of the operations that are settled: accepted, or given up. Quantiles are exact to within 2 percent."
+)]
+pub struct StatsArgs {
+    /// Only jobs made at most this long ago, such as `30d`
+    #[arg(long, value_name = "TIME", conflicts_with = "prometheus")]
+    pub since: Option<String>,
+    /// Only jobs in this style, by name or alias
+    #[arg(long, value_name = "NAME")]
+    pub style: Option<String>,
+    /// Only pictures of this room, such as `Kitchen`; times of whole jobs are then left out
+    #[arg(long, value_name = "ROOM")]
+    pub room: Option<String>,
+    /// Only operations by this executor: `embedded`, or a provider's name
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// Also write them to this file in the text format of Prometheus, for a node exporter's textfile
+    /// collector; always of all time, for a counter must not fall
+    #[arg(long, value_name = "FILE")]
+    pub prometheus: Option<PathBuf>,
 }
 
 /// `remedia styles`.

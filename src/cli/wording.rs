@@ -491,6 +491,7 @@ pub(crate) fn bytes(count: u64) -> String {
     indicatif::HumanBytes(count).to_string()
 }
 
-fn counted(count: u64, one: &str, many: &str) -> String {
+/// A count with its noun.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -2,17 +2,21 @@
 
 use std::collections::HashMap;
 
-use super::disclosure::{Basis, Disclosure, classify};
+use super::disclosure::{Basis, Disclosure, MediaAlteration, classify};
 use super::error::DeliverError;
 use super::manifest::{
-    DeliveredAs, ManifestOperation, ManifestPhoto, ManifestSource, ManifestVerdict,
+    DeliveredAs, ManifestAttempt, ManifestOperation, ManifestPhoto, ManifestSource,
+    ManifestVerdict, ManifestVersion,
 };
 use super::names;
 use super::pictures::{PhotoFiles, PhotoWork};
-use super::request::{DeliveredOperation, DeliveryPhoto, DeliveryRequest, OperationOutcome};
+use super::request::{
+    DeliveredAttempt, DeliveredOperation, DeliveryPhoto, DeliveryRequest, OperationOutcome,
+};
 use super::wording;
 use crate::domain::operation::OperationKind;
 use crate::domain::plan::PlannedPhoto;
+use crate::domain::verdict::{Reason, Verdict};
 
 /// A photo on its way: what the manifest will say of it, and its files.
 pub(super) struct PhotoInWork<'a> {
@@ -71,7 +75,7 @@ pub(super) fn described<'a>(
         let same_room = |room: &&Option<_>| **room == planned.room;
         let views = rooms.iter().filter(same_room).count();
         let view = rooms.iter().take(index + 1).filter(same_room).count();
-        let (caption, alt_text) =
+        let (mut caption, mut alt_text) =
             wording::caption(planned.room, view, views, number, &request.listing.title);
         let operations = found.map_or_else(Vec::new, |found| {
             found
@@ -84,6 +88,15 @@ pub(super) fn described<'a>(
             Some(_) => DeliveredAs::Result,
             None => DeliveredAs::Original,
         };
+        let disclosure = disclosed(delivered, &operations, planned);
+        // Whoever takes the caption or the alt text along takes the disclosure along.
+        let staged = MediaAlteration::VirtualStagingItemAddition;
+        if disclosure.media_alteration.contains(&staged) {
+            for text in [&mut caption, &mut alt_text] {
+                text.push_str(", ");
+                text.push_str(wording::VIRTUALLY_STAGED);
+            }
+        }
         photos.push(PhotoInWork {
             planned,
             found,
@@ -106,7 +119,7 @@ pub(super) fn described<'a>(
                 caption,
                 alt_text,
                 delivered,
-                disclosure: disclosed(delivered, &operations, planned),
+                disclosure,
                 operations,
                 files: Vec::new(),
             },
@@ -189,5 +202,44 @@ fn recorded(operation: &DeliveredOperation, planned: &PlannedPhoto) -> ManifestO
             .report
             .as_ref()
             .map_or_else(Vec::new, |report| report.steps.clone()),
+        made: operation.made.iter().map(attempt).collect(),
+        versions: operation
+            .versions
+            .iter()
+            .map(|version| ManifestVersion {
+                number: version.number,
+                attempt: version.attempt,
+                cause: version.cause,
+                at: version.at,
+            })
+            .collect(),
+    }
+}
+
+/// What the manifest says of an attempt; its picture stays where it is.
+fn attempt(made: &DeliveredAttempt) -> ManifestAttempt {
+    let public = |reason: &Reason| Reason {
+        code: reason.code,
+        text: wording::without_folders(&reason.text),
+    };
+    let all = |reasons: &[Reason]| reasons.iter().map(public).collect();
+    ManifestAttempt {
+        number: made.number,
+        seed: made.seed,
+        delivered: made.delivered,
+        verdict: made.verdict.as_ref().map(|verdict| match verdict {
+            Verdict::Accepted => Verdict::Accepted,
+            Verdict::Rejected { reasons } => Verdict::Rejected {
+                reasons: all(reasons),
+            },
+            Verdict::NeedsReview { reasons } => Verdict::NeedsReview {
+                reasons: all(reasons),
+            },
+        }),
+        failure: made.failure.as_ref().map(public),
+        seconds: made.seconds,
+        at: made.at,
+        parameters: made.parameters.clone(),
+        judgement: made.judgement.clone(),
     }
 }

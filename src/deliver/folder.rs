@@ -136,7 +136,7 @@ impl<'a> Folder<'a> {
             .collect();
         self.previous = serde_json::from_value::<Manifest>(value)
             .ok()
-            .filter(|manifest| manifest.schema_version == MANIFEST_SCHEMA_VERSION);
+            .filter(|manifest| manifest.schema_version <= MANIFEST_SCHEMA_VERSION);
         Ok(())
     }
 

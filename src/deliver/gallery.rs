@@ -2,6 +2,8 @@
 //! said of it. It carries its pictures, styles and script in itself and forbids every request, so
 //! it opens from a disk, from a mail and without a network.
 
+use std::collections::HashMap;
+
 use data_encoding::BASE64;
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, context};
@@ -9,6 +11,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::attempts::{self, Drawing, ShownAttempt};
+use super::disclosure::MediaAlteration;
 use super::documents::{documents_syntax, what_was_done};
 use super::error::DeliverError;
 use super::folder::{Folder, Written};
@@ -16,9 +20,12 @@ use super::manifest::{
     DeliveredAs, FileRole, Manifest, ManifestDocument, ManifestFile, ManifestOperation,
     ManifestPhoto, ManifestVerdict,
 };
-use super::request::DeliveryRequest;
+use super::request::{DeliveredAttempt, DeliveryPhoto, DeliveryRequest};
 use super::run::document;
+use super::thumbnail::{bytes_each, thumbnail};
 use super::wording;
+use crate::domain::id::PhotoId;
+use crate::domain::operation::OperationKind;
 use crate::imaging::{self, DecodeLimits, JpegOptions};
 
 /// File name of the gallery.
@@ -48,8 +55,9 @@ pub(super) fn deliver(
     folder: &Folder<'_>,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<(ManifestDocument, Written), DeliverError> {
-    let side = longest_side(manifest);
-    let inputs = inputs(manifest, side)?;
+    let pictures = Pictures::of(request);
+    let side = longest_side(manifest, &pictures);
+    let inputs = inputs(manifest, side, &pictures)?;
     if let Some(entry) = folder.reusable_document(GALLERY, &inputs) {
         return Ok((entry, Written::No));
     }
@@ -64,7 +72,7 @@ pub(super) fn deliver(
         }
         let shown: Result<Vec<_>, DeliverError> = group
             .par_iter()
-            .map(|photo| shown(photo, folder, &request.options.limits, side))
+            .map(|photo| shown(photo, folder, &request.options.limits, side, &pictures))
             .collect();
         photos.extend(shown?);
     }
@@ -80,7 +88,7 @@ pub(super) fn deliver(
 
 /// The longest side of a picture in the page: smaller where there are many, so that the page stays
 /// within what a browser opens at ease.
-fn longest_side(manifest: &Manifest) -> usize {
+fn longest_side(manifest: &Manifest, attempts: &Pictures<'_>) -> usize {
     let pictures: usize = manifest
         .photos
         .iter()
@@ -89,25 +97,94 @@ fn longest_side(manifest: &Manifest) -> usize {
             DeliveredAs::Original => 1,
         })
         .sum();
-    let pixels = PICTURE_BUDGET_BYTES / pictures.max(1) as f64 / BYTES_PER_PIXEL;
+    let thumbnails = attempts.count * bytes_each(attempts.count);
+    let budget = PICTURE_BUDGET_BYTES - thumbnails as f64;
+    let pixels = budget / pictures.max(1) as f64 / BYTES_PER_PIXEL;
     let side = (pixels * 1.5).sqrt().clamp(SHORTEST_SIDE, LONGEST_SIDE);
     // Whole steps of 16, so that one photo more does not change every picture by a pixel.
     (side / 16.0).floor() as usize * 16
 }
 
 /// The digest of everything that the page is made from.
-fn inputs(manifest: &Manifest, side: usize) -> Result<String, DeliverError> {
+fn inputs(
+    manifest: &Manifest,
+    side: usize,
+    pictures: &Pictures<'_>,
+) -> Result<String, DeliverError> {
     let mut hasher = blake3::Hasher::new();
     for text in [PAGE, STYLE, SCRIPT] {
         hasher.update(text.as_bytes());
         hasher.update(&[0]);
     }
     hasher.update(&side.to_le_bytes());
+    // An attempt's file is written once, so that its size says whether it is there and whole.
+    for attempt in pictures.all() {
+        let size = attempt
+            .picture
+            .as_ref()
+            .and_then(|path| fs_err::symlink_metadata(path).ok())
+            .map_or(u64::MAX, |about| about.len());
+        hasher.update(&size.to_le_bytes());
+    }
     serde_json::to_writer(&mut hasher, manifest).map_err(|source| DeliverError::Document {
         document: GALLERY,
         source: Box::new(source),
     })?;
     Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// The pictures of attempts, where they lie.
+struct Pictures<'a> {
+    photos: HashMap<&'a PhotoId, &'a DeliveryPhoto>,
+    in_order: &'a [DeliveryPhoto],
+    count: usize,
+}
+
+impl<'a> Pictures<'a> {
+    fn of(request: &DeliveryRequest<'a>) -> Self {
+        let mut pictures = Self {
+            photos: request
+                .photos
+                .iter()
+                .map(|photo| (&photo.photo_id, photo))
+                .collect(),
+            in_order: request.photos,
+            count: 0,
+        };
+        pictures.count = pictures
+            .all()
+            .filter(|attempt| attempt.picture.is_some())
+            .count();
+        pictures
+    }
+
+    fn all(&self) -> impl Iterator<Item = &'a DeliveredAttempt> {
+        self.in_order
+            .iter()
+            .flat_map(|photo| &photo.operations)
+            .flat_map(|operation| &operation.made)
+    }
+
+    /// The thumbnail of an attempt, where its picture is there and is one.
+    fn thumbnail(
+        &self,
+        photo: &PhotoId,
+        kind: OperationKind,
+        number: u32,
+        limits: &DecodeLimits,
+    ) -> Option<ShownPicture> {
+        let path = self
+            .photos
+            .get(photo)?
+            .operations
+            .iter()
+            .filter(|operation| operation.kind == kind)
+            .flat_map(|operation| &operation.made)
+            .find(|attempt| attempt.number == number)?
+            .picture
+            .as_ref()?;
+        thumbnail(path, limits, bytes_each(self.count))
+    }
 }
 
 /// One photo as the page shows it.
@@ -124,26 +201,44 @@ struct ShownPhoto<'a> {
     final_width: u32,
     final_height: u32,
     altered: bool,
+    staged: bool,
     is_original: bool,
     statement: &'a str,
     media_alteration: Vec<&'static str>,
     source_type: &'static str,
     done: Vec<String>,
     operations: Vec<ShownOperation>,
+    /// What the gates found on the delivered attempt.
+    findings: Option<Drawing>,
     before: Option<ShownPicture>,
     after: ShownPicture,
 }
 
 /// A picture in the page.
 #[derive(Serialize)]
-struct ShownPicture {
-    width: usize,
-    height: usize,
+pub(super) struct ShownPicture {
+    pub(super) width: usize,
+    pub(super) height: usize,
     data: Value,
 }
 
+impl ShownPicture {
+    /// A JPEG with its size in pixels, as a data address.
+    pub(super) fn new(jpeg: &[u8], width: usize, height: usize) -> Self {
+        let mut data = String::with_capacity(jpeg.len() / 3 * 4 + 32);
+        data.push_str("data:image/jpeg;base64,");
+        BASE64.encode_append(jpeg, &mut data);
+        Self {
+            width,
+            height,
+            // Base64 has no character that could end an attribute; escaping megabytes of it is waste.
+            data: Value::from_safe_string(data),
+        }
+    }
+}
+
 /// One operation as the page shows it.
-#[derive(Clone, Serialize)]
+#[derive(Serialize)]
 struct ShownOperation {
     label: &'static str,
     accepted: bool,
@@ -156,10 +251,19 @@ struct ShownOperation {
     /// As text: a script that reads it as a number would round it.
     seed: Option<String>,
     steps: Vec<ShownStep>,
+    made: Vec<ShownAttempt>,
+}
+
+/// What was not done to any photo, for one and the same reason.
+#[derive(Serialize)]
+struct LeftOutEverywhere {
+    label: &'static str,
+    outcome: &'static str,
+    reasons: Vec<String>,
 }
 
 /// One step as the page shows it.
-#[derive(Clone, Serialize)]
+#[derive(Serialize)]
 struct ShownStep {
     label: String,
     applied: bool,
@@ -172,6 +276,7 @@ fn shown<'a>(
     folder: &Folder<'_>,
     limits: &DecodeLimits,
     side: usize,
+    pictures: &Pictures<'_>,
 ) -> Result<ShownPhoto<'a>, DeliverError> {
     let file = |role| photo.files.iter().find(|file| file.role == role);
     let picture = |file: &ManifestFile| preview(file, folder, limits, side);
@@ -194,6 +299,10 @@ fn shown<'a>(
         final_width: last.width,
         final_height: last.height,
         altered: photo.disclosure.altered,
+        staged: photo
+            .disclosure
+            .media_alteration
+            .contains(&MediaAlteration::VirtualStagingItemAddition),
         is_original: photo.delivered == DeliveredAs::Original,
         statement: &photo.disclosure.statement,
         media_alteration: photo
@@ -204,13 +313,23 @@ fn shown<'a>(
             .collect(),
         source_type: photo.disclosure.digital_source_type.code(),
         done: what_was_done(photo),
-        operations: photo.operations.iter().map(shown_operation).collect(),
+        operations: photo
+            .operations
+            .iter()
+            .map(|operation| {
+                let made = attempts::shown(operation, |number| {
+                    pictures.thumbnail(&photo.photo_id, operation.kind, number, limits)
+                });
+                shown_operation(operation, made)
+            })
+            .collect(),
+        findings: attempts::drawing_of_delivered(&photo.operations, after.width, after.height),
         before,
         after,
     })
 }
 
-fn shown_operation(operation: &ManifestOperation) -> ShownOperation {
+fn shown_operation(operation: &ManifestOperation, made: Vec<ShownAttempt>) -> ShownOperation {
     let (accepted, outcome, reasons) = match &operation.verdict {
         ManifestVerdict::Accepted => (true, "accepted", Vec::new()),
         ManifestVerdict::Skipped { reason, .. } => (false, "skipped", vec![reason.clone()]),
@@ -234,27 +353,34 @@ fn shown_operation(operation: &ManifestOperation) -> ShownOperation {
                 reason: step.reason.clone(),
             })
             .collect(),
+        made,
     }
 }
 
 /// Marks what was not done to any photo, for one and the same reason, and gives it.
-fn skipped_everywhere(photos: &mut [ShownPhoto<'_>]) -> Vec<ShownOperation> {
+fn skipped_everywhere(photos: &mut [ShownPhoto<'_>]) -> Vec<LeftOutEverywhere> {
     let Some((first, others)) = photos.split_first() else {
         return Vec::new();
     };
-    let same = |one: &ShownOperation, other: &ShownOperation| {
-        (one.label, one.outcome, &one.reasons) == (other.label, other.outcome, &other.reasons)
+    let same = |operation: &ShownOperation, everywhere: &LeftOutEverywhere| {
+        (operation.label, operation.outcome, &operation.reasons)
+            == (everywhere.label, everywhere.outcome, &everywhere.reasons)
     };
-    let everywhere: Vec<ShownOperation> = first
+    let everywhere: Vec<LeftOutEverywhere> = first
         .operations
         .iter()
         .filter(|operation| !operation.accepted)
-        .filter(|operation| {
-            others
-                .iter()
-                .all(|photo| photo.operations.iter().any(|other| same(operation, other)))
+        .map(|operation| LeftOutEverywhere {
+            label: operation.label,
+            outcome: operation.outcome,
+            reasons: operation.reasons.clone(),
         })
-        .cloned()
+        .filter(|everywhere| {
+            others.iter().all(|photo| {
+                let mut operations = photo.operations.iter();
+                operations.any(|operation| same(operation, everywhere))
+            })
+        })
         .collect();
     for operation in photos.iter_mut().flat_map(|photo| &mut photo.operations) {
         operation.everywhere = everywhere.iter().any(|other| same(operation, other));
@@ -283,15 +409,7 @@ fn preview(
         ..JpegOptions::default()
     };
     let jpeg = imaging::encode_jpeg(&small, &options).map_err(|error| failed(Box::new(error)))?;
-    let mut data = String::with_capacity(jpeg.len() / 3 * 4 + 32);
-    data.push_str("data:image/jpeg;base64,");
-    BASE64.encode_append(&jpeg, &mut data);
-    Ok(ShownPicture {
-        width: small.width,
-        height: small.height,
-        // Base64 has no character that could end an attribute; escaping megabytes of it is waste.
-        data: Value::from_safe_string(data),
-    })
+    Ok(ShownPicture::new(&jpeg, small.width, small.height))
 }
 
 /// A message as a sentence: a capital at the beginning and a full stop at the end.
@@ -314,7 +432,7 @@ fn policy_hash(text: &str) -> String {
 fn render(
     manifest: &Manifest,
     photos: &[ShownPhoto<'_>],
-    skipped: &[ShownOperation],
+    skipped: &[LeftOutEverywhere],
 ) -> Result<String, minijinja::Error> {
     let policy = format!(
         "default-src 'none'; img-src data:; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
@@ -327,6 +445,10 @@ fn render(
     environment.add_template(GALLERY, PAGE)?;
     let altered = photos.iter().filter(|photo| photo.altered).count();
     let originals = photos.iter().filter(|photo| photo.is_original).count();
+    let any_made = photos
+        .iter()
+        .flat_map(|photo| &photo.operations)
+        .any(|operation| !operation.made.is_empty());
     environment.get_template(GALLERY)?.render(context! {
         policy => Value::from_safe_string(policy),
         style => Value::from_safe_string(STYLE.to_owned()),
@@ -341,6 +463,7 @@ fn render(
         skipped_everywhere => Value::from(Serde(skipped)),
         altered,
         originals,
+        any_made,
         left_out => Value::from(Serde(&manifest.left_out)),
         problems => Value::from(Serde(&manifest.problems)),
     })

@@ -9,13 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::disclosure::Disclosure;
 use crate::domain::enhancement::StepReport;
 use crate::domain::id::{JobId, PhotoId};
+use crate::domain::judgement::Judgement;
 use crate::domain::listing::LeftOut;
 use crate::domain::operation::OperationKind;
 use crate::domain::plan::{AttemptParameters, SkipCode, StyleReference};
 use crate::domain::room::Room;
+use crate::domain::verdict::{Reason, Verdict, VersionCause};
 
 /// The version of [`Manifest`] that this build writes.
-pub const MANIFEST_SCHEMA_VERSION: u32 = 1;
+pub const MANIFEST_SCHEMA_VERSION: u32 = 2;
 
 /// The file name of the manifest in the delivery folder.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -141,6 +143,58 @@ pub struct ManifestOperation {
     /// What each step of an enhancement did, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepReport>,
+    /// Every attempt at a generated picture, by number. An enhancement has none: it comes to the same
+    /// bytes whenever it is made, so how long it took is no part of the delivery. Since version 2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made: Vec<ManifestAttempt>,
+    /// What was delivered since when, the present version last. Since version 2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<ManifestVersion>,
+}
+
+/// One attempt at an operation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestAttempt {
+    /// Number, from 1.
+    pub number: u32,
+    /// Its seed.
+    pub seed: u64,
+    /// Whether it is the one that is delivered.
+    pub delivered: bool,
+    /// What was decided; absent where it gave no result, or nobody has judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// Why it gave no result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Reason>,
+    /// Seconds that it took.
+    pub seconds: f64,
+    /// When it was recorded, RFC 3339 in UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub at: Timestamp,
+    /// The numbers that it was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<AttemptParameters>,
+    /// What was measured on it, and by which worker with which models it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judgement: Option<Judgement>,
+}
+
+/// What is delivered of an operation from one moment on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestVersion {
+    /// Number, from 1.
+    pub number: u32,
+    /// The attempt; absent where the picture is delivered without the operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// Why.
+    pub cause: VersionCause,
+    /// Since when, RFC 3339 in UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub at: Timestamp,
 }
 
 /// How an operation ended.

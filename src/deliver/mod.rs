@@ -3,6 +3,7 @@
 //! request gives the same bytes, files that are right already stay as they are, and a delivery that
 //! was killed is ended by the next one.
 
+mod attempts;
 mod describe;
 pub mod disclosure;
 mod documents;
@@ -14,12 +15,13 @@ mod names;
 mod pictures;
 mod request;
 mod run;
+mod thumbnail;
 mod wording;
 mod xmp;
 
 pub use error::DeliverError;
 pub use request::{
-    Delivered, DeliveredOperation, DeliveryOptions, DeliveryPhoto, DeliveryProblem,
-    DeliveryRequest, OperationOutcome,
+    Delivered, DeliveredAttempt, DeliveredOperation, DeliveredVersion, DeliveryOptions,
+    DeliveryPhoto, DeliveryProblem, DeliveryRequest, OperationOutcome,
 };
 pub use run::deliver;

@@ -6,9 +6,11 @@ use jiff::Timestamp;
 
 use crate::domain::enhancement::EnhancementReport;
 use crate::domain::id::{JobId, PhotoId};
+use crate::domain::judgement::Judgement;
 use crate::domain::listing::Listing;
 use crate::domain::operation::OperationKind;
-use crate::domain::plan::{Plan, SkipCode};
+use crate::domain::plan::{AttemptParameters, Plan, SkipCode};
+use crate::domain::verdict::{Reason, Verdict, VersionCause};
 use crate::imaging::DecodeLimits;
 
 /// One delivery: everything that decides its bytes.
@@ -20,7 +22,8 @@ pub struct DeliveryRequest<'a> {
     pub plan: &'a Plan,
     /// The job, named in the manifest and the gallery.
     pub job_id: &'a JobId,
-    /// When the job was created. The only time in any output: delivering again writes it again.
+    /// When the job was created. Besides the times of attempts and versions the only
+    /// time in any output: delivering again writes the same.
     pub created: Timestamp,
     /// The listing folder with the originals, which are only read.
     pub source: &'a Path,
@@ -58,6 +61,48 @@ pub struct DeliveredOperation {
     pub seed: Option<u64>,
     /// What an enhancement did, step by step.
     pub report: Option<EnhancementReport>,
+    /// Every attempt that is to be told, by number.
+    pub made: Vec<DeliveredAttempt>,
+    /// What was delivered since when, the present version last.
+    pub versions: Vec<DeliveredVersion>,
+}
+
+/// One attempt at an operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeliveredAttempt {
+    /// Number, from 1.
+    pub number: u32,
+    /// Its seed.
+    pub seed: u64,
+    /// Whether it is the one that is delivered.
+    pub delivered: bool,
+    /// What was decided; `None` where it gave no result, or nobody has judged.
+    pub verdict: Option<Verdict>,
+    /// Why it gave no result.
+    pub failure: Option<Reason>,
+    /// Seconds that it took.
+    pub seconds: f64,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The numbers that it was made with.
+    pub parameters: Option<AttemptParameters>,
+    /// What was measured on it, and by which worker with which models it was made.
+    pub judgement: Option<Judgement>,
+    /// Its own picture as it came. It may be missing, or no picture at all.
+    pub picture: Option<PathBuf>,
+}
+
+/// What is delivered of an operation from one moment on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliveredVersion {
+    /// Number, from 1.
+    pub number: u32,
+    /// The attempt; `None` where the picture is delivered without the operation.
+    pub attempt: Option<u32>,
+    /// Why.
+    pub cause: VersionCause,
+    /// Since when.
+    pub at: Timestamp,
 }
 
 /// How an operation ended.

@@ -292,6 +292,9 @@ fn plain(name: &str) -> String {
     })
 }
 
+/// What is said of a picture that furniture was put into.
+pub(super) const VIRTUALLY_STAGED: &str = "virtually staged";
+
 /// What an operation is called.
 pub(super) const fn operation_label(kind: OperationKind) -> &'static str {
     match kind {

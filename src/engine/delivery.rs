@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use crate::deliver::manifest::{MANIFEST_FILE, Manifest};
 use crate::deliver::{
-    DeliverError, DeliveredOperation, DeliveryOptions, DeliveryPhoto, DeliveryRequest,
-    OperationOutcome,
+    DeliverError, DeliveredAttempt, DeliveredOperation, DeliveredVersion, DeliveryOptions,
+    DeliveryPhoto, DeliveryRequest, OperationOutcome,
 };
 use crate::domain::enhancement::EnhancementReport;
 use crate::domain::event::{EventKind, Stage};
+use crate::domain::operation::OperationKind;
 use crate::domain::plan::{Decision, Plan, PlannedPhoto};
 use crate::domain::results::Results;
 use crate::domain::state::{JobInput, OperationState};
@@ -194,18 +195,62 @@ impl Session<'_> {
                 },
             };
             let told = chosen.or(made.last().copied());
+            let accepted = outcome == OperationOutcome::Accepted;
+            // Enhancing comes to the same bytes whenever it is done, and so does its delivery: how long
+            // it took this time is no part of it.
+            let generated = operation.kind != OperationKind::Enhance;
             operations.push(DeliveredOperation {
                 kind: operation.kind,
                 outcome,
                 attempts: u32::try_from(made.len()).unwrap_or(u32::MAX),
                 seed: told.map(|attempt| attempt.seed),
                 report: chosen.and_then(|attempt| report(attempt, answers)),
+                made: made
+                    .iter()
+                    .filter(|_| generated)
+                    .map(|attempt| self.delivered_attempt(attempt, told.filter(|_| accepted)))
+                    .collect(),
+                versions: versions
+                    .of(&record.id, operation.kind)
+                    .filter(|_| generated)
+                    .map(|version| DeliveredVersion {
+                        number: version.number,
+                        attempt: version.attempt,
+                        cause: version.cause,
+                        at: version.at,
+                    })
+                    .collect(),
             });
         }
         DeliveryPhoto {
             photo_id: record.id.clone(),
             master,
             operations,
+        }
+    }
+}
+
+impl Session<'_> {
+    fn delivered_attempt(
+        &self,
+        attempt: &AttemptRecord,
+        chosen: Option<&AttemptRecord>,
+    ) -> DeliveredAttempt {
+        DeliveredAttempt {
+            number: attempt.number,
+            seed: attempt.seed,
+            delivered: chosen.is_some_and(|chosen| chosen.number == attempt.number),
+            verdict: attempt.verdict.clone(),
+            failure: attempt.failure.clone(),
+            seconds: attempt.seconds,
+            at: attempt.at,
+            parameters: attempt.parameters.clone(),
+            judgement: attempt.judgement.clone(),
+            // Workers name their files, so the name may lead anywhere.
+            picture: attempt
+                .image
+                .as_deref()
+                .and_then(|file| fsx::contained(&self.work.outputs(), file).ok()),
         }
     }
 }

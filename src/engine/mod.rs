@@ -18,6 +18,7 @@ mod judging;
 mod lock;
 mod operator;
 mod ordering;
+pub mod prometheus;
 mod query;
 mod report;
 mod request;
@@ -26,6 +27,7 @@ mod run;
 mod scoring;
 mod session;
 mod sink;
+mod stats;
 mod submit;
 mod versions;
 mod wording;
@@ -44,5 +46,9 @@ pub use request::{
 };
 pub use rooms::name_rooms;
 pub use sink::{EventSink, NoEvents};
+pub use stats::{
+    NamedStats, OperationStats, ReasonStats, STATS_SCHEMA_VERSION, StageName, StageStats,
+    StatsGroup, StatsReport, StatsRequest,
+};
 
 pub use crate::store::OperationCounts;

@@ -106,6 +106,17 @@ impl<'a> Versions<'a> {
         })
     }
 
+    /// The versions of one operation, by number.
+    pub(super) fn of(
+        &self,
+        photo: &PhotoId,
+        kind: OperationKind,
+    ) -> impl Iterator<Item = &'a VersionRecord> {
+        self.all
+            .iter()
+            .filter(move |version| &version.photo == photo && version.kind == kind)
+    }
+
     pub(super) fn latest<'b>(
         &'b self,
         photo: &'b PhotoId,

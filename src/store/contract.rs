@@ -12,6 +12,7 @@ use super::record::{
     AssetRecord, AttemptRecord, Change, JobFilter, JobRecord, LeaseHolder, LeaseOutcome, NewJob,
     OrderRecord, PhotoRecord, StateTotals, VersionRecord,
 };
+use super::statistics::{Statistics, StatisticsFilter};
 
 /// The record of every job of a home. Every call is whole or has no effect, is seen by every other
 /// process afterwards, and survives the end of this process at any moment.
@@ -51,6 +52,13 @@ pub trait JobStore: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the record cannot be read.
     fn totals(&self) -> Result<Vec<StateTotals>, StoreError>;
+
+    /// How jobs, operations, attempts and stages went, over what the filter admits. The time that it
+    /// takes grows with the jobs, not with their pictures: what a job at rest contributes is kept.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    fn statistics(&self, filter: &StatisticsFilter) -> Result<Statistics, StoreError>;
 
     /// Jobs to be driven at `now`, oldest first.
     ///

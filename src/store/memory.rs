@@ -17,6 +17,9 @@ use super::record::{
     AssetRecord, AttemptRecord, Change, JobFilter, JobRecord, LeaseHolder, LeaseOutcome, NewJob,
     OperationCounts, OrderRecord, PhotoRecord, StateTotals, VersionRecord,
 };
+use super::statistics::{
+    Adding, CountedAttempt, Statistics, StatisticsFilter, Tally, TallyBuilder,
+};
 
 /// A store in memory.
 #[derive(Debug, Default)]
@@ -104,6 +107,29 @@ impl Inner {
             .iter_mut()
             .find(|entry| &entry.record.id == id)
             .ok_or_else(|| StoreError::NotFound(id.clone()))
+    }
+
+    fn tally(&self, entry: &Entry) -> Tally {
+        let mut builder = TallyBuilder::default();
+        for (position, photo) in entry.photos.iter().enumerate() {
+            let made = entry
+                .attempts
+                .range((position, 0, 0)..(position + 1, 0, 0))
+                .map(|(_, attempt)| CountedAttempt {
+                    kind: attempt.kind,
+                    failure: attempt.failure.as_ref(),
+                    verdict: attempt.verdict.as_ref(),
+                    seconds: attempt.seconds,
+                    judging: attempt.judgement.as_ref().map(|judged| judged.seconds),
+                });
+            builder.photo(photo.room, &photo.operations, made);
+        }
+        for (job, event) in &self.events {
+            if *job == entry.record.id {
+                builder.event(event);
+            }
+        }
+        builder.finish()
     }
 
     fn record_events(&mut self, id: &JobId, events: &[Event]) {
@@ -234,6 +260,23 @@ impl JobStore for MemoryStore {
             total.counts.skipped += record.counts.skipped;
         }
         Ok(totals.into_values().collect())
+    }
+
+    fn statistics(&self, filter: &StatisticsFilter) -> Result<Statistics, StoreError> {
+        let inner = self.lock();
+        let mut adding = Adding::new(filter);
+        for entry in &inner.jobs {
+            let record = &entry.record;
+            let wanted = filter.since.is_none_or(|since| record.created >= since)
+                && filter
+                    .style
+                    .as_ref()
+                    .is_none_or(|style| *style == record.style);
+            if wanted {
+                adding.add(&record.style, &inner.tally(entry));
+            }
+        }
+        Ok(adding.finish())
     }
 
     fn due(&self, now: Timestamp) -> Result<Vec<JobId>, StoreError> {

@@ -6,6 +6,7 @@ mod error;
 mod memory;
 mod record;
 mod sqlite;
+mod statistics;
 
 pub use contract::JobStore;
 pub use error::StoreError;
@@ -16,3 +17,4 @@ pub use record::{
     StateTotals, VersionRecord,
 };
 pub use sqlite::SqliteStore;
+pub use statistics::{Figures, Group, Histogram, Statistics, StatisticsFilter};

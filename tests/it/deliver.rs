@@ -6,6 +6,7 @@
 )]
 
 use std::cell::Cell;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,10 +15,13 @@ use remedia::deliver::{DeliverError, DeliveredOperation, OperationOutcome};
 use remedia::domain::listing::LeftOutCode;
 use remedia::domain::operation::OperationKind;
 use remedia::domain::room::Room;
+use remedia::domain::verdict::Verdict;
+use remedia::engine::Ending;
 use remedia::imaging::metadata::inspect;
 use remedia::imaging::{self, DecodeLimits};
 use serde_json::Value;
 
+use crate::engine::House;
 use crate::support::delivery::{Delivery, encoded, gradient};
 use crate::support::fixture;
 
@@ -407,6 +411,8 @@ fn an_altered_picture_goes_out_with_its_original_or_not_at_all() {
             attempts: 2,
             seed: Some(5),
             report: None,
+            made: Vec::new(),
+            versions: Vec::new(),
         };
     }
     fs_err::remove_file(delivery.source.join("photo-2.jpg")).unwrap();
@@ -576,20 +582,195 @@ fn the_schema_is_the_committed_one_and_fits_the_manifest() {
 #[test]
 fn the_kept_manifest_of_version_one_is_still_read() {
     let path = fixture("documents/manifest-v1.json");
-    if std::env::var_os("REMEDIA_UPDATE_FIXTURES").is_some() {
-        let mut delivery = Delivery::small(&ROOMS);
-        delivery.leave_out("x.heic", LeftOutCode::UnsupportedFormat, "HEIC is not read");
-        delivery.photos[1].master = None;
-        fs_err::remove_file(delivery.source.join("photo-3.jpg")).unwrap();
-        delivery.deliver().unwrap();
-        fs_err::write(&path, delivery.read("manifest.json")).unwrap();
-    }
     let text = fs_err::read_to_string(&path).unwrap();
     let manifest: Manifest = serde_json::from_str(&text).unwrap();
     assert_eq!(manifest.schema_version, 1);
     assert_eq!(manifest.photos.len(), 3);
     assert_eq!(manifest.photos[1].delivered, DeliveredAs::Original);
     assert_eq!(manifest.problems.len(), 1);
+    let written = serde_json::to_value(&manifest).unwrap();
+    assert_eq!(written, serde_json::from_str::<Value>(&text).unwrap());
+}
+
+/// Three rooms that the fake provider stages: the kitchen at once, the bedroom at the third attempt,
+/// the living room never.
+pub(crate) const STAGING: &str = r#"
+[[photos]]
+file = "bedroom"
+attempt = 1
+outcome = "shifted"
+clip_score = 0.91
+contrast = 0.71
+
+[[photos]]
+file = "bedroom"
+attempt = 2
+outcome = "painted_over"
+clip_score = 0.88
+contrast = 0.64
+
+[[photos]]
+file = "living"
+outcome = "blurred"
+clip_score = 0.83
+contrast = 0.55
+
+[[photos]]
+outcome = "produced"
+clip_score = 0.93
+contrast = 0.82
+"#;
+
+/// The photos of [`STAGING`].
+pub(crate) const STAGED_ROOMS: [&str; 3] = ["02-living-b.jpg", "03-bedroom.jpg", "04-kitchen.jpg"];
+
+/// A delivered job of [`STAGING`], and its delivered folder.
+pub(crate) fn staged() -> (House, PathBuf) {
+    let house = House::furnished(&STAGED_ROOMS).with_script(STAGING);
+    let submitted = house.submit("fake", "enhance,stage");
+    let driven = house.drive(&submitted.job);
+    assert_eq!(driven.ending, Ending::Delivered, "{driven:?}");
+    let told = house.engine().show(&submitted.job).unwrap();
+    assert_eq!(
+        (driven.counts.accepted, driven.counts.gave_up),
+        (5, 1),
+        "{told:#?}"
+    );
+    (house, driven.destination)
+}
+
+#[test]
+fn a_staged_photo_leaves_with_its_original_its_attempts_and_its_disclosure() {
+    let (house, folder) = staged();
+    let text = |path: &str| fs_err::read_to_string(folder.join(path)).unwrap();
+    let written: Value = serde_json::from_str(&text("manifest.json")).unwrap();
+    let manifest: Manifest = serde_json::from_value(written.clone()).unwrap();
+    assert_eq!(manifest.schema_version, 2);
+    let schema = serde_json::to_value(manifest_schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let faults: Vec<_> = validator
+        .iter_errors(&written)
+        .map(|fault| fault.to_string())
+        .collect();
+    assert!(faults.is_empty(), "{faults:?}");
+
+    let photo = |part: &str| {
+        let mut photos = manifest.photos.iter();
+        photos
+            .find(|photo| photo.original_file.contains(part))
+            .unwrap()
+    };
+    let stage = |part: &str| {
+        let mut operations = photo(part).operations.iter();
+        operations
+            .find(|operation| operation.kind == OperationKind::Stage)
+            .unwrap()
+    };
+    let numbers = |part: &str| -> Vec<(u32, bool)> {
+        let made = stage(part).made.iter();
+        made.map(|attempt| (attempt.number, attempt.delivered))
+            .collect()
+    };
+    assert_eq!(numbers("kitchen"), [(1, true)]);
+    assert_eq!(numbers("bedroom"), [(1, false), (2, false), (3, true)]);
+    assert_eq!(numbers("living"), [(1, false), (2, false), (3, false)]);
+    assert_eq!(stage("bedroom").versions.len(), 1);
+    assert_eq!(stage("bedroom").versions[0].attempt, Some(3));
+    let mut seeds: Vec<u64> = stage("bedroom").made.iter().map(|made| made.seed).collect();
+    seeds.dedup();
+    assert_eq!(seeds.len(), 3);
+    for attempt in &stage("bedroom").made[..2] {
+        let judged = attempt.judgement.as_ref().unwrap();
+        assert!(judged.worker.is_some());
+        assert!(!judged.structure[0].passed());
+        assert!(
+            matches!(&attempt.verdict, Some(Verdict::Rejected { reasons }) if !reasons.is_empty())
+        );
+    }
+    // Enhancing comes to the same bytes whenever it is done; how long it took is not told.
+    assert!(photo("bedroom").operations[0].made.is_empty());
+
+    for (part, altered) in [("kitchen", true), ("bedroom", true), ("living", false)] {
+        let photo = photo(part);
+        assert_eq!(photo.disclosure.altered, altered, "{part}");
+        assert_eq!(
+            photo.caption.ends_with(", virtually staged"),
+            altered,
+            "{}",
+            photo.caption
+        );
+        assert_eq!(photo.alt_text.ends_with(", virtually staged"), altered);
+        let original =
+            fs_err::read(folder.join(format!("originals-web/{}.jpg", photo.name))).unwrap();
+        let source = |jpeg: &[u8]| inspect(jpeg).unwrap().xmp.unwrap();
+        assert!(source(&original).contains("digitalsourcetype/digitalCapture<"));
+        for place in ["final", "web"] {
+            let jpeg = fs_err::read(folder.join(format!("{place}/{}.jpg", photo.name))).unwrap();
+            let found = inspect(&jpeg).unwrap();
+            assert!(found.private_parts().is_empty(), "{:?}", found.segments);
+            let caption = found.iptc.unwrap().caption.unwrap();
+            assert_eq!(
+                caption.contains("virtually staged. Digitally altered"),
+                altered,
+                "{caption}"
+            );
+            let kind = if altered {
+                "digitalsourcetype/compositeWithTrainedAlgorithmicMedia<"
+            } else {
+                "digitalsourcetype/algorithmicallyEnhanced<"
+            };
+            assert!(found.xmp.unwrap().contains(kind), "{place} {part}");
+        }
+        let table = text("disclosure.csv");
+        let line = table
+            .lines()
+            .find(|line| line.contains(&photo.original_file))
+            .unwrap();
+        let class = "yes,Virtual Staging - Item Addition,compositeWithTrainedAlgorithmicMedia";
+        assert_eq!(line.contains(class), altered, "{line}");
+        assert!(
+            line.contains(&format!("originals-web/{}.jpg", photo.name)),
+            "{line}"
+        );
+    }
+    let disclosure = text("disclosure.txt");
+    assert!(disclosure.contains("2 of the 3 pictures of this delivery are digitally altered"));
+    assert!(
+        disclosure.contains("Bedroom, virtually staged"),
+        "{disclosure}"
+    );
+    assert!(
+        text("captions.csv").contains("Kitchen, virtually staged")
+            || text("captions.csv").contains("\"Kitchen, virtually staged\"")
+    );
+    // Nothing of this machine goes out.
+    let place = house.home().display().to_string();
+    for document in [
+        "manifest.json",
+        "gallery.html",
+        "disclosure.txt",
+        "disclosure.csv",
+    ] {
+        assert!(!text(document).contains(&place), "{document}");
+    }
+}
+
+#[test]
+fn the_kept_manifest_of_version_two_is_still_read() {
+    let path = fixture("documents/manifest-v2.json");
+    if std::env::var_os("REMEDIA_UPDATE_FIXTURES").is_some() && !path.exists() {
+        let (_house, folder) = staged();
+        fs_err::copy(folder.join("manifest.json"), &path).unwrap();
+    }
+    let text = fs_err::read_to_string(&path).unwrap();
+    let manifest: Manifest = serde_json::from_str(&text).unwrap();
+    assert_eq!((manifest.schema_version, manifest.photos.len()), (2, 3));
+    let made = manifest
+        .photos
+        .iter()
+        .flat_map(|photo| &photo.operations)
+        .map(|operation| operation.made.len());
+    assert_eq!(made.sum::<usize>(), 7);
     let written = serde_json::to_value(&manifest).unwrap();
     assert_eq!(written, serde_json::from_str::<Value>(&text).unwrap());
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use remedia::domain::event::Event;
 use remedia::domain::job::{JobOrder, RunMarker};
 use remedia::domain::results::Results;
+use remedia::engine::{StatsReport, StatsRequest};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -90,6 +91,10 @@ fn what_the_engine_writes_fits_the_committed_schemas() {
     schema::<JobOrder>("job")
         .validate(&read("1/job.json"))
         .unwrap();
+
+    let stats = house.engine().stats(&StatsRequest::default()).unwrap();
+    let stats = serde_json::to_value(stats).unwrap();
+    check::<StatsReport>("stats", "stats-v1.json", &stats);
 
     let events = house.engine().logs(&submitted.job, 0, 1000).unwrap().events;
     let failed = events

@@ -16,10 +16,12 @@ use remedia::engine::{
     DriveLimits, DriveOutcome, Ending, Engine, EngineError, EngineOptions, GcReason, GcRequest,
     Interrupt, ListFilter, NoEvents, RetryRequest, RunLimits, SubmitOutcome, SubmitRequest,
 };
+use remedia::imaging::{self, DecodeLimits, JpegOptions, encode_jpeg};
 use remedia::ingest::{IngestOptions, read_listing};
 use remedia::planner::styles::StyleLibrary;
 use remedia::planner::{PlanRequest, plan};
 
+use crate::support::fixture;
 use crate::support::room::room_photo;
 
 /// A home, a listing and an output folder that are gone after the test.
@@ -37,6 +39,19 @@ impl House {
         fs_err::create_dir_all(house.listing()).unwrap();
         for (seed, name) in (1..).zip(photos) {
             fs_err::write(house.listing().join(name), photo(seed)).unwrap();
+        }
+        house
+    }
+
+    /// Rooms of the fixture listing, 480 pixels wide, with texture enough for the gates.
+    pub(crate) fn furnished(photos: &[&str]) -> Self {
+        let house = Self::new(&[]);
+        for name in photos {
+            let bytes = fs_err::read(fixture(&format!("listings/maple-street/{name}"))).unwrap();
+            let whole = imaging::decode(&bytes, &DecodeLimits::default()).unwrap();
+            let small = imaging::fit(&whole.into_eight(), 480).unwrap();
+            let jpeg = encode_jpeg(&small, &JpegOptions::default()).unwrap();
+            fs_err::write(house.listing().join(name), jpeg).unwrap();
         }
         house
     }

@@ -12,11 +12,16 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
+use remedia::deliver::{DeliveredAttempt, OperationOutcome};
+use remedia::domain::judgement::Judgement;
 use remedia::domain::listing::LeftOutCode;
+use remedia::domain::results::WorkerDescription;
 use remedia::domain::room::Room;
+use remedia::domain::verdict::{Reason, ReasonCode, Verdict};
 use remedia::imaging::{self, DecodeLimits, Samples};
 use sha2::{Digest, Sha256};
 
+use crate::deliver::staged;
 use crate::support::delivery::Delivery;
 
 /// Names that try to become markup.
@@ -239,6 +244,156 @@ fn the_page_works_in_a_browser() {
     assert!(brightness(&phone, 0..390) > 20.0);
 }
 
+/// What the test copy of a page with attempts does to itself.
+const FINDINGS_SELF_TEST: &str = r#"
+addEventListener("load", () => setTimeout(() => {
+  const root = document.documentElement;
+  const note = (name, value) => root.setAttribute("data-test-" + name, String(value));
+  const shown = (article) => [...article.querySelectorAll("svg.findings")]
+    .map((drawing) => getComputedStyle(drawing).display).join(" ");
+  const buttons = [...document.querySelectorAll("button.marks")];
+  const rejected = document.querySelector(".badge.refused").closest("article");
+  note("buttons", buttons.every((button) => !button.hidden));
+  note("before", shown(rejected).includes("block"));
+  rejected.querySelector("button.marks").click();
+  note("clicked", shown(rejected).includes("none"));
+  note("pressed", rejected.querySelector("button.marks").getAttribute("aria-pressed"));
+  const drawing = rejected.querySelector(".shot svg.findings");
+  const image = drawing.parentElement.querySelector("img").getBoundingClientRect();
+  const box = drawing.getBoundingClientRect();
+  note("covers", Math.abs(box.width - image.width) < 1 && Math.abs(box.height - image.height) < 1);
+  const size = drawing.querySelector("text").getBoundingClientRect().height;
+  note("readable", size > 9 && size < 30);
+  const press = (key) => document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  press("f");
+  note("all", buttons.every((button) => button.getAttribute("aria-pressed") === "true"));
+  press("F");
+  note("none", buttons.every((button) => button.getAttribute("aria-pressed") === "false"));
+  document.querySelectorAll("details").forEach((details) => { details.open = true; });
+  note("wide", root.scrollWidth <= innerWidth);
+  note("pictures", [...document.images].every((image) => image.complete && image.naturalWidth > 0));
+}, 50));
+"#;
+
+#[test]
+fn every_attempt_is_shown_with_its_numbers_and_where_the_gates_found_something() {
+    let (_house, folder) = staged();
+    let page = fs_err::read_to_string(folder.join("gallery.html")).unwrap();
+    assert_eq!(page.matches("<li class=\"attempt\">").count(), 7);
+    assert_eq!(
+        page.matches("<figure class=\"shot").count(),
+        7,
+        "every attempt has its picture"
+    );
+    assert_eq!(page.matches(">Delivered</span>").count(), 2);
+    assert_eq!(page.matches(">Rejected</span>").count(), 5);
+    for text in [
+        "Virtually staged</figcaption>",
+        "on the scale of 2.5 × cosine",
+        "reported by the worker, not checked",
+        "at least 0.80",
+        "of the diagonal",
+        "Correlation of the worst tile",
+        "class=\"mark worst failed\"",
+        "class=\"mark worst\"",
+        "Guidance scale",
+        "The photo with the furniture put in",
+    ] {
+        assert!(page.contains(text), "`{text}` is not in the page");
+    }
+    assert!(!page.contains(" style=\""));
+    for picture in page.split("class=\"shot").skip(1) {
+        let data = between(picture, "data:image/jpeg;base64,", "\"");
+        assert!(data.len() <= 30_000, "a thumbnail of {} bytes", data.len());
+    }
+    let Some(browser) = Browser::find() else {
+        let _ = writeln!(
+            std::io::stderr(),
+            "NOT CHECKED in a browser: no chromium found; only the text of the attempts is checked"
+        );
+        return;
+    };
+    let copy = folder.join("self-test.html");
+    let policy_script = format!("script-src {} ", hash(FINDINGS_SELF_TEST));
+    let tested = page.replacen("script-src ", &policy_script, 1).replacen(
+        "</body>",
+        &format!("<script>{FINDINGS_SELF_TEST}</script></body>"),
+        1,
+    );
+    fs_err::write(&copy, tested).unwrap();
+    for width in [1280, 390] {
+        let dom = browser.dom_at(&copy, width);
+        let root = between(&dom, "<html", ">");
+        for (name, expected) in [
+            ("buttons", "true"),
+            ("before", "false"),
+            ("clicked", "false"),
+            ("pressed", "true"),
+            ("covers", "true"),
+            ("readable", "true"),
+            ("all", "true"),
+            ("none", "true"),
+            ("wide", "true"),
+            ("pictures", "true"),
+        ] {
+            assert!(
+                root.contains(&format!("data-test-{name}=\"{expected}\"")),
+                "{name} is not {expected} at {width}: {root}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_workers_say_of_attempts_stays_text_and_what_is_no_picture_is_not_shown() {
+    let mut delivery = Delivery::small(&[Some(Room::LivingRoom)]);
+    let bad = delivery.source.join("attempt.png");
+    fs_err::write(&bad, "<html>no picture</html>").unwrap();
+    let reason = || Reason::new(ReasonCode::Internal, HOSTILE);
+    let attempt =
+        |number: u32, failure: Option<Reason>, picture: Option<PathBuf>| DeliveredAttempt {
+            number,
+            seed: 5,
+            delivered: false,
+            verdict: failure.is_none().then(|| Verdict::Rejected {
+                reasons: vec![reason()],
+            }),
+            failure,
+            seconds: 1.0,
+            at: "2026-11-23T08:00:00Z".parse().unwrap(),
+            parameters: None,
+            judgement: Some(Judgement {
+                worker: Some(WorkerDescription {
+                    engine: HOSTILE.to_owned(),
+                    version: HOSTILE.to_owned(),
+                    device: HOSTILE.to_owned(),
+                    models: Vec::new(),
+                }),
+                ..Judgement::default()
+            }),
+            picture,
+        };
+    let staging = &mut delivery.photos[0].operations[1];
+    staging.outcome = OperationOutcome::GaveUp {
+        reasons: vec![HOSTILE.to_owned()],
+    };
+    staging.made = vec![
+        attempt(1, Some(reason()), None),
+        attempt(2, None, Some(bad)),
+        attempt(3, None, Some(delivery.source.join("photo-1.jpg"))),
+        attempt(4, None, Some(delivery.source.clone())),
+    ];
+    delivery.deliver().unwrap();
+    let page = delivery.text("gallery.html");
+    assert!(!page.contains("<img src=x"));
+    assert_eq!(page.matches("<script").count(), 1, "only our own script");
+    assert_eq!(page.matches("<figure class=\"shot").count(), 1);
+    assert_eq!(page.matches("No picture</p>").count(), 3);
+    assert!(page.contains(">No result</span>"));
+    // Delivering again finds the page as it is.
+    assert!(delivery.deliver().unwrap().written.is_empty());
+}
+
 /// Mean brightness, 0 to 255, of the lower third of a screenshot between two columns.
 fn brightness(png: &[u8], columns: std::ops::Range<usize>) -> f64 {
     let picture = imaging::decode(png, &DecodeLimits::default())
@@ -281,6 +436,13 @@ impl Browser {
     /// The page's DOM after its scripts ran.
     fn dom(&self, page: &Path) -> String {
         let output = self.run(page, &["--dump-dom", "--virtual-time-budget=4000"]);
+        String::from_utf8(output).unwrap()
+    }
+
+    /// The page's elements in a window of this width.
+    fn dom_at(&self, page: &Path, width: u32) -> String {
+        let window = format!("--window-size={width},844");
+        let output = self.run(page, &["--dump-dom", &window, "--virtual-time-budget=4000"]);
         String::from_utf8(output).unwrap()
     }
 

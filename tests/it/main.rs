@@ -28,6 +28,7 @@ mod policy;
 mod provider;
 mod scoring;
 mod staging;
+mod stats;
 mod store;
 mod styles;
 mod support;

@@ -12,9 +12,9 @@ use remedia::domain::room::Room;
 use remedia::domain::state::{JobState, OperationState};
 use remedia::domain::verdict::{Reason, ReasonCode, Verdict, VersionCause};
 use remedia::store::{
-    AssetKind, AssetRecord, AttemptRecord, Change, JobFilter, JobStore, LeaseHolder, LeaseOutcome,
-    MemoryStore, NewJob, NewPhoto, OperationChange, OperationRecord, OrderRecord, SqliteStore,
-    StoreError, VersionRecord,
+    AssetKind, AssetRecord, AttemptRecord, Change, Figures, Histogram, JobFilter, JobStore,
+    LeaseHolder, LeaseOutcome, MemoryStore, NewJob, NewPhoto, OperationChange, OperationRecord,
+    OrderRecord, SqliteStore, Statistics, StatisticsFilter, StoreError, VersionRecord,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -465,6 +465,175 @@ fn a_folder_belongs_to_one_listing(store: &dyn JobStore) {
     );
 }
 
+fn statistics_count_what_is_recorded(store: &dyn JobStore) {
+    let mut other = new_job("elm-1", 3);
+    other.style = "coastal".to_owned();
+    other.created = at(50);
+    let job = new_job("oak-1", 3);
+    for new in [&job, &other] {
+        store.create_job(new).unwrap();
+    }
+    let token = lease(store, &job.id);
+    let step = |state: JobState, second: i64, more: &dyn Fn(&mut Change)| {
+        let known = store.job(&job.id).unwrap().unwrap();
+        let mut change = Change::of(&known, &token, at(second));
+        change.state = state;
+        let (from, to) = (known.state, state);
+        let mut changed = event(&job.id, EventKind::StateChanged { from, to });
+        changed.at = at(second);
+        more(&mut change);
+        change.events.push(changed);
+        store.apply(&change).unwrap();
+    };
+    let settle = |change: &mut Change, number: usize, state: OperationState| {
+        change.operations.push(OperationChange {
+            photo: photo(number),
+            kind: OperationKind::Enhance,
+            state,
+            allowed: 2,
+            reason: None,
+        });
+    };
+    step(JobState::Queued, 10, &|change| {
+        change.events.push(event(
+            &job.id,
+            EventKind::Ordered {
+                run_id: "oak-1-r1".to_owned(),
+                executor: "embedded".to_owned(),
+                photos: 3,
+                parent: None,
+            },
+        ));
+    });
+    step(JobState::Running, 14, &|_| ());
+    step(JobState::Delivering, 34, &|change| {
+        let made = |number: usize, attempt_number: u32, verdict: Option<Verdict>| AttemptRecord {
+            photo: photo(number),
+            verdict,
+            judgement: Some(Judgement {
+                seconds: 0.5,
+                ..Judgement::default()
+            }),
+            seconds: 2.0,
+            ..attempt(attempt_number)
+        };
+        let rejected = |text: &str| {
+            Some(Verdict::Rejected {
+                reasons: vec![Reason::new(ReasonCode::DetailLost, text)],
+            })
+        };
+        change.attempts = vec![
+            made(0, 1, rejected("soft")),
+            made(0, 2, Some(Verdict::Accepted)),
+            made(1, 1, rejected("softer")),
+            AttemptRecord {
+                failure: Some(Reason::new(ReasonCode::Deadline, "too late")),
+                seconds: 8.0,
+                judgement: None,
+                ..made(1, 2, None)
+            },
+        ];
+        settle(change, 0, OperationState::Accepted);
+        settle(change, 1, OperationState::GaveUp);
+    });
+    let ask = |filter: StatisticsFilter| store.statistics(&filter).unwrap();
+    let check = |found: &Statistics, delivering: u64| {
+        assert_eq!((found.all.jobs, found.all.photos), (2, 6));
+        let enhance = &found.all.operations[&OperationKind::Enhance];
+        let counts = enhance.counts;
+        assert_eq!((counts.accepted, counts.gave_up, counts.pending), (1, 1, 4));
+        assert_eq!(
+            found.all.operations[&OperationKind::Stage].counts.skipped,
+            6
+        );
+        assert_eq!((enhance.attempts, enhance.judging.count()), (4, 3));
+        assert_eq!(
+            (enhance.seconds.seconds(), enhance.judging.seconds()),
+            (14.0, 1.5)
+        );
+        let near = |found: Option<f64>, wanted: f64| {
+            let found = found.unwrap();
+            assert!((found / wanted - 1.0).abs() < 0.021, "{found} for {wanted}");
+        };
+        near(enhance.seconds.quantile(0.5), 2.0);
+        near(enhance.seconds.quantile(0.95), 8.0);
+        let reasons: Vec<_> = enhance.reasons.iter().collect();
+        assert_eq!(
+            reasons,
+            [
+                (&ReasonCode::Deadline, &(1, "too late".to_owned())),
+                (&ReasonCode::DetailLost, &(2, "softer".to_owned())),
+            ]
+        );
+        near(found.all.stages[&JobState::Queued].quantile(0.5), 4.0);
+        near(found.all.stages[&JobState::Running].quantile(0.5), 20.0);
+        let ended = found.all.stages.get(&JobState::Delivering);
+        assert_eq!(ended.map_or(0, Histogram::count), delivering);
+        assert_eq!(enhance_of(found, "modern").attempts, 4);
+        assert_eq!(enhance_of(found, "coastal").counts.pending, 3);
+        assert_eq!(found.by_style["coastal"].photos, 3);
+        assert_eq!(found.by_room[&None].photos, 2);
+        assert_eq!(found.by_room[&Some(Room::SunRoom)].photos, 4);
+        assert_eq!(
+            found.by_room[&None].operations[&OperationKind::Enhance]
+                .counts
+                .accepted,
+            1
+        );
+        assert!(found.by_room[&None].stages.is_empty());
+        // What is left out is nobody's.
+        let names: Vec<_> = found.by_executor.keys().collect();
+        assert_eq!(names, ["embedded"]);
+        assert_eq!(found.by_executor["embedded"].photos, 6);
+        assert_eq!(
+            found.by_executor["embedded"].stages[&JobState::Running].count(),
+            1
+        );
+    };
+    check(&ask(StatisticsFilter::default()), 0);
+    // A job at rest is counted as one under way, and as one that a person takes up again.
+    step(JobState::Delivered, 36, &|_| ());
+    check(&ask(StatisticsFilter::default()), 1);
+    step(JobState::Delivering, 90, &|_| ());
+    check(&ask(StatisticsFilter::default()), 1);
+    step(JobState::Delivered, 99, &|_| ());
+    check(&ask(StatisticsFilter::default()), 2);
+
+    let late = ask(StatisticsFilter {
+        since: Some(at(50)),
+        ..StatisticsFilter::default()
+    });
+    assert_eq!((late.all.jobs, late.by_style.len()), (1, 1));
+    let style = ask(StatisticsFilter {
+        style: Some("modern".to_owned()),
+        ..StatisticsFilter::default()
+    });
+    assert_eq!((style.all.jobs, style.all.photos), (1, 3));
+    let room = ask(StatisticsFilter {
+        room: Some(Room::SunRoom),
+        ..StatisticsFilter::default()
+    });
+    assert_eq!(
+        (room.all.jobs, room.all.photos, room.by_room.len()),
+        (2, 4, 1)
+    );
+    assert_eq!(room.all.operations[&OperationKind::Enhance].attempts, 2);
+    assert!(room.all.stages.is_empty());
+    let executor = |name: &str| StatisticsFilter {
+        executor: Some(name.to_owned()),
+        ..StatisticsFilter::default()
+    };
+    let embedded = ask(executor("embedded"));
+    assert_eq!((embedded.all.jobs, embedded.all.photos), (2, 6));
+    assert!(!embedded.all.operations.contains_key(&OperationKind::Stage));
+    assert!(!embedded.all.stages.contains_key(&JobState::Delivering));
+    assert_eq!(ask(executor("nobody")), Statistics::default());
+}
+
+fn enhance_of<'a>(found: &'a Statistics, style: &str) -> &'a Figures {
+    &found.by_style[style].operations[&OperationKind::Enhance]
+}
+
 /// Runs every rule on a fresh store each.
 macro_rules! store_rules {
     ($module:ident, $fresh:expr) => {
@@ -480,6 +649,7 @@ macro_rules! store_rules {
                 due_jobs_are_those_that_can_go_on_now
                 a_wish_to_stop_reaches_the_driver
                 a_folder_belongs_to_one_listing
+                statistics_count_what_is_recorded
             );
         }
     };
@@ -608,6 +778,30 @@ fn files_of_a_newer_build_or_another_program_are_refused() {
 }
 
 #[test]
+fn statistics_of_a_record_of_an_earlier_build_are_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("remedia.db");
+    let store = SqliteStore::open(&path).unwrap();
+    statistics_count_what_is_recorded(&store);
+    let counted = store.statistics(&StatisticsFilter::default()).unwrap();
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    for statement in [
+        "DELETE FROM tally",
+        "UPDATE tally SET form = 0, body = 'of another form'",
+    ] {
+        assert_eq!(raw.execute(statement, []).unwrap(), 1, "one job is at rest");
+        let again = store.statistics(&StatisticsFilter::default()).unwrap();
+        assert_eq!(again, counted);
+        let kept: i64 = raw
+            .query_row("SELECT count(*) FROM tally WHERE form = 1", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        assert_eq!(kept, 1);
+    }
+}
+
+#[test]
 fn both_stores_tell_the_same_story() {
     let stores: [Box<dyn JobStore>; 2] = [
         Box::new(MemoryStore::new()),
@@ -640,6 +834,7 @@ fn both_stores_tell_the_same_story() {
                 store.photos(&id("elm-1")).unwrap(),
                 store.totals().unwrap(),
                 store.due(at(10)).unwrap(),
+                store.statistics(&StatisticsFilter::default()).unwrap(),
             )
         })
         .collect();

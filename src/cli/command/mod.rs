@@ -9,6 +9,7 @@ mod models;
 mod plan;
 mod request;
 mod run;
+mod stats;
 mod styles;
 mod submit;
 
@@ -35,6 +36,7 @@ pub(crate) fn execute(command: &Command, context: &Context) -> Result<Exit, Fail
         Command::Cancel(arguments) => request::cancel(arguments, context),
         Command::Resume(arguments) => request::resume(arguments, context),
         Command::Deliver(arguments) => request::deliver(arguments, context),
+        Command::Stats(arguments) => stats::run(arguments, context),
         Command::Styles(arguments) => styles::run(arguments, context),
         Command::Models(arguments) => models::run(arguments, context),
         Command::Doctor => doctor::run(context),

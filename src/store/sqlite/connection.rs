@@ -15,8 +15,9 @@ use crate::store::record::{
     AssetRecord, AttemptRecord, Change, JobFilter, JobRecord, LeaseHolder, LeaseOutcome, NewJob,
     OrderRecord, PhotoRecord, StateTotals, VersionRecord,
 };
+use crate::store::statistics::{Statistics, StatisticsFilter};
 
-use super::{migration, read, write};
+use super::{migration, read, tally, write};
 
 /// How long a write waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -128,6 +129,18 @@ impl JobStore for SqliteStore {
 
     fn totals(&self) -> Result<Vec<StateTotals>, StoreError> {
         self.read(|transaction| read::totals(transaction))
+    }
+
+    fn statistics(&self, filter: &StatisticsFilter) -> Result<Statistics, StoreError> {
+        if self.read(|transaction| tally::any_missing(transaction))? {
+            // In parts, so that others can write in between. A record that cannot be written, as on a
+            // full disk, can still be counted.
+            while matches!(
+                self.write(|transaction| tally::make_missing(transaction)),
+                Ok(true)
+            ) {}
+        }
+        self.read(|transaction| tally::statistics(transaction, filter))
     }
 
     fn due(&self, now: Timestamp) -> Result<Vec<JobId>, StoreError> {

@@ -14,6 +14,7 @@ const APPLICATION_ID: i64 = 0x524d_4441;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_jobs.sql"),
     include_str!("migrations/0002_versions.sql"),
+    include_str!("migrations/0003_tally.sql"),
 ];
 
 /// The newest form that this build knows.

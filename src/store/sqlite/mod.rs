@@ -4,6 +4,7 @@ mod connection;
 mod migration;
 mod read;
 mod rows;
+mod tally;
 mod write;
 
 pub use connection::SqliteStore;

@@ -13,7 +13,7 @@ use crate::store::record::{
     OperationCounts, OrderRecord, VersionRecord,
 };
 
-use super::{read, rows};
+use super::{read, rows, tally};
 
 pub(super) fn create_job(connection: &Connection, job: &NewJob) -> Result<(), StoreError> {
     if read::sequence(connection, &job.id)?.is_some() {
@@ -135,7 +135,8 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<(), Stor
             write_asset(connection, sequence, asset)?;
         }
     }
-    write_events(connection, sequence, &change.events)
+    write_events(connection, sequence, &change.events)?;
+    tally::refresh(connection, sequence, change.state)
 }
 
 pub(super) fn request_cancel(

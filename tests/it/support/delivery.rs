@@ -230,6 +230,8 @@ impl Delivery {
             attempts: 1,
             seed: Some(seed),
             report: master.as_ref().map(|_| report(fused)),
+            made: Vec::new(),
+            versions: Vec::new(),
         };
         let staging = DeliveredOperation {
             kind: OperationKind::Stage,
@@ -240,6 +242,8 @@ impl Delivery {
             attempts: 0,
             seed: None,
             report: None,
+            made: Vec::new(),
+            versions: Vec::new(),
         };
         self.photos.push(DeliveryPhoto {
             photo_id: photo_id.clone(),
