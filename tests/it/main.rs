@@ -17,6 +17,7 @@ mod documents;
 mod engine;
 mod enhance;
 mod gallery;
+mod gates;
 mod geometry;
 mod hostile;
 mod ingest;

@@ -1,6 +1,7 @@
 //! What the integration tests share: a hermetic environment, small photos, the fixtures and the
 //! comparison of generated schemas.
 
+pub(crate) mod damage;
 pub(crate) mod delivery;
 mod environment;
 pub(crate) mod hub;
