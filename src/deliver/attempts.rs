@@ -27,7 +27,7 @@ pub(super) struct ShownAttempt {
     delivered: bool,
     outcome: &'static str,
     /// Whether it passed; a picture that waits for a person has not.
-    passed: bool,
+    pub(super) passed: bool,
     reasons: Vec<String>,
     seconds: String,
     at: String,

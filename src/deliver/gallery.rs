@@ -252,6 +252,8 @@ struct ShownOperation {
     seed: Option<String>,
     steps: Vec<ShownStep>,
     made: Vec<ShownAttempt>,
+    /// Whether there are attempts and none was good enough: then each says why.
+    none_passed: bool,
 }
 
 /// What was not done to any photo, for one and the same reason.
@@ -353,6 +355,7 @@ fn shown_operation(operation: &ManifestOperation, made: Vec<ShownAttempt>) -> Sh
                 reason: step.reason.clone(),
             })
             .collect(),
+        none_passed: !made.is_empty() && made.iter().all(|attempt| !attempt.passed),
         made,
     }
 }
