@@ -14,9 +14,9 @@ const READ_NOISE: f64 = 0.001_5;
 
 /// A fault of a photo.
 #[derive(Clone, Copy, Debug)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// How the table calls it.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Exposure in EV.
     exposure_ev: f64,
     /// Linear gains of red, green and blue.
@@ -24,7 +24,7 @@ pub struct Fault {
 }
 
 /// What is put on every picture.
-pub const FAULTS: [Fault; 4] = [
+pub(crate) const FAULTS: [Fault; 4] = [
     Fault {
         name: "1 EV under",
         exposure_ev: -1.0,
@@ -50,7 +50,7 @@ pub const FAULTS: [Fault; 4] = [
 impl Fault {
     /// The picture with this fault and the camera's noise, through a JPEG of quality 92. The same picture
     /// gives the same result every time.
-    pub fn put_on(&self, picture: &Picture) -> Result<Picture, super::Failure> {
+    pub(crate) fn put_on(&self, picture: &Picture) -> Result<Picture, super::Failure> {
         let tables = TransferTables::shared();
         let Samples::Eight(samples) = &picture.samples else {
             return Err("faults are put on pictures of 8 bits".into());
