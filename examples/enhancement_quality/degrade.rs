@@ -16,7 +16,7 @@ const READ_NOISE: f64 = 0.001_5;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fault {
     /// How the table calls it.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Exposure in EV.
     exposure_ev: f64,
     /// Linear gains of red, green and blue.

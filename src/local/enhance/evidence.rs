@@ -55,6 +55,8 @@ pub(super) struct Tones {
     pub(super) set: f64,
     /// It has its blacks and bright spots in the dark, 0 to 1.
     low_key: f64,
+    /// It has its blacks, and what is brightest is much of it and no white, 0 to 1: too little light.
+    pub(super) grey_whites: f64,
 }
 
 impl Tones {
@@ -65,6 +67,7 @@ impl Tones {
             return Self {
                 set: 1.0,
                 low_key: 0.0,
+                grey_whites: 0.0,
             };
         }
         let mut at = |share: f64| {
@@ -81,6 +84,7 @@ impl Tones {
         Self {
             set: f64::from(filled * white.max(sparse)),
             low_key: f64::from(filled * sparse),
+            grey_whites: f64::from(filled * (1.0 - white) * (1.0 - sparse)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Exposure: the gain that brings the room, not its windows or the sky, to the brightness of a well
 //! exposed listing photo.
 
-use super::evidence::Allowance;
+use super::evidence::{Allowance, Tones};
 use super::proxy::Proxy;
 use super::regions::Regions;
 use super::tone::smooth_step;
@@ -26,6 +26,9 @@ const LARGEST_EV: f64 = 2.6;
 const METERED: f64 = 0.22;
 const BEYOND_METERED_EV: f64 = 0.3;
 const LARGEST_METER_EV: f64 = 0.9;
+/// How far below that mean an exposure begins to be a fault, and how much further it certainly is, EV.
+const BELOW_METERED_EV: f64 = 0.2;
+const BELOW_RAMP_EV: f64 = 0.8;
 /// The share of a picture that is blown where the meter was certainly misled.
 const MISLEADING: f32 = 0.015;
 /// A picture within this of the target counts as well exposed, EV.
@@ -73,14 +76,30 @@ impl Measured {
         }
     }
 
+    /// How much the room is of one brightness, 0 to 1, as white rooms are.
+    fn white_room(&self) -> f64 {
+        ((EVEN - self.bright_surfaces / self.mean) / 0.3).clamp(0.0, 1.0)
+    }
+
+    /// How sure it is that the meter failed, 0 to 1: blown areas, the sky or a white room misled it, or the
+    /// picture is darker than any meter would have it.
+    fn meter_failed(&self, exterior: bool, blown: f32) -> f64 {
+        let below = (METERED / self.mean).log2();
+        let dark = f64::from(smooth_step(
+            ((below - BELOW_METERED_EV) / BELOW_RAMP_EV) as f32,
+        ));
+        let misled = if exterior { 1.0 } else { misled(blown) };
+        misled.max(self.white_room()).max(dark)
+    }
+
     /// The gain that is missing. Means find a well exposed room within a tenth of an EV or so; two kinds of
     /// picture lie elsewhere on purpose: white rooms, and dark ones with bright spots. A picture that an
     /// editor has seen and that is a little dark is meant to be.
-    fn gain_ev(&self, exterior: bool, blown: f32, untouched: f64) -> f64 {
+    fn gain_ev(&self, exterior: bool, blown: f32, tones: Tones, untouched: f64) -> f64 {
         let mean = (TARGET_MEAN / self.mean).log2();
         let geometric = (TARGET_GEOMETRIC / self.geometric_mean).log2();
         let range = self.bright_surfaces / self.mean;
-        let white = ((EVEN - range) / 0.3).clamp(0.0, 1.0) * WHITE_ROOM_EV;
+        let white = self.white_room() * WHITE_ROOM_EV;
         let spanning = 1.0 - 0.35 * (range - SPANNING).clamp(0.0, 2.0);
         let missing = if exterior {
             mean
@@ -88,14 +107,19 @@ impl Measured {
             ((0.5 * (mean + geometric)).min(mean + BLACK_FURNITURE_EV) + white) * spanning
         };
         let size = (missing.max(0.0) / TOLERANCE_EV).powi(4);
-        let misled = f64::from(smooth_step(blown / MISLEADING));
+        let misled = misled(blown);
         let by_meter = (METERED / self.mean).log2().clamp(0.0, LARGEST_METER_EV);
-        let plain = by_meter + BEYOND_METERED_EV + white;
+        let plain = by_meter.max(LARGEST_METER_EV * tones.grey_whites) + BEYOND_METERED_EV + white;
         let largest = plain + (LARGEST_EV - plain) * misled;
         let gain = (missing * size / (size + 1.0)).clamp(0.0, largest);
         let of_edited = 0.25 + 0.75 * ((gain - 1.0) / 1.5).clamp(0.0, 1.0);
         gain * (of_edited + (1.0 - of_edited) * untouched)
     }
+}
+
+/// How sure it is that bright areas misled the camera's meter, 0 to 1, from the share that is blown.
+fn misled(blown: f32) -> f64 {
+    f64::from(smooth_step(blown / MISLEADING))
 }
 
 /// The luminance of what tells something about the exposure: neither blown nor sky.
@@ -112,23 +136,26 @@ pub(super) fn usable_luminances(proxy: &Proxy, regions: &Regions) -> Vec<f32> {
 }
 
 impl Exposure {
-    /// `fault`: how likely it is that the exposure is one, 0 to 1.
     pub(super) fn estimate(
         setting: StepSetting,
         proxy: &Proxy,
         regions: &Regions,
         untouched: f64,
-        fault: f64,
+        tones: Tones,
         allowance: &Allowance,
     ) -> Self {
         let mut bright = usable_luminances(proxy, regions);
         let measured = Measured::of(&mut bright);
+        let exterior = regions.sky_share > 0.0;
+        let failed = measured
+            .meter_failed(exterior, regions.blown_share)
+            .max(tones.grey_whites);
+        let fault = untouched * (1.0 - tones.set) * failed;
         let (gain_ev, reason) = match setting {
             StepSetting::Off => (0.0, Some("switched off")),
             StepSetting::Fixed(gain) => (gain, None),
             StepSetting::Auto => {
-                let gain =
-                    measured.gain_ev(regions.sky_share > 0.0, regions.blown_share, untouched);
+                let gain = measured.gain_ev(exterior, regions.blown_share, tones, untouched);
                 let gain = gain * allowance.exposure(proxy, fault, gain);
                 if gain < 0.02 {
                     (0.0, Some("already well exposed"))

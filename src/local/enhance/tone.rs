@@ -95,7 +95,7 @@ pub(super) fn estimate(
         &proxy,
         &regions,
         untouched,
-        untouched * (1.0 - tones.set),
+        tones,
         &allowance,
     );
     let strength = |setting: StepSetting, auto: f64| match setting {
