@@ -240,7 +240,6 @@ fn judged(judgement: &Judgement) -> Vec<(&'static str, String)> {
             ),
         ));
     }
-    numbers.push(("Judged in", format!("{:.2}\u{a0}s", judgement.seconds)));
     numbers
 }
 

@@ -13,6 +13,7 @@ use crate::deliver::{
 };
 use crate::domain::enhancement::EnhancementReport;
 use crate::domain::event::{EventKind, Stage};
+use crate::domain::judgement::Judgement;
 use crate::domain::operation::OperationKind;
 use crate::domain::plan::{Decision, Plan, PlannedPhoto};
 use crate::domain::results::Results;
@@ -245,7 +246,12 @@ impl Session<'_> {
             seconds: attempt.seconds,
             at: attempt.at,
             parameters: attempt.parameters.clone(),
-            judgement: attempt.judgement.clone(),
+            // How long this machine took to judge is no part of what is delivered: judged again after a
+            // crash it takes another time, and the same job delivers the same bytes.
+            judgement: attempt.judgement.clone().map(|judgement| Judgement {
+                seconds: 0.0,
+                ..judgement
+            }),
             // Workers name their files, so the name may lead anywhere.
             picture: attempt
                 .image

@@ -128,7 +128,7 @@ mod tests {
         let styles = StyleLibrary::load(None).unwrap();
         let style = styles.get("modern").unwrap();
         let prompts = clip_prompts(style, Room::LivingRoom, Some(0.8)).unwrap();
-        insta::assert_snapshot!(prompts.prompt, @"");
+        insta::assert_snapshot!(prompts.prompt, @"a photo of a modern living room, calm seating group facing the room");
         let labels: Vec<&str> = prompts
             .contrast
             .iter()

@@ -1,6 +1,8 @@
 //! The program as a person or a script meets it: results on standard output, everything else on
 //! standard error, documented exit codes, and a hint behind every expected failure.
 
+use remedia::domain::event::EVENT_SCHEMA_VERSION;
+
 use crate::support::{Environment, small_listing};
 
 #[test]
@@ -146,7 +148,13 @@ fn events_are_one_document_a_line_and_carry_a_version() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert!(lines.len() > 5);
-    assert!(lines.iter().all(|line| line["schema_version"] == 1));
+    let (result, events) = lines.split_last().unwrap();
+    assert!(
+        events
+            .iter()
+            .all(|line| line["schema_version"] == EVENT_SCHEMA_VERSION)
+    );
+    assert_eq!(result["schema_version"], 1);
     let last = lines.last().unwrap();
     assert_eq!(last["state"], "delivered");
     assert_eq!(last["exit_code"], 0);

@@ -103,25 +103,31 @@ fn without_any_file_the_defaults_hold() {
     })
     .unwrap();
     insta::assert_snapshot!(show(&resolved, true), @r#"
-    home = "/user/.local/share/remedia"  # default
-    out = "/project/remedia-out"         # default
-    # styles is not set                  # default
-    style = "modern"                     # default
-    operations = "auto"                  # default
-    provider = "local"                   # default
-    max_attempts = 3                     # default
-    seed = 0                             # default
-    jpeg_quality = 92                    # default
-    web_long_side = 2048                 # default
-    web_quality = 84                     # default
-    threads = 0                          # default
-    memory_budget = "1GB"                # default
-    recursive = false                    # default
-    brackets = "auto"                    # default
-    limits.max_file_bytes = "200MB"      # default
-    limits.max_pixels = "200MP"          # default
-    limits.max_photos = 5000             # default
-    log = "warn"                         # default
+    home = "/user/.local/share/remedia"    # default
+    out = "/project/remedia-out"           # default
+    # styles is not set                    # default
+    style = "modern"                       # default
+    operations = "auto"                    # default
+    provider = "local"                     # default
+    max_attempts = 3                       # default
+    seed = 0                               # default
+    jpeg_quality = 92                      # default
+    web_long_side = 2048                   # default
+    web_quality = 84                       # default
+    threads = 0                            # default
+    memory_budget = "1GB"                  # default
+    recursive = false                      # default
+    brackets = "auto"                      # default
+    limits.max_file_bytes = "200MB"        # default
+    limits.max_pixels = "200MP"            # default
+    limits.max_photos = 5000               # default
+    judging.clip_score_threshold = "auto"  # default
+    judging.clip_model = "auto"            # default
+    judging.tile_correlation = 0.8         # default
+    judging.drift_percent = 0.1            # default
+    judging.detail_ratio = 0.85            # default
+    judging.max_masked_share = 0.6         # default
+    log = "warn"                           # default
     "#);
     assert_eq!(resolved.files, Vec::<std::path::PathBuf>::new());
     assert!(resolved.color);
@@ -173,6 +179,16 @@ fn every_setting_can_come_from_every_layer() {
         (Key::MaxFileBytes, "50MB", "50_000_000"),
         (Key::MaxPixels, "50MP", r#""50MP""#),
         (Key::MaxPhotos, "10", "10"),
+        (Key::ClipScoreThreshold, "0.65", "0.65"),
+        (
+            Key::ClipModel,
+            "clip-vit-large-patch14",
+            r#""clip-vit-large-patch14""#,
+        ),
+        (Key::TileCorrelation, "0.9", "0.9"),
+        (Key::DriftPercent, "1", "1"),
+        (Key::DetailRatio, "0.5", "0.5"),
+        (Key::MaxMaskedShare, "0.4", "0.4"),
         (Key::Log, "debug", r#""debug""#),
     ];
     assert_eq!(values.len(), Key::ALL.len());
