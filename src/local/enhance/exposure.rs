@@ -29,6 +29,8 @@ const LARGEST_METER_EV: f64 = 0.9;
 /// How far below that mean an exposure begins to be a fault, and how much further it certainly is, EV.
 const BELOW_METERED_EV: f64 = 0.2;
 const BELOW_RAMP_EV: f64 = 0.8;
+/// How likely a failed meter is without any sign of it: rooms are brighter than what meters aim at.
+const METERS_FAIL: f64 = 0.4;
 /// The share of a picture that is blown where the meter was certainly misled.
 const MISLEADING: f32 = 0.015;
 /// A picture within this of the target counts as well exposed, EV.
@@ -89,7 +91,7 @@ impl Measured {
             ((below - BELOW_METERED_EV) / BELOW_RAMP_EV) as f32,
         ));
         let misled = if exterior { 1.0 } else { misled(blown) };
-        misled.max(self.white_room()).max(dark)
+        misled.max(self.white_room()).max(dark).max(METERS_FAIL)
     }
 
     /// The gain that is missing. Means find a well exposed room within a tenth of an EV or so; two kinds of
