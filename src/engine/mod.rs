@@ -1,6 +1,7 @@
 //! Drives jobs: takes the next state from the pure transition function, records it, does its work
 //! and tells what happened. Only the engine changes a job's state.
 
+mod concluding;
 mod delivery;
 mod documents;
 mod drive;

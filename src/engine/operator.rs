@@ -17,10 +17,10 @@ use crate::planner::attempt_seed;
 use crate::provider::Order;
 use crate::store::{AttemptRecord, OperationChange, VersionRecord};
 
+use super::concluding::version_event;
 use super::documents::ExtraAttempt;
 use super::engine::Engine;
 use super::error::EngineError;
-use super::judging::version_event;
 use super::ordering::{Attempts, Versions};
 use super::report::JobSummary;
 use super::request::RetryRequest;

@@ -8,9 +8,9 @@ use crate::domain::state::{JobInput, JobState, OperationState};
 use crate::domain::verdict::{Verdict, VersionCause};
 use crate::store::VersionRecord;
 
+use super::concluding::version_event;
 use super::engine::Engine;
 use super::error::EngineError;
-use super::judging::version_event;
 use super::ordering::{Attempts, Versions};
 use super::report::JobSummary;
 use super::request::RevertTarget;
