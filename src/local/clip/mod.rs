@@ -27,8 +27,10 @@ use weights::Weights;
 
 pub use error::ClipError;
 
-/// Pictures that go through the model together. More are not faster on a processor.
-const PICTURES_AT_A_TIME: usize = 8;
+/// Pictures that go through the model together. Few, because several such batches run side by side: much
+/// between two products of matrices is done by one thread. The number is fixed, so that a picture's
+/// numbers do not depend on how many cores there are.
+const PICTURES_AT_A_TIME: usize = 4;
 
 /// Texts that go through the model together.
 const TEXTS_AT_A_TIME: usize = 32;
@@ -150,19 +152,23 @@ impl ClipModel {
     /// # Errors
     /// [`ClipError`] where a picture cannot be prepared or the model gives no finite numbers.
     pub fn embed_images(&self, pictures: &[&Picture]) -> Result<Vec<Embedding>, ClipError> {
-        let mut embeddings = Vec::with_capacity(pictures.len());
-        for pictures in pictures.chunks(PICTURES_AT_A_TIME) {
-            let patches = pictures
-                .par_iter()
-                .map(|picture| {
-                    let square = self.preprocessing.square(picture)?;
-                    Ok(self.preprocessing.patches(&square))
-                })
-                .collect::<Result<Vec<_>, ClipError>>()?;
-            let rows = self.image.forward(patches.concat(), pictures.len())?;
-            self.collect(&rows, &mut embeddings)?;
-        }
-        Ok(embeddings)
+        let batches = pictures
+            .par_chunks(PICTURES_AT_A_TIME)
+            .map(|pictures| {
+                let patches = pictures
+                    .iter()
+                    .map(|picture| {
+                        let square = self.preprocessing.square(picture)?;
+                        Ok(self.preprocessing.patches(&square))
+                    })
+                    .collect::<Result<Vec<_>, ClipError>>()?;
+                let rows = self.image.forward(patches.concat(), pictures.len())?;
+                let mut embeddings = Vec::with_capacity(pictures.len());
+                self.collect(&rows, &mut embeddings)?;
+                Ok(embeddings)
+            })
+            .collect::<Result<Vec<_>, ClipError>>()?;
+        Ok(batches.into_iter().flatten().collect())
     }
 
     fn collect(&self, rows: &Tensor, embeddings: &mut Vec<Embedding>) -> Result<(), ClipError> {
