@@ -395,7 +395,7 @@ fn apply(
             settings.judging.structure.tile_correlation = value::real(raw, 0.0, 1.0)?;
         }
         Key::DriftPercent => {
-            settings.judging.structure.drift_percent = value::real(raw, 0.0, 10.0)?
+            settings.judging.structure.drift_percent = value::real(raw, 0.0, 10.0)?;
         }
         Key::DetailRatio => settings.judging.structure.detail_ratio = value::real(raw, 0.0, 1.0)?,
         Key::MaxMaskedShare => {
