@@ -51,7 +51,7 @@ impl ResultDocument {
         let mut facts = Vec::new();
         for (count, what) in [
             (counts.accepted, "done"),
-            (counts.gave_up, "failed, delivered as the original"),
+            (counts.gave_up, "given up, delivered without"),
             (counts.produced + counts.rejected, "to be judged"),
             (counts.pending, "still to do"),
             (counts.skipped, "skipped"),
