@@ -6,7 +6,7 @@
 //! (something appeared there), the colour of each tile, the drift of the corners of the frame (the
 //! whole picture moved, turned or was scaled), the shift of each tile (a wall was bent), and fine detail
 //! (the picture was made smaller and enlarged). Where too little is visible to judge by, or the photo has
-//! neither corners nor detail, that is a fault too, and a person has to look. The limits are in [`StructureThresholds`].
+//! no fine detail, that is a fault too, and a person has to look. The limits are in [`StructureThresholds`].
 
 mod brightness;
 mod composite;
@@ -226,7 +226,8 @@ fn faults(report: &StructureReport, told: u32) -> Vec<StructureFault> {
         (
             report.visible_share < limits.visible_share
                 || told < FEWEST_TILES
-                || (report.drift.is_none() && report.detail_ratio.is_none()),
+                // Where the photo has no fine detail, nobody can say that it was kept.
+                || report.detail_ratio.is_none(),
             StructureFault::NotJudgeable,
         ),
     ];
