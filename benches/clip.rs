@@ -237,6 +237,7 @@ fn write_model(folder: &Path, shape: &Shape) -> Result<ClipModel, Failure> {
         "text_config": tower(&shape.text), "vision_config": tower(&shape.vision),
     });
     config["vision_config"]["patch_size"] = shape.patch.into();
+    config["vision_config"]["projection_dim"] = shape.projection.into();
     fs_err::write(path("config.json"), config.to_string())?;
     let tokenizer = concat!(
         env!("CARGO_MANIFEST_DIR"),

@@ -92,6 +92,55 @@ fn largest_of(values: &[f32]) -> f32 {
     lanes.iter().copied().fold(tail, f32::max)
 }
 
+/// A matrix of rows by columns laid out as columns by rows, as a tensor of `columns` by `rows`.
+pub(super) fn transposed(matrix: &Tensor) -> Result<Tensor> {
+    matrix.apply_op1_no_bwd(&Transposition)
+}
+
+/// Lays a matrix out anew in square tiles, which stay in the nearest cache.
+struct Transposition;
+
+/// Side of a tile: one line of the cache.
+const TILE: usize = 16;
+
+impl CustomOp1 for Transposition {
+    fn name(&self) -> &'static str {
+        "transposition"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (rows, columns) = layout.shape().dims2()?;
+        let CpuStorage::F32(values) = storage else {
+            bail!("transposition works on 32-bit numbers only")
+        };
+        let Some(values) = layout
+            .contiguous_offsets()
+            .and_then(|(start, end)| values.get(start..end))
+            .filter(|values| !values.is_empty())
+        else {
+            bail!("transposition works on contiguous numbers only")
+        };
+        let mut turned = vec![0.0; values.len()];
+        turned
+            .par_chunks_mut(rows * TILE)
+            .enumerate()
+            .for_each(|(tile, turned)| {
+                for (block, source) in values.chunks(columns * TILE).enumerate() {
+                    for (row, source) in source.chunks_exact(columns).enumerate() {
+                        let targets = turned.chunks_exact_mut(rows);
+                        let source = source.iter().skip(tile * TILE);
+                        for (target, &value) in targets.zip(source) {
+                            if let Some(place) = target.get_mut(block * TILE + row) {
+                                *place = value;
+                            }
+                        }
+                    }
+                }
+            });
+        Ok((CpuStorage::F32(turned), Shape::from((columns, rows))))
+    }
+}
+
 /// Changes rows in place: the first argument of the work is the number of the first row of its share.
 struct Rows<W> {
     name: &'static str,
@@ -305,6 +354,17 @@ mod tests {
                 (f64::from(quick_gelu(x as f32)) - sigmoid).abs() < 1e-6,
                 "{x}"
             );
+        }
+    }
+
+    #[test]
+    fn a_matrix_is_turned_whatever_its_sides() {
+        for (rows, columns) in [(1, 1), (3, 50), (33, 17), (64, 32)] {
+            let matrix = tensor(rows, columns, |index| index as f32);
+            let turned = transposed(&matrix).unwrap();
+            assert_eq!(turned.dims(), [columns, rows]);
+            let expected = matrix.t().unwrap().contiguous().unwrap();
+            assert_eq!(values(&turned), values(&expected));
         }
     }
 
