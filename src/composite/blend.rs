@@ -1,6 +1,8 @@
 //! The photo at its own size with the generated pixels put in: each row is copied, and only runs of it
 //! where something may change are computed.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 use super::grain::{Grain, white};
@@ -15,26 +17,38 @@ const TAPS: usize = 4;
 /// Change of a soft band's light, in shares, that the map of changes shows as half generated.
 const SOFT_CHANGE: f32 = 1.0;
 
-/// What a place lets change; values between places are interpolated.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Control {
-    /// Distance to the mask in pixels of the photo; negative inside.
-    pub(super) distance: f32,
-    /// 1 where nothing is protected, 0 on protected surfaces.
-    pub(super) free: f32,
+/// What each place lets change; values between places are interpolated.
+#[derive(Debug)]
+pub(super) struct Control<'a> {
+    /// Distance to the mask in cells; negative inside.
+    pub(super) distance: Grid<f32>,
+    /// Size of a cell in pixels of the photo.
+    pub(super) scale: f32,
+    /// Surfaces that stay as they are.
+    pub(super) protected: &'a Grid<bool>,
     /// How much the generated picture differs from the photo, 0 to 1.
-    pub(super) differs: f32,
-    /// Factors of the soft band on linear red, green and blue.
-    pub(super) factors: [f32; 3],
+    pub(super) differs: Cow<'a, Grid<f32>>,
+    /// Factors of the soft band on linear red, green and blue, where there is one.
+    pub(super) factors: Option<Grid<[f32; 3]>>,
 }
 
-impl Control {
-    fn lanes(self) -> [f32; 8] {
-        let [red, green, blue] = self.factors;
+impl Control<'_> {
+    /// Distance in pixels of the photo, 1 where nothing is protected and else 0, difference, and the
+    /// factors.
+    #[inline(always)]
+    fn lanes(&self, index: usize) -> [f32; 8] {
+        let [red, green, blue] = match &self.factors {
+            Some(factors) => factors.cells[index],
+            None => [1.0; 3],
+        };
         [
-            self.distance,
-            self.free,
-            self.differs,
+            self.distance.cells[index] * self.scale,
+            if self.protected.cells[index] {
+                0.0
+            } else {
+                1.0
+            },
+            self.differs.cells[index],
             red,
             green,
             blue,
@@ -43,9 +57,9 @@ impl Control {
         ]
     }
 
-    fn is_active(&self, feather: f32) -> bool {
-        self.free > 0.0
-            && ((self.distance < feather && self.differs > 0.0) || self.factors != [1.0; 3])
+    fn is_active(&self, index: usize, feather: f32) -> bool {
+        let [distance, free, differs, red, green, blue, ..] = self.lanes(index);
+        free > 0.0 && ((distance < feather && differs > 0.0) || [red, green, blue] != [1.0; 3])
     }
 }
 
@@ -54,7 +68,7 @@ impl Control {
 pub(super) struct Blend<'a> {
     pub(super) photo: &'a Picture,
     pub(super) generated: &'a Grid<[f32; 4]>,
-    pub(super) control: &'a Grid<Control>,
+    pub(super) control: &'a Control<'a>,
     pub(super) grain: &'a Grain,
     /// Width of the feather in pixels of the photo.
     pub(super) feather: f32,
@@ -178,7 +192,7 @@ impl Blend<'_> {
         sums: &mut Sums,
     ) {
         self.photo_run(y, run.clone(), &mut buffers.photo);
-        places.control_columns(y, &run, &self.control.cells, &mut buffers.control);
+        places.control_columns(y, &run, self.control, &mut buffers.control);
         places.generated_columns(y, &run, self.generated, &mut buffers.generated);
         let grainy = !self.grain.is_none();
         if grainy {
@@ -346,21 +360,24 @@ impl Places {
     fn new(blend: &Blend<'_>) -> Self {
         let (width, height) = (blend.photo.width, blend.photo.height);
         let control = blend.control;
-        let columns = axis(control.width, width);
-        let starts = (0..=control.width)
+        let (across, down) = (control.distance.width, control.distance.height);
+        let columns = axis(across, width);
+        let starts = (0..=across)
             .map(|column| columns.partition_point(|place| place.low < column))
             .collect();
         Self {
-            rows: axis(control.height, height),
+            rows: axis(down, height),
             taps: taps(blend.generated.width, width),
             tap_rows: taps(blend.generated.height, height),
             starts,
             columns,
             active: Grid {
-                width: control.width,
-                height: control.height,
-                cells: (control.cells.iter())
-                    .map(|cell| cell.is_active(blend.feather))
+                width: across,
+                height: down,
+                cells: (0..across * down)
+                    .into_par_iter()
+                    .with_min_len(4096)
+                    .map(|index| control.is_active(index, blend.feather))
                     .collect(),
             },
         }
@@ -398,17 +415,16 @@ impl Places {
         &self,
         y: usize,
         run: &std::ops::Range<usize>,
-        cells: &[Control],
+        control: &Control<'_>,
         target: &mut Vec<[f32; 8]>,
     ) {
         let row = self.rows[y];
         let width = self.active.width;
         let (first, last) = (self.columns[run.start].low, self.columns[run.end - 1].high);
-        let low = &cells[row.low * width + first..=row.low * width + last];
-        let high = &cells[row.high * width + first..=row.high * width + last];
         target.clear();
-        target.extend(low.iter().zip(high).map(|(low, high)| {
-            let (low, high) = (low.lanes(), high.lanes());
+        target.extend((first..=last).map(|column| {
+            let low = control.lanes(row.low * width + column);
+            let high = control.lanes(row.high * width + column);
             std::array::from_fn(|lane| mix(low[lane], high[lane], row.share))
         }));
     }

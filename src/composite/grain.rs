@@ -3,6 +3,8 @@
 //! in its calmest blocks (the operator of Immerkær 1996, "Fast noise variance estimation"), and noise of
 //! that strength and coarseness is added inside, less what the generated picture brings with it.
 
+use rayon::prelude::*;
+
 use super::grid::Grid;
 use crate::imaging::{Picture, Samples};
 
@@ -121,7 +123,7 @@ fn blocks(
     width: usize,
     height: usize,
     wanted: &Grid<bool>,
-    luma: impl Fn(usize, usize) -> f32,
+    luma: impl Fn(usize, usize) -> f32 + Sync,
 ) -> Vec<Block> {
     let (across, down) = (width / BLOCK, height / BLOCK);
     let mut places = Vec::new();
@@ -139,7 +141,7 @@ fn blocks(
         }
     }
     let step = places.len().div_ceil(MAX_BLOCKS).max(1);
-    (places.iter().step_by(step))
+    (places.par_iter().step_by(step))
         .filter_map(|&(left, top)| {
             let mut full = [[0.0_f32; BLOCK]; BLOCK];
             for (y, row) in full.iter_mut().enumerate() {

@@ -1,6 +1,11 @@
 //! Grids of values that lie over the photo, and how the samples of one size fall on those of another:
 //! pixel centres are at half-integers, so that no size shifts the picture.
 
+use rayon::prelude::*;
+
+/// Rows that are summed up in one piece.
+const BAND: usize = 128;
+
 /// Values in rows from the top; the cell at `(x, y)` lies at `y * width + x`.
 #[derive(Clone, Debug)]
 pub(super) struct Grid<T> {
@@ -82,38 +87,51 @@ pub(super) fn mix(low: f32, high: f32, share: f32) -> f32 {
 pub(super) fn box_sums(grid: &Grid<f32>, radius: usize) -> Grid<f32> {
     let (width, height) = (grid.width, grid.height);
     let mut across = Grid::filled(width, height, 0.0);
-    for (source, target) in grid
-        .cells
-        .chunks_exact(width)
-        .zip(across.cells.chunks_exact_mut(width))
-    {
-        let mut sum: f32 = source.iter().take(radius).sum();
-        for (x, target) in target.iter_mut().enumerate() {
-            if let Some(value) = source.get(x + radius) {
-                sum += value;
+    (across.cells.par_chunks_exact_mut(width))
+        .zip(grid.cells.par_chunks_exact(width))
+        .with_min_len(16)
+        .for_each(|(target, source)| {
+            let mut sum: f32 = source.iter().take(radius).sum();
+            for (x, target) in target.iter_mut().enumerate() {
+                if let Some(value) = source.get(x + radius) {
+                    sum += value;
+                }
+                *target = sum;
+                if x >= radius {
+                    sum -= source[x - radius];
+                }
             }
-            *target = sum;
-            if x >= radius {
-                sum -= source[x - radius];
-            }
-        }
-    }
+        });
     let mut result = Grid::filled(width, height, 0.0);
-    // The window's rows, one more coming in and one going out as it moves down.
-    let mut window = vec![0.0_f32; width];
-    for row in 0..radius.min(height) {
-        add(&mut window, across.row(row), 1.0);
-    }
-    for (y, target) in result.cells.chunks_exact_mut(width).enumerate() {
-        if y + radius < height {
-            add(&mut window, across.row(y + radius), 1.0);
-        }
-        target.copy_from_slice(&window);
-        if y >= radius {
-            add(&mut window, across.row(y - radius), -1.0);
-        }
-    }
+    // Each band begins with a window of its own, so that the sums do not depend on the threads.
+    (result.cells.par_chunks_mut(width * BAND))
+        .enumerate()
+        .for_each(|(band, target)| {
+            let first = band * BAND;
+            // The window's rows, one more coming in and one going out as it moves down.
+            let mut window = vec![0.0_f32; width];
+            for row in first.saturating_sub(radius)..(first + radius).min(height) {
+                add(&mut window, across.row(row), 1.0);
+            }
+            for (offset, target) in target.chunks_exact_mut(width).enumerate() {
+                let y = first + offset;
+                if y + radius < height {
+                    add(&mut window, across.row(y + radius), 1.0);
+                }
+                target.copy_from_slice(&window);
+                if y >= radius {
+                    add(&mut window, across.row(y - radius), -1.0);
+                }
+            }
+        });
     result
+}
+
+/// How many cells each window of [`box_sums`] covers: those along the columns times those along the rows.
+pub(super) fn box_counts(length: usize, radius: usize) -> Vec<f32> {
+    (0..length)
+        .map(|at| ((at + radius).min(length - 1) - at.saturating_sub(radius) + 1) as f32)
+        .collect()
 }
 
 fn add(sums: &mut [f32], row: &[f32], sign: f32) {
@@ -123,36 +141,37 @@ fn add(sums: &mut [f32], row: &[f32], sign: f32) {
 }
 
 /// The largest value of `2 * radius + 1` by `2 * radius + 1` cells.
-pub(super) fn largest<T: Copy + PartialOrd>(grid: &Grid<T>, radius: usize) -> Grid<T> {
+pub(super) fn largest<T: Copy + PartialOrd + Send + Sync>(
+    grid: &Grid<T>,
+    radius: usize,
+) -> Grid<T> {
     let (width, height) = (grid.width, grid.height);
+    let keep = |target: &mut [T], source: &[T]| {
+        for (target, &value) in target.iter_mut().zip(source) {
+            *target = if value > *target { value } else { *target };
+        }
+    };
     let mut across = grid.clone();
-    let mut result = grid.clone();
-    for offset in 1..=radius.min(width.saturating_sub(1)) {
-        for y in 0..height {
-            let source = grid.row(y);
-            let target = &mut across.cells[y * width..(y + 1) * width];
-            for (target, &value) in target.iter_mut().zip(&source[offset..]) {
-                if value > *target {
-                    *target = value;
+    (across.cells.par_chunks_exact_mut(width))
+        .zip(grid.cells.par_chunks_exact(width))
+        .with_min_len(16)
+        .for_each(|(target, source)| {
+            for offset in 1..=radius.min(width.saturating_sub(1)) {
+                keep(target, &source[offset..]);
+                keep(&mut target[offset..], source);
+            }
+        });
+    let mut result = across.clone();
+    (result.cells.par_chunks_exact_mut(width))
+        .enumerate()
+        .with_min_len(16)
+        .for_each(|(y, target)| {
+            for other in y.saturating_sub(radius)..=(y + radius).min(height - 1) {
+                if other != y {
+                    keep(target, across.row(other));
                 }
             }
-            for (target, &value) in target[offset..].iter_mut().zip(source) {
-                if value > *target {
-                    *target = value;
-                }
-            }
-        }
-    }
-    for (y, target) in result.cells.chunks_exact_mut(width).enumerate() {
-        target.copy_from_slice(across.row(y));
-        for other in y.saturating_sub(radius)..=(y + radius).min(height - 1) {
-            for (target, &value) in target.iter_mut().zip(across.row(other)) {
-                if value > *target {
-                    *target = value;
-                }
-            }
-        }
-    }
+        });
     result
 }
 
@@ -184,6 +203,25 @@ mod tests {
     }
 
     #[test]
+    fn bands_go_on_where_the_one_before_ended() {
+        let (width, height) = (3, 2 * BAND + 5);
+        let grid = Grid {
+            width,
+            height,
+            cells: (0..width * height)
+                .map(|index| (index % 7) as f32)
+                .collect(),
+        };
+        let (sums, most) = (box_sums(&grid, 4), largest(&grid, 4));
+        for y in [0, 3, BAND - 1, BAND, BAND + 4, 2 * BAND, height - 1] {
+            let rows = y.saturating_sub(4)..(y + 5).min(height);
+            let window = &grid.cells[rows.start * width..rows.end * width];
+            assert_eq!(sums.at(1, y), window.iter().sum::<f32>(), "row {y}");
+            assert_eq!(most.at(1, y), 6.0, "row {y}");
+        }
+    }
+
+    #[test]
     fn windows_are_cut_at_the_border() {
         let mut grid = Grid::filled(5, 4, 1.0_f32);
         grid.cells[7] = 3.0;
@@ -192,6 +230,8 @@ mod tests {
             (sums.at(0, 0), sums.at(2, 1), sums.at(4, 3)),
             (4.0, 11.0, 4.0)
         );
+        assert_eq!(box_counts(5, 1), [2.0, 3.0, 3.0, 3.0, 2.0]);
+        assert_eq!(box_counts(2, 4), [2.0, 2.0]);
         let most = largest(&grid, 1);
         assert_eq!(
             (most.at(1, 0), most.at(0, 0), most.at(3, 2)),

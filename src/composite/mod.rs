@@ -10,13 +10,15 @@ mod mask;
 mod soft;
 mod tone;
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 pub use error::CompositeError;
 pub use mask::{EffectiveMask, effective_mask};
 
 use blend::{Blend, Control};
-use grid::{Grid, axis, box_sums, largest, mix};
+use grid::{Grid, axis, box_counts, box_sums, largest, mix};
 use mask::{Layers, check_plane, same_proportions};
 
 use crate::domain::compositing::{CompositeReport, CompositeSettings};
@@ -30,6 +32,10 @@ const SAME: f32 = 3.0;
 const DIFFERENT: f32 = 9.0;
 /// How far around a difference the generated pixels are taken, in pixels of the generated picture.
 const DIFFERENCE_REACH: usize = 3;
+/// Stands for a distance that plays no part; finite, so that it can be interpolated.
+const FAR: f32 = 1e6;
+/// Distance from the mask in cells up to which it is smoothed.
+const SMOOTHED_TO: f32 = 8.0;
 /// How far from the mask grain is measured, in thousandths of the long side.
 const GRAIN_REACH: f64 = 40.0;
 
@@ -88,15 +94,14 @@ pub fn composite(
     let matched = tone::match_tone(&generated, &reference, &layers);
     let differs = differences(&matched.picture, &reference);
     let soft = soft::measure(&matched.picture, &reference, &layers, settings);
-    let brightness = soft::brightness(&reference, width, height);
     let long_side = photo.width.max(photo.height) as f64;
     let feather = (settings.feather.max(0.0) * long_side / 1000.0).max(1.0) as f32;
     let control = control(
         control_layers,
         &differs,
         soft.as_ref(),
-        &brightness,
         photo.width as f32 / control_layers.hard.width as f32,
+        feather,
     );
     let (beside, inside) = seam(&layers);
     let scale = photo.width as f64 / width as f64;
@@ -200,79 +205,78 @@ fn finer(mask: &Plane, size: (usize, usize), photo: (usize, usize)) -> Option<(u
 fn differences(generated: &Grid<[f32; 4]>, reference: &[u8]) -> Grid<f32> {
     let (width, height) = (generated.width, generated.height);
     let mut apart = Grid::filled(width, height, 0.0_f32);
-    (apart.cells.par_iter_mut())
-        .with_min_len(4096)
-        .zip(&generated.cells)
-        .zip(reference.par_chunks_exact(3))
+    (apart.cells.par_chunks_exact_mut(width))
+        .zip(generated.cells.par_chunks_exact(width))
+        .zip(reference.par_chunks_exact(3 * width))
         .for_each(|((apart, new), own)| {
-            for (new, &own) in new.iter().zip(own) {
-                *apart = apart.max((new - f32::from(own)).abs());
+            let own = own.as_chunks::<3>().0;
+            for ((apart, new), own) in apart.iter_mut().zip(new).zip(own) {
+                for (new, &own) in new.iter().zip(own) {
+                    *apart = apart.max((new - f32::from(own)).abs());
+                }
             }
         });
-    let count = box_sums(&Grid::filled(width, height, 1.0), 1);
+    let (columns, rows) = (box_counts(width, 1), box_counts(height, 1));
     let mut mean = box_sums(&apart, 1);
-    for (mean, count) in mean.cells.iter_mut().zip(&count.cells) {
-        let place = ((*mean / count - SAME) / (DIFFERENT - SAME)).clamp(0.0, 1.0);
-        *mean = place * place * (3.0 - 2.0 * place);
-    }
+    (mean.cells.par_chunks_exact_mut(width))
+        .zip(&rows)
+        .for_each(|(means, row)| {
+            for (mean, column) in means.iter_mut().zip(&columns) {
+                let mean_difference = *mean / (row * column);
+                let place = ((mean_difference - SAME) / (DIFFERENT - SAME)).clamp(0.0, 1.0);
+                *mean = place * place * (3.0 - 2.0 * place);
+            }
+        });
     let mut around = box_sums(&largest(&mean, DIFFERENCE_REACH), 1);
-    for (around, count) in around.cells.iter_mut().zip(&count.cells) {
-        // What moving sums leave over is no difference.
-        let share = *around / count;
-        *around = if share > 1e-4 { share.min(1.0) } else { 0.0 };
-    }
+    (around.cells.par_chunks_exact_mut(width))
+        .zip(&rows)
+        .for_each(|(around, row)| {
+            for (around, column) in around.iter_mut().zip(&columns) {
+                // What moving sums leave over is no difference.
+                let share = *around / (row * column);
+                *around = if share > 1e-4 { share.min(1.0) } else { 0.0 };
+            }
+        });
     around
 }
 
-/// What each place lets change; `scale` is the size of a cell in pixels of the photo.
-fn control(
-    layers: &Layers,
-    differs: &Grid<f32>,
+/// What each place lets change; `scale` is the size of a cell in pixels of the photo, `feather` the width
+/// of the feather in these.
+fn control<'a>(
+    layers: &'a Layers,
+    differs: &'a Grid<f32>,
     soft: Option<&soft::SoftRatio>,
-    brightness: &Grid<f32>,
     scale: f32,
-) -> Grid<Control> {
+    feather: f32,
+) -> Control<'a> {
     let (width, height) = (layers.hard.width, layers.hard.height);
-    let distance = distances(&layers.hard);
-    // The soft band goes on under the feather of what is generated.
-    let reaching = largest(&layers.soft, 2);
-    let mut weights = layers.soft.clone();
-    for ((weight, &reaching), &hard) in (weights.cells.iter_mut())
-        .zip(&reaching.cells)
-        .zip(&layers.hard.cells)
-    {
-        if hard > 0.0 {
-            *weight = reaching;
-        }
-    }
+    let reach = (feather / scale).max(SMOOTHED_TO).ceil() as usize + 3;
+    let distance = distances(&layers.hard, reach);
     let differs = enlarged(differs, width, height);
-    let factors = soft.map(|soft| soft.factors(&weights, &enlarged(brightness, width, height)));
-    let cells = (0..width * height)
-        .into_par_iter()
-        .with_min_len(4096)
-        .map(|index| Control {
-            distance: distance.cells[index] * scale,
-            free: if layers.protected.cells[index] {
-                0.0
-            } else {
-                1.0
-            },
-            differs: differs.cells[index],
-            factors: factors
-                .as_ref()
-                .map_or([1.0; 3], |factors| factors.cells[index]),
-        })
-        .collect();
-    Grid {
-        width,
-        height,
-        cells,
+    let factors = soft.map(|soft| {
+        // The soft band goes on under the feather of what is generated.
+        let reaching = largest(&layers.soft, 2);
+        let mut weights = layers.soft.clone();
+        (weights.cells.par_iter_mut())
+            .with_min_len(4096)
+            .zip(&reaching.cells)
+            .zip(&layers.hard.cells)
+            .filter(|(_, hard)| **hard > 0.0)
+            .for_each(|((weight, &reaching), _)| *weight = reaching);
+        soft.factors(&weights)
+    });
+    Control {
+        distance,
+        scale,
+        protected: &layers.protected,
+        differs,
+        factors,
     }
 }
 
-fn enlarged(grid: &Grid<f32>, width: usize, height: usize) -> Grid<f32> {
+fn enlarged(grid: &Grid<f32>, width: usize, height: usize) -> Cow<'_, Grid<f32>> {
     if (grid.width, grid.height) == (width, height) {
-        return grid.clone();
+        return Cow::Borrowed(grid);
     }
     let (columns, rows) = (axis(grid.width, width), axis(grid.height, height));
     let mut result = Grid::filled(width, height, 0.0);
@@ -285,78 +289,69 @@ fn enlarged(grid: &Grid<f32>, width: usize, height: usize) -> Grid<f32> {
                 *target = mix(at(low), at(high), row.share);
             }
         });
-    result
+    Cow::Owned(result)
 }
 
-/// Distance of each cell to the mask's edge in cells, negative inside, exact to some percent near it (a
-/// chamfer transform) and smoothed, so that the edge is no staircase once enlarged.
-fn distances(hard: &Grid<f32>) -> Grid<f32> {
-    const FAR: f32 = 1e6;
-    const DIAGONAL: f32 = std::f32::consts::SQRT_2;
+/// Distance of each cell to the mask's edge in cells, negative inside, up to `reach` cells away and
+/// [`FAR`] beyond, smoothed near it, so that the edge is no staircase once enlarged.
+fn distances(hard: &Grid<f32>, reach: usize) -> Grid<f32> {
     let (width, height) = (hard.width, hard.height);
-    let mut distance = Grid {
-        width,
-        height,
-        cells: (hard.cells.iter())
-            .map(|hard| if *hard >= 0.5 { 0.0 } else { FAR })
-            .collect(),
-    };
-    let relax = |cells: &mut [f32], at: usize, from: usize, step: f32| {
-        let other = cells[from] + step;
-        if other < cells[at] {
-            cells[at] = other;
-        }
-    };
-    let cells = &mut distance.cells;
-    for y in 0..height {
-        for x in 0..width {
-            let at = y * width + x;
-            if cells[at] == 0.0 {
-                continue;
-            }
-            if x > 0 {
-                relax(cells, at, at - 1, 1.0);
-            }
-            if y > 0 {
-                relax(cells, at, at - width, 1.0);
-                if x > 0 {
-                    relax(cells, at, at - width - 1, DIAGONAL);
-                }
-                if x + 1 < width {
-                    relax(cells, at, at - width + 1, DIAGONAL);
+    // Along the rows first: each cell's distance to the mask within its own row, squared.
+    let mut along = Grid::filled(width, height, FAR * FAR);
+    (along.cells.par_chunks_exact_mut(width))
+        .zip(hard.cells.par_chunks_exact(width))
+        .for_each(|(along, hard)| {
+            let mut last = None;
+            for (x, (along, hard)) in along.iter_mut().zip(hard).enumerate() {
+                last = if *hard >= 0.5 { Some(x) } else { last };
+                if let Some(steps) = last.map(|last| x - last).filter(|steps| *steps <= reach) {
+                    *along = (steps * steps) as f32;
                 }
             }
-        }
-    }
-    for y in (0..height).rev() {
-        for x in (0..width).rev() {
-            let at = y * width + x;
-            if cells[at] == 0.0 {
-                continue;
-            }
-            if x + 1 < width {
-                relax(cells, at, at + 1, 1.0);
-            }
-            if y + 1 < height {
-                relax(cells, at, at + width, 1.0);
-                if x > 0 {
-                    relax(cells, at, at + width - 1, DIAGONAL);
-                }
-                if x + 1 < width {
-                    relax(cells, at, at + width + 1, DIAGONAL);
+            let mut next = None;
+            for (x, (along, hard)) in along.iter_mut().zip(hard).enumerate().rev() {
+                next = if *hard >= 0.5 { Some(x) } else { next };
+                if let Some(steps) = next.map(|next| next - x).filter(|steps| *steps <= reach) {
+                    *along = along.min((steps * steps) as f32);
                 }
             }
-        }
-    }
+        });
+    let near_rows: Vec<bool> = (along.cells.par_chunks_exact(width))
+        .map(|row| row.iter().any(|squared| *squared < FAR * FAR))
+        .collect();
+    let mut distance = Grid::filled(width, height, FAR * FAR);
+    (distance.cells.par_chunks_exact_mut(width))
+        .enumerate()
+        .for_each(|(y, distance)| {
+            for other in y.saturating_sub(reach)..=(y + reach).min(height - 1) {
+                if near_rows[other] {
+                    let down = (y.abs_diff(other) * y.abs_diff(other)) as f32;
+                    for (distance, along) in distance.iter_mut().zip(along.row(other)) {
+                        let squared = along + down;
+                        *distance = if squared < *distance {
+                            squared
+                        } else {
+                            *distance
+                        };
+                    }
+                }
+            }
+            for distance in distance {
+                *distance = distance.sqrt();
+            }
+        });
     // From the edge instead of from the nearest cell's centre; inside two steps are enough.
     let outside = largest(&distance, 1);
-    for (value, outside) in distance.cells.iter_mut().zip(&outside.cells) {
-        *value = match (*value, *outside) {
-            (0.0, 0.0) => -1.5,
-            (0.0, _) => -0.5,
-            (value, _) => value - 0.5,
-        };
-    }
+    (distance.cells.par_iter_mut())
+        .with_min_len(4096)
+        .zip(&outside.cells)
+        .for_each(|(value, outside)| {
+            *value = match (*value, *outside) {
+                (0.0, 0.0) => -1.5,
+                (0.0, _) => -0.5,
+                (value, _) => value - 0.5,
+            };
+        });
     smoothed(&distance)
 }
 
@@ -371,7 +366,7 @@ fn smoothed(grid: &Grid<f32>) -> Grid<f32> {
             let own = grid.row(y);
             let below = grid.row((y + 1).min(height - 1));
             for (x, target) in target.iter_mut().enumerate() {
-                if own[x] > 8.0 || own[x] < -1.0 {
+                if own[x] > SMOOTHED_TO || own[x] < -1.0 {
                     continue;
                 }
                 let (left, right) = (x.saturating_sub(1), (x + 1).min(width - 1));

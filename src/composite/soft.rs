@@ -5,6 +5,7 @@
 
 use rayon::prelude::*;
 
+use super::enlarged;
 use super::grid::{Grid, axis, largest};
 use super::mask::Layers;
 use crate::domain::compositing::CompositeSettings;
@@ -16,6 +17,8 @@ const HALVED_FROM: usize = 640;
 const RADIUS: usize = 3;
 /// Deviation of its weights in cells.
 const REACH: f32 = 1.8;
+/// How far beside the band ratios are needed, in cells.
+const BESIDE: usize = 2;
 /// Difference of brightness, in EV, at which a neighbour has a quarter of its weight.
 const EDGE: f32 = 0.25;
 /// Most that red, green or blue may change against brightness, in EV.
@@ -42,6 +45,8 @@ struct Cell {
 pub(super) struct SoftRatio {
     ratios: Grid<[f32; 3]>,
     brightness: Grid<f32>,
+    /// Brightness of the photo in EV for the pixels of the generated picture in and beside the band.
+    finest: Grid<f32>,
 }
 
 /// Measures the ratios around the soft band; `None` where there is none.
@@ -63,26 +68,36 @@ pub(super) fn measure(
     let (across, down) = (width.div_ceil(side), height.div_ceil(side));
     // What is mixed with furniture at its edge says nothing about the floor.
     let furniture = largest(&layers.hard, 1);
+    let mut banded = Grid::filled(across, down, false);
+    (banded.cells.par_chunks_exact_mut(across))
+        .zip(layers.soft.cells.par_chunks(width * side))
+        .for_each(|(banded, soft)| {
+            for row in soft.chunks_exact(width) {
+                for (banded, soft) in banded.iter_mut().zip(row.chunks(side)) {
+                    *banded |= soft.iter().any(|soft| *soft > 0.0);
+                }
+            }
+        });
+    // Pixels between two cells take from both, and the feather reaches under the furniture.
+    let wanted = largest(&banded, BESIDE);
+    let looked_at = largest(&wanted, RADIUS);
     let mut cells = Grid::filled(across, down, Cell::default());
-    let mut wanted = Grid::filled(across, down, false);
     (cells.cells.par_chunks_exact_mut(across))
-        .zip(wanted.cells.par_chunks_exact_mut(across))
         .enumerate()
-        .for_each(|(row, (cells, wanted))| {
-            for (column, (cell, wanted)) in cells.iter_mut().zip(wanted).enumerate() {
+        .for_each(|(row, cells)| {
+            for (column, cell) in cells.iter_mut().enumerate() {
+                if !looked_at.at(column, row) {
+                    continue;
+                }
                 let (mut light, mut count) = ([0.0; 3], 0.0);
                 for y in row * side..((row + 1) * side).min(height) {
                     for x in column * side..((column + 1) * side).min(width) {
                         let index = y * width + x;
-                        let own = [0, 1, 2].map(|channel| {
-                            let code = f32::from(reference[index * 3 + channel]);
-                            quick_srgb_to_linear(code * (1.0 / 255.0))
-                        });
+                        let own = linear([0, 1, 2].map(|channel| reference[index * 3 + channel]));
                         for (sum, own) in light.iter_mut().zip(own) {
                             *sum += own;
                         }
                         count += 1.0;
-                        *wanted |= layers.soft.cells[index] > 0.0;
                         if furniture.cells[index] > 0.0 || layers.protected.cells[index] {
                             continue;
                         }
@@ -98,8 +113,6 @@ pub(super) fn measure(
                 cell.brightness = (luminance(light) / count + VEIL).log2();
             }
         });
-    // Pixels between two cells take from both, and the feather reaches under the furniture.
-    let wanted = largest(&wanted, 2);
     let mut ratios = Grid::filled(across, down, None);
     (ratios.cells.par_chunks_exact_mut(across))
         .enumerate()
@@ -110,14 +123,32 @@ pub(super) fn measure(
                 }
             }
         });
+    let mut finest = Grid::filled(width, height, 0.0);
+    (finest.cells.par_chunks_exact_mut(width))
+        .zip(reference.par_chunks_exact(width * 3))
+        .enumerate()
+        .for_each(|(y, (finest, reference))| {
+            let wanted = wanted.row(y / side);
+            for ((x, finest), pixel) in finest.iter_mut().enumerate().zip(reference.as_chunks().0) {
+                if wanted[x / side] {
+                    *finest = (luminance(linear(*pixel)) + VEIL).log2();
+                }
+            }
+        });
     Some(SoftRatio {
-        ratios: spread(ratios),
+        ratios: spread(ratios, &wanted),
         brightness: Grid {
             width: across,
             height: down,
             cells: cells.cells.iter().map(|cell| cell.brightness).collect(),
         },
+        finest,
     })
+}
+
+/// Linear light of an 8-bit pixel.
+fn linear(pixel: [u8; 3]) -> [f32; 3] {
+    pixel.map(|code| quick_srgb_to_linear(f32::from(code) * (1.0 / 255.0)))
 }
 
 /// The bounded ratio of what a neighbourhood of one brightness sends.
@@ -162,29 +193,20 @@ fn average(
     }))
 }
 
-/// Cells without a ratio take the mean of their neighbours', a few cells far; beyond there is none.
-fn spread(mut ratios: Grid<Option<[f32; 3]>>) -> Grid<[f32; 3]> {
+/// Cells that are wanted and have no ratio take the mean of their neighbours', a few cells far; beyond
+/// there is none.
+fn spread(mut ratios: Grid<Option<[f32; 3]>>, wanted: &Grid<bool>) -> Grid<[f32; 3]> {
     for _ in 0..3 {
         let before = ratios.clone();
-        for y in 0..before.height {
-            for x in 0..before.width {
-                if before.at(x, y).is_some() {
-                    continue;
-                }
-                let (mut sum, mut count) = ([0.0; 3], 0.0);
-                for near_y in y.saturating_sub(1)..=(y + 1).min(before.height - 1) {
-                    for near_x in x.saturating_sub(1)..=(x + 1).min(before.width - 1) {
-                        if let Some(ratio) = before.at(near_x, near_y) {
-                            sum = [0, 1, 2].map(|channel| sum[channel] + ratio[channel]);
-                            count += 1.0;
-                        }
+        (ratios.cells.par_chunks_exact_mut(before.width))
+            .enumerate()
+            .for_each(|(y, ratios)| {
+                for (x, ratio) in ratios.iter_mut().enumerate() {
+                    if ratio.is_none() && wanted.at(x, y) {
+                        *ratio = around(&before, x, y);
                     }
                 }
-                if count > 0.0 {
-                    ratios.cells[y * before.width + x] = Some(sum.map(|sum| sum / count));
-                }
-            }
-        }
+            });
     }
     Grid {
         width: ratios.width,
@@ -195,11 +217,26 @@ fn spread(mut ratios: Grid<Option<[f32; 3]>>) -> Grid<[f32; 3]> {
     }
 }
 
+/// The mean of the ratios that the eight neighbours have.
+fn around(ratios: &Grid<Option<[f32; 3]>>, x: usize, y: usize) -> Option<[f32; 3]> {
+    let (mut sum, mut count) = ([0.0; 3], 0.0);
+    for near_y in y.saturating_sub(1)..=(y + 1).min(ratios.height - 1) {
+        for near_x in x.saturating_sub(1)..=(x + 1).min(ratios.width - 1) {
+            if let Some(ratio) = ratios.at(near_x, near_y) {
+                sum = [0, 1, 2].map(|channel| sum[channel] + ratio[channel]);
+                count += 1.0;
+            }
+        }
+    }
+    (count > 0.0).then(|| sum.map(|sum| sum / count))
+}
+
 impl SoftRatio {
     /// The factors on linear light for a grid of any size: the ratio between the cells, kept from
-    /// crossing edges of the photo's `brightness` there, times the weight of the mask.
-    pub(super) fn factors(&self, weights: &Grid<f32>, brightness: &Grid<f32>) -> Grid<[f32; 3]> {
+    /// crossing edges of the photo's brightness there, times the weight of the mask.
+    pub(super) fn factors(&self, weights: &Grid<f32>) -> Grid<[f32; 3]> {
         let (width, height) = (weights.width, weights.height);
+        let brightness = enlarged(&self.finest, width, height);
         let columns = axis(self.ratios.width, width);
         let rows = axis(self.ratios.height, height);
         let mut factors = Grid::filled(width, height, [1.0; 3]);
@@ -233,23 +270,5 @@ impl SoftRatio {
                 }
             });
         factors
-    }
-}
-
-/// Brightness of 8-bit pixels in EV.
-pub(super) fn brightness(picture: &[u8], width: usize, height: usize) -> Grid<f32> {
-    let cells = picture
-        .par_chunks_exact(3)
-        .with_min_len(4096)
-        .map(|pixel| {
-            let light = [pixel[0], pixel[1], pixel[2]]
-                .map(|code| quick_srgb_to_linear(f32::from(code) * (1.0 / 255.0)));
-            (luminance(light) + VEIL).log2()
-        })
-        .collect();
-    Grid {
-        width,
-        height,
-        cells,
     }
 }

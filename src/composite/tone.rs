@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use super::grid::{Grid, axis, box_sums, largest, mix};
+use super::grid::{Grid, axis, box_counts, box_sums, largest, mix};
 use super::mask::Layers;
 use crate::imaging::color::{quick_linear_to_srgb, quick_srgb_to_linear, srgb_to_linear};
 use crate::imaging::vectorized;
@@ -107,12 +107,11 @@ fn stops() -> [f32; 256] {
 /// Pixels that the mask leaves alone, with some distance.
 fn open(layers: &Layers) -> Grid<bool> {
     let mut masked = Grid::filled(layers.hard.width, layers.hard.height, false);
-    for ((masked, &hard), &soft) in (masked.cells.iter_mut())
+    (masked.cells.par_iter_mut())
+        .with_min_len(4096)
         .zip(&layers.hard.cells)
         .zip(&layers.soft.cells)
-    {
-        *masked = hard > 0.0 || soft > 0.0;
-    }
+        .for_each(|((masked, &hard), &soft)| *masked = hard > 0.0 || soft > 0.0);
     let mut open = largest(&masked, 2);
     for open in &mut open.cells {
         *open = !*open;
@@ -166,22 +165,34 @@ fn common(
 ) -> Option<[f32; 3]> {
     const BINS: usize = 512;
     const PER_STOP: f32 = 64.0;
-    let mut counts = [[0_u32; BINS]; 3];
     let width = usable.width;
-    for (y, row) in usable.cells.chunks_exact(width).enumerate() {
-        for (x, _) in row.iter().enumerate().filter(|(_, usable)| **usable) {
-            if near.is_some_and(|near| !near.at(x / CELL, y / CELL)) {
-                continue;
+    let none = || vec![[0_u32; BINS]; 3];
+    let counts = (usable.cells.par_chunks_exact(width))
+        .enumerate()
+        .with_min_len(32)
+        .fold(none, |mut counts, (y, row)| {
+            for (x, _) in row.iter().enumerate().filter(|(_, usable)| **usable) {
+                if near.is_some_and(|near| !near.at(x / CELL, y / CELL)) {
+                    continue;
+                }
+                for (channel, counts) in counts.iter_mut().enumerate() {
+                    let index = (y * width + x) * 3 + channel;
+                    let ratio =
+                        stops[usize::from(reference[index])] - stops[usize::from(generated[index])];
+                    let bin = ratio * PER_STOP + (BINS / 2) as f32;
+                    counts[(bin.max(0.0) as usize).min(BINS - 1)] += 1;
+                }
             }
-            for (channel, counts) in counts.iter_mut().enumerate() {
-                let index = (y * width + x) * 3 + channel;
-                let ratio =
-                    stops[usize::from(reference[index])] - stops[usize::from(generated[index])];
-                let bin = ratio * PER_STOP + (BINS / 2) as f32;
-                counts[(bin.max(0.0) as usize).min(BINS - 1)] += 1;
+            counts
+        })
+        .reduce(none, |mut counts, others| {
+            for (counts, others) in counts.iter_mut().zip(others) {
+                for (count, other) in counts.iter_mut().zip(others) {
+                    *count += other;
+                }
             }
-        }
-    }
+            counts
+        });
     let total: u32 = counts[0].iter().sum();
     if total < MIN_PIXELS {
         return None;
@@ -267,12 +278,12 @@ fn smooth(
         };
         box_sums(&plane, 1)
     });
-    let count = box_sums(&Grid::filled(across, down, 1.0), 1);
+    let (columns, rows) = (box_counts(across, 1), box_counts(down, 1));
     let mut factors = Grid::filled(across, down, [1.0; 3]);
     for (index, factor) in factors.cells.iter_mut().enumerate() {
         let sums = [red.cells[index], green.cells[index], blue.cells[index]];
-        *factor =
-            [0, 1, 2].map(|channel| (gains[channel] + sums[channel] / count.cells[index]).exp2());
+        let count = columns[index % across] * rows[index / across];
+        *factor = [0, 1, 2].map(|channel| (gains[channel] + sums[channel] / count).exp2());
     }
     factors
 }

@@ -3,9 +3,16 @@
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8x3, U16x3};
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{
+    FilterType, ImageView as _, PixelTrait, ResizeAlg, ResizeOptions, Resizer,
+};
+
+use rayon::prelude::*;
 
 use super::picture::{Picture, Samples};
+
+/// Rows of the result that are made in one piece.
+const BAND: u32 = 128;
 
 /// Why a picture was not resized.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,21 +44,21 @@ pub fn resize(picture: &Picture, width: usize, height: usize) -> Result<Picture,
     if (width, height) == (picture.width, picture.height) {
         return Ok(picture.clone());
     }
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
     let length = width
         .checked_mul(height)
         .and_then(|pixels| pixels.checked_mul(3))
         .ok_or_else(|| failed("the picture would not fit into memory".to_owned()))?;
+    let bands = Bands {
+        width: to_width,
+        height: to_height,
+        from_height,
+    };
     let samples = match &picture.samples {
         Samples::Eight(samples) => {
             let mut target = vec![0; length];
             let source = TypedImageRef::<U8x3>::from_buffer(from_width, from_height, samples)
                 .map_err(|error| failed(error.to_string()))?;
-            let mut view = TypedImage::<U8x3>::from_buffer(to_width, to_height, &mut target)
-                .map_err(|error| failed(error.to_string()))?;
-            Resizer::new()
-                .resize_typed(&source, &mut view, &options)
-                .map_err(|error| failed(error.to_string()))?;
+            bands.run(&source, &mut target).map_err(failed)?;
             Samples::Eight(target)
         }
         Samples::Sixteen(samples) => {
@@ -59,12 +66,7 @@ pub fn resize(picture: &Picture, width: usize, height: usize) -> Result<Picture,
             let bytes = bytemuck::cast_slice(samples);
             let source = TypedImageRef::<U16x3>::from_buffer(from_width, from_height, bytes)
                 .map_err(|error| failed(error.to_string()))?;
-            let bytes = bytemuck::cast_slice_mut(&mut target);
-            let mut view = TypedImage::<U16x3>::from_buffer(to_width, to_height, bytes)
-                .map_err(|error| failed(error.to_string()))?;
-            Resizer::new()
-                .resize_typed(&source, &mut view, &options)
-                .map_err(|error| failed(error.to_string()))?;
+            bands.run(&source, &mut target).map_err(failed)?;
             Samples::Sixteen(target)
         }
     };
@@ -73,6 +75,43 @@ pub fn resize(picture: &Picture, width: usize, height: usize) -> Result<Picture,
         height,
         samples,
     })
+}
+
+/// The result in bands of rows, each resized from the section of the source that it shows. The kernel reads
+/// on past the section's edge, so that the bands meet without a seam, and their number does not depend on
+/// the number of threads.
+struct Bands {
+    width: u32,
+    height: u32,
+    from_height: u32,
+}
+
+impl Bands {
+    fn run<P, S>(&self, source: &TypedImageRef<'_, P>, target: &mut [S]) -> Result<(), String>
+    where
+        P: PixelTrait,
+        S: bytemuck::NoUninit + bytemuck::AnyBitPattern + Send,
+    {
+        let row = self.width as usize * 3;
+        let scale = f64::from(self.from_height) / f64::from(self.height);
+        (target.par_chunks_mut(row * BAND as usize))
+            .enumerate()
+            .try_for_each(|(band, target)| {
+                let rows = (target.len() / row) as u32;
+                let top = (band * BAND as usize) as f64 * scale;
+                let height = f64::from(rows) * scale;
+                // Rounding must not carry the last section past the picture.
+                let height = height.min(f64::from(self.from_height) - top);
+                let options = ResizeOptions::new()
+                    .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+                    .crop(0.0, top, f64::from(source.width()), height);
+                let bytes = bytemuck::cast_slice_mut(target);
+                let mut view = TypedImage::<P>::from_buffer(self.width, rows, bytes)
+                    .map_err(|error| error.to_string())?;
+                (Resizer::new().resize_typed(source, &mut view, &options))
+                    .map_err(|error| error.to_string())
+            })
+    }
 }
 
 /// Makes the longer side at most `long_side` pixels, keeping the proportions; a picture that is
