@@ -19,6 +19,14 @@ pub enum BundleError {
         /// What is wrong.
         reason: String,
     },
+    /// An archive is not a whole order.
+    #[error("archive `{path}` is refused: {reason}")]
+    Archive {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A photo cannot be read as a picture.
     #[error(transparent)]
     Decode(#[from] DecodeError),

@@ -2,10 +2,12 @@
 //! elsewhere the photos at working size. It is complete before anybody is asked to do it, and the
 //! same order is the same bytes.
 
+mod archive;
 mod error;
 mod order;
 mod photos;
 
+pub use archive::{ArchiveContent, verify_archive, write_archive};
 pub use error::BundleError;
-pub use order::{JOB_FILE, MARKER_FILE, SUMS_FILE, read_order, sha256, write_order};
+pub use order::{JOB_FILE, MARKER_FILE, SUMS_FILE, read_order, read_sums, sha256, write_order};
 pub use photos::{WORKING_LONG_SIDE, working_photo_path, write_working_photo};

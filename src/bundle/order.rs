@@ -1,5 +1,6 @@
 //! The documents of an order.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -81,6 +82,32 @@ pub fn read_order(folder: &Path) -> Result<(JobOrder, RunMarker), BundleError> {
         });
     }
     Ok((order, marker))
+}
+
+/// Reads a list of digests: path to SHA-256, as `sha256sum` writes them.
+///
+/// # Errors
+/// [`BundleError::Damaged`] for a line of another form and for a path that leads out of the folder.
+pub fn read_sums(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, String>, BundleError> {
+    let wrong = |reason: String| BundleError::Damaged {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = std::str::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
+    let mut sums = BTreeMap::new();
+    for line in text.lines() {
+        let (digest, name) = line
+            .split_once("  ")
+            .filter(|(digest, _)| {
+                digest.len() == 64 && digest.bytes().all(|digit| digit.is_ascii_hexdigit())
+            })
+            .ok_or_else(|| wrong("a line is not a digest, two spaces and a path".to_owned()))?;
+        fsx::contained(Path::new("."), name).map_err(|refused| wrong(refused.to_string()))?;
+        if sums.insert(name.to_owned(), digest.to_owned()).is_some() {
+            return Err(wrong(format!("`{name}` is listed twice")));
+        }
+    }
+    Ok(sums)
 }
 
 fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, BundleError> {

@@ -21,23 +21,38 @@ pub fn working_photo_path(photo: &PhotoId) -> String {
     format!("photos/{photo}.jpg")
 }
 
-/// Writes the photo whose file content is `bytes` into the order's folder.
+/// Writes the photo whose file content is `bytes` into the order's folder. What was made of the same content
+/// before lies in the folder `prepared` and is not made again.
 ///
 /// # Errors
 /// [`BundleError`] when it is no picture or cannot be written.
 pub fn write_working_photo(
     folder: &Path,
+    prepared: &Path,
     photo: &PhotoId,
     bytes: &[u8],
     limits: &DecodeLimits,
 ) -> Result<(), BundleError> {
-    let picture = imaging::decode(bytes, limits)?;
-    let picture = imaging::fit(&picture, WORKING_LONG_SIDE)?;
-    let options = JpegOptions {
-        quality: WORKING_QUALITY,
-        ..JpegOptions::default()
+    let known = prepared.join(format!(
+        "{}-{WORKING_LONG_SIDE}-{WORKING_QUALITY}.jpg",
+        blake3::hash(bytes).to_hex()
+    ));
+    let jpeg = match fs_err::read(&known) {
+        Ok(jpeg) => jpeg,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let picture = imaging::decode(bytes, limits)?;
+            let picture = imaging::fit(&picture, WORKING_LONG_SIDE)?;
+            let options = JpegOptions {
+                quality: WORKING_QUALITY,
+                ..JpegOptions::default()
+            };
+            let jpeg = imaging::encode_jpeg(&picture, &options)?;
+            fs_err::create_dir_all(prepared)?;
+            fsx::write_atomic(&known, &jpeg)?;
+            jpeg
+        }
+        Err(error) => return Err(error.into()),
     };
-    let jpeg = imaging::encode_jpeg(&picture, &options)?;
     fs_err::create_dir_all(folder.join("photos"))?;
     fsx::write_atomic(&folder.join(working_photo_path(photo)), &jpeg)?;
     Ok(())

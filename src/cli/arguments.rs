@@ -85,6 +85,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Make a job of a listing and drive it to the end
     Submit(SubmitArgs),
+    /// Write what a worker elsewhere would get as one file, without sending it; or check such a file
+    Bundle(Box<BundleArgs>),
     /// Drive every job that is due: what cron calls
     Run(RunArgs),
     /// Say where jobs stand
@@ -223,6 +225,36 @@ pub struct SubmitArgs {
     /// Record the job and return; `remedia run` does the work
     #[arg(long)]
     pub detach: bool,
+}
+
+/// `remedia bundle`.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:\n  remedia bundle ./listing --style modern --operations stage --provider kaggle --to order.zip\n  remedia bundle verify order.zip\n\nThe same listing and plan give the same bytes, on every machine. A bundle holds photos at working size without\nmetadata and the order; no place, no path, no name of a user and no token."
+)]
+pub struct BundleArgs {
+    /// Check a bundle instead.
+    #[command(subcommand)]
+    pub command: Option<BundleCommand>,
+    /// Listing and wishes.
+    #[command(flatten)]
+    pub listing: Option<ListingArgs>,
+    /// File to write
+    #[arg(long, value_name = "FILE", default_value = "remedia-bundle.zip")]
+    pub to: PathBuf,
+}
+
+/// What can be done with a bundle.
+#[derive(Debug, Subcommand)]
+pub enum BundleCommand {
+    /// Check that a bundle is whole and holds nothing else
+    Verify {
+        /// The bundle
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 /// `remedia run`.

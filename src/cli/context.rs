@@ -83,8 +83,13 @@ impl Context {
 
     /// Opens the engine in the home that the settings name.
     pub(crate) fn engine(&self) -> Result<Engine, Failure> {
+        Ok(Engine::open(self.engine_options(), self.clock)?)
+    }
+
+    /// How the engine is to work.
+    pub(crate) fn engine_options(&self) -> EngineOptions {
         let settings = self.settings();
-        let options = EngineOptions {
+        EngineOptions {
             threads: settings.threads,
             memory_budget_bytes: settings.memory_budget_bytes,
             jpeg_quality: settings.jpeg_quality,
@@ -95,8 +100,7 @@ impl Context {
             clip: self.clip().unwrap_or_default(),
             fake_script: self.fake_script.clone(),
             ..EngineOptions::new(self.working_directory.join(&settings.home))
-        };
-        Ok(Engine::open(options, self.clock)?)
+        }
     }
 
     /// The CLIP model that scores, where one is on this machine and wanted.
@@ -171,6 +175,10 @@ fn flags(cli: &Cli) -> Flags {
     match &cli.command {
         Command::Plan(arguments) => listing_flags(flags, &arguments.listing),
         Command::Submit(arguments) => listing_flags(flags, &arguments.listing),
+        Command::Bundle(arguments) => match &arguments.listing {
+            Some(listing) => listing_flags(flags, listing),
+            None => flags,
+        },
         Command::Styles(arguments) => flags.with(Key::Styles, arguments.styles.as_ref()),
         _ => flags,
     }

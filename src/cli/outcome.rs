@@ -154,6 +154,11 @@ pub(crate) fn document(
             Some(instruction.clone()),
             Some(resume.replace("goes on", "goes on when that is done")),
         ),
+        Ending::Bundled => (
+            Exit::WAITING,
+            Some("the order is complete and was not sent".to_owned()),
+            Some("`remedia run` sends it".to_owned()),
+        ),
         Ending::Remote { executor } => (
             Exit::WAITING,
             Some(format!("{executor} works on it")),

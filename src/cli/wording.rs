@@ -60,6 +60,7 @@ pub(crate) fn before_the_work(listing: &Listing, plan: &Plan) -> Vec<String> {
 pub(crate) const fn stage(stage: Stage) -> &'static str {
     match stage {
         Stage::Enhance => "enhancing",
+        Stage::Send => "sending",
         Stage::Remote => "remote",
         Stage::Validate => "checking",
         Stage::Deliver => "delivering",

@@ -52,6 +52,9 @@ pub struct ProviderCapability {
     /// Seconds from asking until the first photo is worked on.
     #[serde(default)]
     pub startup_seconds: f64,
+    /// Longest time that one run may take, in seconds; absent where there is no such limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_seconds: Option<u64>,
     /// The operations that it does.
     #[serde(default)]
     pub operations: BTreeMap<OperationKind, OperationCapability>,

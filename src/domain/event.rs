@@ -199,6 +199,8 @@ pub enum EventKind {
 pub enum Stage {
     /// Photos being enhanced on this machine.
     Enhance,
+    /// An order being handed over to an executor elsewhere, counted in thousands of bytes.
+    Send,
     /// An executor elsewhere working on the order.
     Remote,
     /// Results being checked.

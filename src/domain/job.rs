@@ -11,7 +11,7 @@ use super::plan::{ClipPrompts, PlannedAttempt, PlannedSource, StyleReference};
 use super::room::Room;
 
 /// The version of [`JobOrder`] and [`RunMarker`] that this build writes.
-pub const JOB_SCHEMA_VERSION: u32 = 2;
+pub const JOB_SCHEMA_VERSION: u32 = 3;
 
 /// One order: what is asked of one executor in one run. It decides every number that changes a
 /// picture; the worker decides none.
@@ -24,9 +24,11 @@ pub struct JobOrder {
     pub run_id: String,
     /// The job that it belongs to.
     pub job_id: JobId,
-    /// When the job was made, UTC, RFC 3339.
-    #[schemars(with = "String")]
-    pub created: Timestamp,
+    /// When the job was made, UTC, RFC 3339. Left out since version 3, so that the same plan is the same
+    /// bytes whenever it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub created: Option<Timestamp>,
     /// The order whose rejects this one repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
@@ -38,6 +40,9 @@ pub struct JobOrder {
     pub style: StyleReference,
     /// What the worker must keep to.
     pub limits: OrderLimits,
+    /// The models to generate with; absent where the worker's own choice serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<ModelSet>,
     /// The photos, in delivery order.
     pub photos: Vec<OrderedPhoto>,
 }
@@ -58,6 +63,36 @@ pub struct OrderLimits {
     /// Largest share of the frame that a mask may cover, 0 to 1; absent where nothing is generated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_masked_share: Option<f64>,
+    /// Seconds after which a worker elsewhere stops by itself and leaves what it has; absent where it
+    /// works in this process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_seconds: Option<u64>,
+}
+
+/// The models that a worker generates with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSet {
+    /// The set's name, such as `sd15`.
+    pub name: String,
+    /// Number format of the weights on a GPU, such as `float16`.
+    pub precision: String,
+    /// Every model with its part in the work.
+    pub parts: Vec<ModelPart>,
+}
+
+/// One model of a set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelPart {
+    /// What it is for: `base`, `controlnet:depth`, `clip`, `depth`, `segmentation`, `video`.
+    pub role: String,
+    /// Where it lies on the hub, `owner/name`.
+    pub repository: String,
+    /// The revision, 40 hexadecimal digits.
+    pub revision: String,
+    /// Its licence, as SPDX names it where it does.
+    pub licence: String,
 }
 
 /// One photo of an order.

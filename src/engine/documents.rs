@@ -67,6 +67,11 @@ impl WorkFolder {
         (self.outputs().join(&name), format!("{name}/"))
     }
 
+    /// Photos at working size, by their content, for this and later orders.
+    pub(super) fn prepared(&self) -> PathBuf {
+        self.root.join("prepared")
+    }
+
     /// Where order `number` lies.
     pub(super) fn order(&self, number: u32) -> PathBuf {
         self.root.join("orders").join(number.to_string())
@@ -137,7 +142,7 @@ impl WorkFolder {
 
     /// Every folder of the job in which files are written.
     pub(super) fn written_folders(&self) -> Vec<PathBuf> {
-        let mut folders = vec![self.root.clone(), self.outputs()];
+        let mut folders = vec![self.root.clone(), self.outputs(), self.prepared()];
         if let Ok(entries) = fs_err::read_dir(self.outputs()) {
             let inside = entries.flatten().map(|entry| entry.path());
             folders.extend(inside.filter(|path| path.is_dir()));

@@ -122,6 +122,7 @@ impl Session<'_> {
                     self.write_order()?;
                     None
                 }
+                Effect::BeginSubmission if self.stops_bundled(journey)? => Some(Ending::Bundled),
                 Effect::BeginSubmission => {
                     self.advance(JobInput::SubmissionStarted, |_| {})?;
                     None
@@ -142,6 +143,15 @@ impl Session<'_> {
                 return Ok(ending);
             }
         }
+    }
+
+    /// Whether an order for an executor elsewhere is complete and shall not be handed over.
+    fn stops_bundled(&self, journey: &Journey<'_>) -> Result<bool, EngineError> {
+        if !journey.limits.until_bundled {
+            return Ok(false);
+        }
+        let order = self.order()?;
+        Ok(self.engine.provider(&order.record.executor)?.is_remote())
     }
 
     fn terminal_ending(&self) -> Ending {
@@ -189,24 +199,20 @@ impl Session<'_> {
         let provider = self.engine.provider(&order.record.executor)?;
         let (outputs, _) = self.work.run_outputs(&order.record);
         fs_err::create_dir_all(&outputs)?;
-        let source = PathBuf::from(&self.record.source);
-        let asked = as_order(&order, &source, &outputs);
-        let mut found = None;
-        let result = match provider.find(&asked) {
-            Ok(Some(handle)) => {
-                found = Some(self.event(
-                    None,
-                    EventKind::Found {
-                        run_id: order.record.run_id.clone(),
-                    },
-                ));
-                Ok(handle)
-            }
-            Ok(None) => provider.submit(&asked),
-            Err(error) => Err(error),
-        };
+        let (result, heard) =
+            self.with_provider(&order, journey, Stage::Send, |provider, asked, context| {
+                Ok(match provider.find(asked)? {
+                    Some(handle) => (handle, true),
+                    None => (provider.submit(asked, context)?, false),
+                })
+            })?;
+        heard?;
         match result {
-            Ok(handle) => {
+            Ok((handle, known)) => {
+                let found = known.then(|| {
+                    let run_id = order.record.run_id.clone();
+                    self.event(None, EventKind::Found { run_id })
+                });
                 let mut record = order.record.clone();
                 record.remote = Some(handle.remote);
                 self.advance(JobInput::Submitted, |change| {
@@ -247,14 +253,14 @@ impl Session<'_> {
                 if self.state() != JobState::Queued {
                     self.advance(JobInput::RunQueued, |_| {})?;
                 }
-                self.wait_for_remote(provider.as_ref(), journey)
+                self.wait_for_remote(&order, provider.as_ref(), journey)
             }
             Ok(RunState::Running { done, total }) => {
                 if self.state() != JobState::Running {
                     self.advance(JobInput::RunStarted, |change| change.faults = 0)?;
                 }
                 self.progress(Stage::Remote, done, total);
-                self.wait_for_remote(provider.as_ref(), journey)
+                self.wait_for_remote(&order, provider.as_ref(), journey)
             }
             Ok(RunState::AwaitingOperator { instruction }) => {
                 if self.state() != JobState::AwaitingOperator {
@@ -285,10 +291,15 @@ impl Session<'_> {
 
     fn wait_for_remote(
         &mut self,
+        order: &CurrentOrder,
         provider: &dyn Provider,
         journey: &Journey<'_>,
     ) -> Result<Option<Ending>, EngineError> {
-        let interval = provider.poll_interval();
+        let interval = {
+            let (outputs, _) = self.work.run_outputs(&order.record);
+            let source = PathBuf::from(&self.record.source);
+            provider.poll_interval(&as_order(order, &source, &outputs))
+        };
         if interval > journey.limits.patience || (journey.limits.detach && provider.is_remote()) {
             let due = after(self.engine.now(), interval);
             self.note(|change| change.due = (!interval.is_zero()).then_some(due))?;
@@ -426,7 +437,9 @@ impl Session<'_> {
             FaultKind::Network | FaultKind::Quota => {
                 let faults = self.record.faults + 1;
                 let policy = self.engine.options.retry;
-                if policy.is_exhausted(faults) {
+                // An allowance that is used up comes back by itself, however often it is asked for.
+                let renewed = error.kind == FaultKind::Quota && error.retry_after.is_some();
+                if policy.is_exhausted(faults) && !renewed {
                     let reason = error.to_string();
                     let told = self.event(
                         None,

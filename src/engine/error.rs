@@ -110,6 +110,12 @@ pub enum EngineError {
         /// The seed.
         seed: u64,
     },
+    /// Nothing of a plan goes to a worker elsewhere.
+    #[error("this machine does all of the plan itself, so there is nothing to send")]
+    NothingToSend,
+    /// A person interrupted what cannot be gone on with.
+    #[error("interrupted")]
+    Interrupted,
     /// There is no such version of a picture.
     #[error("`{file}` has no other version to go back to: {reason}")]
     NoVersion {
@@ -144,6 +150,8 @@ impl EngineError {
             | Self::DamagedDocument { .. }
             | Self::NothingTo { .. }
             | Self::SeedUsed { .. }
+            | Self::NothingToSend
+            | Self::Interrupted
             | Self::NoVersion { .. } => false,
         }
     }
@@ -166,6 +174,10 @@ impl EngineError {
             Self::NoVersion { job, .. } => Some(format!(
                 "`remedia show {job} --photo PHOTO` lists the versions and attempts"
             )),
+            Self::NothingToSend => Some(
+                "name the operations and the provider, such as `--operations stage --provider kaggle`"
+                    .to_owned(),
+            ),
             Self::SourceMissing(_) => Some("put the folder back, then ask again".to_owned()),
             Self::NotUnicode(_) => Some("rename the folder".to_owned()),
             Self::NoFreeName { .. } => Some("choose another folder with `--out`".to_owned()),
@@ -179,7 +191,7 @@ impl EngineError {
             ),
             Self::Store(error) => error.hint(),
             Self::Provider(error) => error.hint(),
-            Self::Files(_) | Self::Bundle(_) | Self::Transition(_) => None,
+            Self::Files(_) | Self::Bundle(_) | Self::Transition(_) | Self::Interrupted => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Drives jobs: takes the next state from the pure transition function, records it, does its work
 //! and tells what happened. Only the engine changes a job's state.
 
+mod bundling;
 mod concluding;
 mod delivery;
 mod documents;
@@ -33,6 +34,7 @@ mod submit;
 mod versions;
 mod wording;
 
+pub use bundling::bundle;
 pub use engine::Engine;
 pub use error::EngineError;
 pub use interrupt::Interrupt;
@@ -52,4 +54,5 @@ pub use stats::{
     StatsGroup, StatsReport, StatsRequest,
 };
 
+pub use crate::bundle::{ArchiveContent, BundleError, verify_archive};
 pub use crate::store::OperationCounts;

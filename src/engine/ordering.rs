@@ -21,6 +21,9 @@ use crate::store::{
 use super::error::EngineError;
 use super::session::Session;
 
+/// A worker elsewhere is given at least this many seconds: loading its models alone takes minutes.
+const SHORTEST_DEADLINE: f64 = 1800.0;
+
 /// The attempts of each operation on each photo.
 pub(super) struct Attempts<'a> {
     by_operation: HashMap<(&'a PhotoId, OperationKind), Vec<&'a AttemptRecord>>,
@@ -306,7 +309,7 @@ impl Session<'_> {
         let options = &self.engine.options;
         let by_id: HashMap<&PhotoId, &PhotoRecord> =
             photos.iter().map(|photo| (&photo.id, photo)).collect();
-        let ordered = plan
+        let ordered: Vec<_> = plan
             .photos
             .iter()
             .filter_map(|planned| {
@@ -318,7 +321,7 @@ impl Session<'_> {
             schema_version: JOB_SCHEMA_VERSION,
             run_id: run_id(&self.record.id, number),
             job_id: self.record.id.clone(),
-            created: self.record.created,
+            created: None,
             parent: None,
             executor: executor.to_owned(),
             engine_version: plan.engine_version.clone(),
@@ -331,9 +334,32 @@ impl Session<'_> {
                     .flatten(),
                 max_masked_share: (executor != EMBEDDED_EXECUTOR)
                     .then_some(plan.judging.compositing.max_masked_share),
+                deadline_seconds: self.deadline_seconds(executor, &ordered),
             },
+            models: None,
             photos: ordered,
         }
+    }
+
+    /// Seconds that a worker elsewhere may take: twice what its attempts are expected to, all of the
+    /// ladder included, within what a session lasts.
+    fn deadline_seconds(&self, executor: &str, photos: &[OrderedPhoto]) -> Option<u64> {
+        let capabilities = crate::provider::capabilities(self.engine.options.threads);
+        let capability = capabilities.provider(executor)?;
+        let session = capability.session_seconds?;
+        let expected: f64 = photos
+            .iter()
+            .flat_map(|photo| &photo.operations)
+            .map(|operation| {
+                let each = capability
+                    .operations
+                    .get(&operation.kind)
+                    .map_or(0.0, |one| one.seconds_per_attempt);
+                each * operation.attempts.len() as f64
+            })
+            .sum();
+        let wanted = (capability.startup_seconds + 2.0 * expected).max(SHORTEST_DEADLINE);
+        Some(wanted.min(session as f64).ceil() as u64)
     }
 
     /// Puts the photo at working size into the order.
@@ -349,8 +375,14 @@ impl Session<'_> {
             .first()
             .map_or(OperationKind::Enhance, |operation| operation.kind);
         let bytes = self.base(photo, first, attempts, versions)?;
-        bundle::write_working_photo(folder, &photo.photo_id, &bytes, &self.engine.limits())
-            .map_err(|error| Reason::new(ReasonCode::BadInput, error.to_string()))
+        bundle::write_working_photo(
+            folder,
+            &self.work.prepared(),
+            &photo.photo_id,
+            &bytes,
+            &self.engine.limits(),
+        )
+        .map_err(|error| Reason::new(ReasonCode::BadInput, error.to_string()))
     }
 
     /// The file of the photo as it is before `operation`: what is delivered of the operations before

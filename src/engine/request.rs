@@ -97,6 +97,8 @@ pub struct DriveLimits {
     pub deadline: Option<Instant>,
     /// Return as soon as a remote executor has the order, instead of waiting for it.
     pub detach: bool,
+    /// Stop when an order for an executor elsewhere is complete, before it is handed over.
+    pub until_bundled: bool,
     /// Longest wait for one delayed repetition or poll; a longer one ends the drive.
     pub patience: Duration,
 }
@@ -108,6 +110,7 @@ impl DriveLimits {
         Self {
             deadline: None,
             detach: false,
+            until_bundled: false,
             patience: Duration::from_secs(600),
         }
     }
@@ -118,6 +121,7 @@ impl DriveLimits {
         Self {
             deadline,
             detach: false,
+            until_bundled: false,
             patience: Duration::ZERO,
         }
     }
@@ -152,6 +156,8 @@ pub enum Ending {
         /// What to do.
         instruction: String,
     },
+    /// An order for an executor elsewhere is complete, and was not to be handed over.
+    Bundled,
     /// A remote executor works on it.
     Remote {
         /// Who.

@@ -1,7 +1,7 @@
 //! Writing by temporary file, fsync and rename: a reader sees the old file or the new one, never a
 //! part, whatever moment the machine stops at.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::Path;
 
 /// Every temporary file of remedia starts with this, so that a later run can clear what a killed
@@ -17,13 +17,18 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_atomic_with(path, |writer| writer.write_all(bytes))
 }
 
+/// What is written to; a place in it can be gone back to.
+pub trait WriteSeek: Write + Seek {}
+
+impl<T: Write + Seek> WriteSeek for T {}
+
 /// Writes to `path` atomically what `write` produces.
 ///
 /// # Errors
 /// The error of `write`, or what the file system says. The file at `path` is then what it was.
 pub fn write_atomic_with(
     path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>,
 ) -> io::Result<()> {
     let named = |error: io::Error| {
         io::Error::new(

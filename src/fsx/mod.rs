@@ -4,6 +4,7 @@ mod atomic;
 mod contained;
 
 pub use atomic::{
-    TEMPORARY_PREFIX, remove_temporary_files, sync_directory, write_atomic, write_atomic_with,
+    TEMPORARY_PREFIX, WriteSeek, remove_temporary_files, sync_directory, write_atomic,
+    write_atomic_with,
 };
 pub use contained::{PathRefused, contained, printable};

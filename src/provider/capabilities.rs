@@ -45,6 +45,7 @@ fn fake() -> ProviderCapability {
     ProviderCapability {
         name: "fake".to_owned(),
         startup_seconds: 0.0,
+        session_seconds: None,
         rehearsal: true,
         operations: BTreeMap::from([
             (OperationKind::Enhance, played),

@@ -8,7 +8,7 @@ use crate::domain::id::PhotoId;
 use crate::domain::job::{JobOrder, RunMarker};
 use crate::domain::results::{OperationResult, Results};
 
-use super::error::ProviderError;
+use super::error::{FaultKind, ProviderError};
 
 /// An order as it lies on disk, complete before any provider sees it.
 #[derive(Clone, Copy, Debug)]
@@ -99,8 +99,8 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// The name used in plans and on the command line.
     fn name(&self) -> &str;
 
-    /// How long to wait between two polls; nothing for work in this process.
-    fn poll_interval(&self) -> Duration;
+    /// How long to wait before the next poll of this order; nothing for work in this process.
+    fn poll_interval(&self, order: &Order<'_>) -> Duration;
 
     /// Whether the work is done elsewhere, so that this process may leave meanwhile.
     fn is_remote(&self) -> bool;
@@ -114,8 +114,12 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Hands the order over. After an error it may or may not have arrived.
     ///
     /// # Errors
-    /// What kept it from being confirmed.
-    fn submit(&self, order: &Order<'_>) -> Result<RunHandle, ProviderError>;
+    /// What kept it from being confirmed; an interruption.
+    fn submit(
+        &self,
+        order: &Order<'_>,
+        context: &RunContext<'_>,
+    ) -> Result<RunHandle, ProviderError>;
 
     /// How far the run is. A provider in this process does its work here.
     ///
@@ -150,4 +154,22 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// # Errors
     /// What keeps it from being noted.
     fn operator_done(&self, order: &Order<'_>) -> Result<(), ProviderError>;
+
+    /// Tells each line that the run writes, as it comes, until the run ends or someone interrupts.
+    ///
+    /// # Errors
+    /// What keeps it from being read; a provider whose runs write nothing refuses.
+    fn follow(
+        &self,
+        _order: &Order<'_>,
+        _run: &RunHandle,
+        _line: &mut dyn FnMut(&str),
+        _interrupted: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(), ProviderError> {
+        Err(ProviderError::new(
+            self.name(),
+            FaultKind::Refused,
+            "its runs keep no log that could be followed",
+        ))
+    }
 }

@@ -82,6 +82,7 @@ fn what_the_engine_writes_fits_the_committed_schemas() {
     };
     check::<JobOrder>("job", "job-v1.json", &read("2/job.json"));
     check::<JobOrder>("job", "job-v2.json", &read("2/job.json"));
+    check::<JobOrder>("job", "job-v3.json", &read("2/job.json"));
     check::<Results>("results", "results-v1.json", &read("2/results.json"));
     check::<Results>("results", "results-v2.json", &read("2/results.json"));
     check::<RunMarker>("run", "run-v1.json", &read("2/remedia-run.json"));

@@ -16,11 +16,14 @@ mod disk;
 mod documents;
 mod engine;
 mod enhance;
+#[path = "../../examples/fake_kaggle/server/mod.rs"]
+mod fake_kaggle;
 mod gallery;
 mod gates;
 mod geometry;
 mod hostile;
 mod ingest;
+mod kaggle;
 mod kill;
 mod layers;
 mod models;

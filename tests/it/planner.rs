@@ -129,6 +129,7 @@ fn with_fake() -> Capabilities {
         name: "fake".to_owned(),
         rehearsal: false,
         startup_seconds: 5.0,
+        session_seconds: None,
         operations: [
             (OperationKind::Enhance, can(0.5)),
             (OperationKind::Stage, can(2.0)),

@@ -52,7 +52,7 @@ impl Desk {
                 let id = PhotoId::from_digest(&blake3::hash(&bytes));
                 let file = format!("{number} room.jpg");
                 fs_err::write(source.join(&file), &bytes).unwrap();
-                write_working_photo(&folder, &id, &bytes, &DecodeLimits::default()).unwrap();
+                write_working_photo(&folder, &root.path().join("prepared"), &id, &bytes, &DecodeLimits::default()).unwrap();
                 ordered(id, file, number)
             })
             .collect();
@@ -60,7 +60,7 @@ impl Desk {
             schema_version: JOB_SCHEMA_VERSION,
             run_id: "oak-1-r1".to_owned(),
             job_id: "oak-1".parse().unwrap(),
-            created: "2026-05-04T10:00:00Z".parse().unwrap(),
+            created: None,
             parent: None,
             executor: "any".to_owned(),
             engine_version: "classic-1".to_owned(),
@@ -73,7 +73,9 @@ impl Desk {
                 jpeg_quality: 90,
                 clip_score_threshold: None,
                 max_masked_share: None,
+                deadline_seconds: None,
             },
+            models: None,
             photos,
         };
         let marker = write_order(&folder, &document).unwrap();
@@ -147,6 +149,14 @@ fn ordered(id: PhotoId, file: String, number: u8) -> OrderedPhoto {
     }
 }
 
+fn submit(provider: &dyn Provider, order: &Order<'_>) -> Result<RunHandle, ProviderError> {
+    let context = RunContext {
+        progress: &|_| (),
+        interrupted: &|| false,
+    };
+    provider.submit(order, &context)
+}
+
 /// Polls until the run ends, which must happen within a few polls.
 fn finish(provider: &dyn Provider, order: &Order<'_>, run: &RunHandle) {
     for _ in 0..10 {
@@ -181,13 +191,13 @@ fn collect(provider: &dyn Provider, order: &Order<'_>, run: &RunHandle) -> Resul
 fn an_order_is_found_once_it_is_handed_over(desk: &Desk, provider: &dyn Provider) {
     let order = desk.order();
     assert_eq!(provider.find(&order).unwrap(), None);
-    let run = provider.submit(&order).unwrap();
+    let run = submit(provider, &order).unwrap();
     assert_eq!(provider.find(&order).unwrap(), Some(run));
 }
 
 fn results_are_what_they_say(desk: &Desk, provider: &dyn Provider) {
     let order = desk.order();
-    let run = provider.submit(&order).unwrap();
+    let run = submit(provider, &order).unwrap();
     finish(provider, &order, &run);
     let results = collect(provider, &order, &run);
     assert!(results.complete);
@@ -213,7 +223,7 @@ fn results_are_what_they_say(desk: &Desk, provider: &dyn Provider) {
 
 fn an_interrupted_run_goes_on(desk: &Desk, provider: &dyn Provider) {
     let order = desk.order();
-    let run = provider.submit(&order).unwrap();
+    let run = submit(provider, &order).unwrap();
     let fault = poll(provider, &order, &run, true).unwrap_err();
     assert_eq!(fault.kind, FaultKind::Interrupted);
     finish(provider, &order, &run);
@@ -223,10 +233,10 @@ fn an_interrupted_run_goes_on(desk: &Desk, provider: &dyn Provider) {
 fn a_cancelled_run_is_forgotten(desk: &Desk, provider: &dyn Provider) {
     let order = desk.order();
     provider.cancel(&order, None).unwrap();
-    let run = provider.submit(&order).unwrap();
+    let run = submit(provider, &order).unwrap();
     provider.cancel(&order, Some(&run)).unwrap();
     assert_eq!(provider.find(&order).unwrap(), None);
-    let run = provider.submit(&order).unwrap();
+    let run = submit(provider, &order).unwrap();
     finish(provider, &order, &run);
 }
 
@@ -259,7 +269,7 @@ fn the_embedded_engine_makes_only_what_is_missing_or_damaged() {
     let desk = Desk::new();
     let provider = desk.local();
     let order = desk.order();
-    let run = provider.submit(&order).unwrap();
+    let run = submit(&provider, &order).unwrap();
     finish(&provider, &order, &run);
     let first = collect(&provider, &order, &run);
     let path = |photo: usize| {

@@ -1,5 +1,6 @@
 //! One file for each command, or for a few that are alike.
 
+mod bundle;
 mod completions;
 mod configuration;
 mod doctor;
@@ -23,6 +24,7 @@ pub(crate) fn execute(command: &Command, context: &Context) -> Result<Exit, Fail
     match command {
         Command::Plan(arguments) => plan::run(arguments, context),
         Command::Submit(arguments) => submit::run(arguments, context),
+        Command::Bundle(arguments) => bundle::run(arguments, context),
         Command::Run(arguments) => run::run(arguments, context),
         Command::Status(arguments) => inspect::status(arguments, context),
         Command::List(arguments) => inspect::list(arguments, context),

@@ -69,7 +69,7 @@ impl Provider for FakeProvider {
         NAME
     }
 
-    fn poll_interval(&self) -> Duration {
+    fn poll_interval(&self, _: &Order<'_>) -> Duration {
         Duration::ZERO
     }
 
@@ -86,7 +86,7 @@ impl Provider for FakeProvider {
         Ok(self.remote.run(run_id)?.map(|_| Self::handle(run_id)))
     }
 
-    fn submit(&self, order: &Order<'_>) -> Result<RunHandle, ProviderError> {
+    fn submit(&self, order: &Order<'_>, _: &RunContext<'_>) -> Result<RunHandle, ProviderError> {
         let lost = self.play("submit", &self.script.submit)?;
         let run_id = &order.document.run_id;
         let mut run = match self.remote.run(run_id)? {

@@ -177,7 +177,7 @@ impl Provider for LocalProvider {
         EMBEDDED_EXECUTOR
     }
 
-    fn poll_interval(&self) -> Duration {
+    fn poll_interval(&self, _: &Order<'_>) -> Duration {
         Duration::ZERO
     }
 
@@ -192,7 +192,7 @@ impl Provider for LocalProvider {
         }))
     }
 
-    fn submit(&self, order: &Order<'_>) -> Result<RunHandle, ProviderError> {
+    fn submit(&self, order: &Order<'_>, _: &RunContext<'_>) -> Result<RunHandle, ProviderError> {
         fsx::write_atomic(
             &accepted_path(order.folder),
             order.marker.job_sha256.as_bytes(),

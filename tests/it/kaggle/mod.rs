@@ -1,0 +1,3 @@
+//! Everything about Kaggle, against a fake of it that the official client agrees with.
+
+mod fake;
