@@ -23,6 +23,12 @@ impl Clock {
         }
     }
 
+    /// Whether it stands still. Who waits for it to go on would wait for ever.
+    #[must_use]
+    pub const fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
     /// The present moment, in UTC, to the millisecond.
     #[must_use]
     pub fn now(&self) -> Timestamp {

@@ -12,6 +12,7 @@ pub mod fsx;
 pub mod http;
 pub mod imaging;
 pub mod ingest;
+pub mod kaggle;
 pub mod local;
 pub mod models;
 pub mod planner;

@@ -14,7 +14,7 @@ use crate::domain::job::{JobOrder, RunMarker};
 use crate::fsx;
 
 use super::error::BundleError;
-use super::order::{JOB_FILE, MARKER_FILE, SUMS_FILE, read_order, read_sums};
+use super::order::{JOB_FILE, MARKER_FILE, SUMS_FILE, files_of, read_order, read_sums};
 
 /// Most files that an archive may hold.
 const MOST_FILES: usize = 10_000;
@@ -42,23 +42,27 @@ pub struct ArchiveContent {
 /// [`BundleError`] where the order is not whole or the file cannot be written; nothing half-written stays.
 pub fn write_archive(folder: &Path, target: &Path) -> Result<ArchiveContent, BundleError> {
     let (order, marker) = read_order(folder)?;
-    let sums = read_sums(&folder.join(SUMS_FILE), &fs_err::read(folder.join(SUMS_FILE))?)?;
-    let mut names = vec![MARKER_FILE, SUMS_FILE];
-    names.extend(sums.keys().map(String::as_str));
-    names.sort_unstable();
+    let sums = read_sums(
+        &folder.join(SUMS_FILE),
+        &fs_err::read(folder.join(SUMS_FILE))?,
+    )?;
+    let names = files_of(folder)?;
     let mut bytes = 0;
     fsx::write_atomic_with(target, |file| {
         let mut archive = ZipWriter::new(file);
         for name in &names {
             let path = fsx::contained(folder, name).map_err(io::Error::other)?;
             let content = fs_err::read(path)?;
-            if sums.get(*name).is_some_and(|sum| *sum != super::sha256(&content)) {
+            if sums
+                .get(name)
+                .is_some_and(|sum| *sum != super::sha256(&content))
+            {
                 return Err(io::Error::other(format!(
                     "`{name}` is not what the order lists: its digest differs"
                 )));
             }
             bytes += content.len() as u64;
-            archive.start_file(*name, options(name))?;
+            archive.start_file(name.as_str(), options(name))?;
             archive.write_all(&content)?;
         }
         archive.finish()?;
@@ -97,7 +101,8 @@ pub fn verify_archive(path: &Path) -> Result<ArchiveContent, BundleError> {
         path: path.to_owned(),
         reason,
     };
-    let broken = |error: zip::result::ZipError| wrong(format!("it is no sound ZIP archive: {error}"));
+    let broken =
+        |error: zip::result::ZipError| wrong(format!("it is no sound ZIP archive: {error}"));
     let file = fs_err::File::open(path)?;
     let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(broken)?;
     if archive.len() > MOST_FILES {
@@ -107,7 +112,9 @@ pub fn verify_archive(path: &Path) -> Result<ArchiveContent, BundleError> {
     let job = bytes_of(&mut archive, JOB_FILE).map_err(wrong)?;
     let order: JobOrder = parsed(JOB_FILE, &job).map_err(wrong)?;
     if super::sha256(&job) != marker.job_sha256 || order.run_id != marker.run_id {
-        return Err(wrong(format!("`{JOB_FILE}` is not the one that the marker names")));
+        return Err(wrong(format!(
+            "`{JOB_FILE}` is not the one that the marker names"
+        )));
     }
     let list = bytes_of(&mut archive, SUMS_FILE).map_err(wrong)?;
     let mut expected: BTreeMap<String, String> =
@@ -129,8 +136,17 @@ pub fn verify_archive(path: &Path) -> Result<ArchiveContent, BundleError> {
         }
         match expected.remove(&name) {
             Some(sum) if sum == digest => {}
-            Some(_) => return Err(wrong(format!("`{name}` is not what the list of digests names"))),
-            None => return Err(wrong(format!("`{}` is not in the list of digests", fsx::printable(&name)))),
+            Some(_) => {
+                return Err(wrong(format!(
+                    "`{name}` is not what the list of digests names"
+                )));
+            }
+            None => {
+                return Err(wrong(format!(
+                    "`{}` is not in the list of digests",
+                    fsx::printable(&name)
+                )));
+            }
         }
     }
     if let Some(missing) = expected.keys().next() {

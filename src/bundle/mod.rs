@@ -4,10 +4,14 @@
 
 mod archive;
 mod error;
+mod notebook;
 mod order;
 mod photos;
 
 pub use archive::{ArchiveContent, verify_archive, write_archive};
 pub use error::BundleError;
-pub use order::{JOB_FILE, MARKER_FILE, SUMS_FILE, read_order, read_sums, sha256, write_order};
+pub use notebook::{notebook_for, write_worker};
+pub use order::{
+    JOB_FILE, MARKER_FILE, SUMS_FILE, files_of, read_order, read_sums, sha256, write_order,
+};
 pub use photos::{WORKING_LONG_SIDE, working_photo_path, write_working_photo};

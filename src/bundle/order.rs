@@ -32,11 +32,15 @@ pub fn sha256(bytes: &[u8]) -> String {
 }
 
 /// Writes the documents of `order` into `folder`; the marker comes last, so an order that has one is
-/// whole. Photos at working size must lie there already.
+/// whole. Photos at working size, and what else is listed in `beside` by its path, must lie there already.
 ///
 /// # Errors
 /// [`BundleError`] when a file cannot be written.
-pub fn write_order(folder: &Path, order: &JobOrder) -> Result<RunMarker, BundleError> {
+pub fn write_order(
+    folder: &Path,
+    order: &JobOrder,
+    beside: &[String],
+) -> Result<RunMarker, BundleError> {
     let job = json(&folder.join(JOB_FILE), order)?;
     let marker = RunMarker {
         schema_version: JOB_SCHEMA_VERSION,
@@ -51,6 +55,10 @@ pub fn write_order(folder: &Path, order: &JobOrder) -> Result<RunMarker, BundleE
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
         }
+    }
+    for path in beside {
+        let bytes = fs_err::read(folder.join(path))?;
+        sums.push_str(&format!("{}  {path}\n", sha256(&bytes)));
     }
     fsx::write_atomic(&folder.join(JOB_FILE), &job)?;
     fsx::write_atomic(&folder.join(SUMS_FILE), sums.as_bytes())?;
@@ -82,6 +90,20 @@ pub fn read_order(folder: &Path) -> Result<(JobOrder, RunMarker), BundleError> {
         });
     }
     Ok((order, marker))
+}
+
+/// Every file of the order in `folder`, as paths relative to it, sorted.
+///
+/// # Errors
+/// [`BundleError`] where the list of digests cannot be read.
+pub fn files_of(folder: &Path) -> Result<Vec<String>, BundleError> {
+    let path = folder.join(SUMS_FILE);
+    let mut names: Vec<String> = read_sums(&path, &fs_err::read(&path)?)?
+        .into_keys()
+        .collect();
+    names.extend([MARKER_FILE.to_owned(), SUMS_FILE.to_owned()]);
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// Reads a list of digests: path to SHA-256, as `sha256sum` writes them.

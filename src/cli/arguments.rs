@@ -144,7 +144,8 @@ pub struct ListingArgs {
     /// `auto`, or a list of `enhance`, `stage`, `video`
     #[arg(long, value_name = "LIST")]
     pub operations: Option<String>,
-    /// Who makes pixels that this machine does not make itself: `local`, or `fake` for tests and dry runs
+    /// Who makes pixels that this machine does not make itself: `kaggle`, `local` for nobody, or `fake` for
+    /// tests and dry runs
     #[arg(long, value_name = "NAME")]
     pub provider: Option<String>,
     /// Folder that receives the delivered listing

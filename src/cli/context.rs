@@ -1,15 +1,17 @@
 //! Everything a command works with: settings, printer, clock, and the wish to stop.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::arguments::{Cli, Command, GlobalArgs, ListingArgs};
 use crate::clock::Clock;
 use crate::config::{
     self, ClipModelSetting, Environment, Flags, Key, LoadRequest, LogLevel, Resolved, Settings,
 };
-use crate::engine::{Engine, EngineOptions, Interrupt};
+use crate::engine::{Engine, EngineOptions, Interrupt, KaggleOptions};
+use crate::http::Secret;
+use crate::kaggle::KaggleEnvironment;
 use crate::local::clip::ClipFiles;
-use crate::models::Cache;
+use crate::models::{Cache, proxies};
 
 use super::failure::Failure;
 use super::printer::{Form, Printer};
@@ -31,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) working_directory: PathBuf,
     /// The script of the fake provider, where one is named.
     fake_script: Option<PathBuf>,
+    /// Who signs in to Kaggle, and how it is reached.
+    pub(crate) kaggle: KaggleOptions,
 }
 
 impl Context {
@@ -43,6 +47,7 @@ impl Context {
         let fake_script = environment
             .get(config::env::FAKE_SCRIPT)
             .map(|path| working_directory.join(path));
+        let kaggle = kaggle(&environment)?;
         let resolved = config::load(&LoadRequest {
             flags: flags(cli),
             environment: environment.clone(),
@@ -73,6 +78,7 @@ impl Context {
             environment,
             working_directory,
             fake_script,
+            kaggle,
         })
     }
 
@@ -99,6 +105,7 @@ impl Context {
             max_pixels: settings.limits.max_pixels,
             clip: self.clip().unwrap_or_default(),
             fake_script: self.fake_script.clone(),
+            kaggle: self.kaggle.clone(),
             ..EngineOptions::new(self.working_directory.join(&settings.home))
         }
     }
@@ -156,6 +163,35 @@ impl Context {
         })
         .map_err(Failure::new)
     }
+}
+
+/// Where credentials for Kaggle may lie, and how it is reached.
+fn kaggle(environment: &Environment) -> Result<KaggleOptions, Failure> {
+    let text = |name: &str| -> Result<Option<String>, Failure> {
+        let Some(value) = environment.get(name) else {
+            return Ok(None);
+        };
+        let text = value.to_str().ok_or_else(|| {
+            Failure::usage(anyhow::anyhow!("the variable `{name}` is no Unicode text"))
+        })?;
+        Ok(Some(text.to_owned()))
+    };
+    Ok(KaggleOptions {
+        environment: KaggleEnvironment {
+            home: environment.user_folder().map(Path::to_path_buf),
+            config_dir: environment
+                .get(config::env::KAGGLE_CONFIG_DIR)
+                .map(PathBuf::from),
+            xdg_config_home: environment
+                .get(config::env::XDG_CONFIG_HOME)
+                .map(PathBuf::from),
+            api_token: text(config::env::KAGGLE_API_TOKEN)?.map(Secret::new),
+            username: text(config::env::KAGGLE_USERNAME)?,
+            key: text(config::env::KAGGLE_KEY)?.map(Secret::new),
+        },
+        address: text(config::env::KAGGLE_URL)?,
+        proxies: proxies(environment)?,
+    })
 }
 
 /// The settings that the command line gives.

@@ -88,6 +88,18 @@ variables! {
     HF_TOKEN_PATH = "HF_TOKEN_PATH";
     /// Whether the hub must not be asked: `1`, `true`, `yes` or `on`.
     HF_HUB_OFFLINE = "HF_HUB_OFFLINE";
+    /// Access token for Kaggle, or the path of a file that holds one.
+    KAGGLE_API_TOKEN = "KAGGLE_API_TOKEN";
+    /// User name for Kaggle, before the one in `kaggle.json`.
+    KAGGLE_USERNAME = "KAGGLE_USERNAME";
+    /// Key for Kaggle, before the one in `kaggle.json`.
+    KAGGLE_KEY = "KAGGLE_KEY";
+    /// Folder of `kaggle.json`; the default is `.kaggle` in the user's folder.
+    KAGGLE_CONFIG_DIR = "KAGGLE_CONFIG_DIR";
+    /// Folder in which `kaggle/kaggle.json` is looked for where there is no `.kaggle`.
+    XDG_CONFIG_HOME = "XDG_CONFIG_HOME";
+    /// For tests: another address of Kaggle's API, on this machine alone.
+    KAGGLE_URL = "REMEDIA_KAGGLE_URL";
     /// Proxy for `https` addresses.
     HTTPS_PROXY = "HTTPS_PROXY";
     /// Proxy for `http` addresses.

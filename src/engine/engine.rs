@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::clock::Clock;
 use crate::domain::id::JobId;
 use crate::imaging::DecodeLimits;
+use crate::provider::kaggle::KaggleSettings;
 use crate::provider::{LocalSettings, Provider, ProviderError, ProviderSettings, Providers};
 use crate::store::{JobRecord, JobStore, SqliteStore};
 
@@ -50,6 +51,11 @@ impl Engine {
             },
             fake_remote: options.home.join("fake"),
             fake_script: options.fake_script.clone(),
+            kaggle: KaggleSettings {
+                address: options.kaggle.address.clone(),
+                proxies: options.kaggle.proxies.clone(),
+                ..KaggleSettings::new(options.kaggle.environment.clone(), clock)
+            },
         });
         Self {
             scorer: Scorer::new(options.clip.clone()),

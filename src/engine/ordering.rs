@@ -217,7 +217,8 @@ impl Session<'_> {
         let folder = self.work.order(number);
         fs_err::create_dir_all(&folder)?;
         let mut unreadable = Vec::new();
-        if self.engine.provider(&executor)?.is_remote() {
+        let remote = self.engine.provider(&executor)?.is_remote();
+        if remote {
             document.photos.retain(|photo| {
                 match self.write_working_photo(&folder, photo, &attempts, &versions) {
                     Ok(()) => true,
@@ -272,7 +273,12 @@ impl Session<'_> {
                 change.events = events;
             });
         }
-        bundle::write_order(&folder, &document)?;
+        let beside = if remote {
+            bundle::write_worker(&folder)?
+        } else {
+            Vec::new()
+        };
+        bundle::write_order(&folder, &document, &beside)?;
         let count = u32::try_from(document.photos.len()).unwrap_or(u32::MAX);
         events.push(self.event(
             None,

@@ -12,6 +12,8 @@ use crate::domain::listing::Listing;
 use crate::domain::plan::Plan;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::state::JobState;
+use crate::http::Proxies;
+use crate::kaggle::KaggleEnvironment;
 use crate::local::clip::ClipFiles;
 use crate::store::OperationCounts;
 
@@ -40,6 +42,19 @@ pub struct EngineOptions {
     pub clip: Option<ClipFiles>,
     /// The script of the fake provider, where one is used.
     pub fake_script: Option<PathBuf>,
+    /// Who signs in to Kaggle, and how it is reached.
+    pub kaggle: KaggleOptions,
+}
+
+/// How Kaggle is reached.
+#[derive(Clone, Debug, Default)]
+pub struct KaggleOptions {
+    /// Where credentials may lie.
+    pub environment: KaggleEnvironment,
+    /// Another address of the API, on this machine; for tests.
+    pub address: Option<String>,
+    /// Proxies.
+    pub proxies: Proxies,
 }
 
 impl EngineOptions {
@@ -58,6 +73,7 @@ impl EngineOptions {
             retry: RetryPolicy::default(),
             clip: None,
             fake_script: None,
+            kaggle: KaggleOptions::default(),
         }
     }
 }

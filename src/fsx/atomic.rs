@@ -30,6 +30,26 @@ pub fn write_atomic_with(
     path: &Path,
     write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>,
 ) -> io::Result<()> {
+    // What is delivered is meant to be read by others.
+    write_with_mode(path, 0o644, write)
+}
+
+/// As [`write_atomic_with`], for a file that nobody but its owner may read.
+///
+/// # Errors
+/// As [`write_atomic_with`].
+pub fn write_private(
+    path: &Path,
+    write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>,
+) -> io::Result<()> {
+    write_with_mode(path, 0o600, write)
+}
+
+fn write_with_mode(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>,
+) -> io::Result<()> {
     let named = |error: io::Error| {
         io::Error::new(
             error.kind(),
@@ -52,10 +72,11 @@ pub fn write_atomic_with(
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // tempfile creates 0600; what we deliver is meant to be read by others.
-        let permissions = std::fs::Permissions::from_mode(0o644);
+        let permissions = std::fs::Permissions::from_mode(mode);
         file.as_file().set_permissions(permissions).map_err(named)?;
     }
+    #[cfg(not(unix))]
+    let _ = mode;
     file.as_file().sync_all().map_err(named)?;
     file.persist(path).map_err(|error| named(error.error))?;
     sync_directory(folder)

@@ -5,6 +5,6 @@ mod contained;
 
 pub use atomic::{
     TEMPORARY_PREFIX, WriteSeek, remove_temporary_files, sync_directory, write_atomic,
-    write_atomic_with,
+    write_atomic_with, write_private,
 };
 pub use contained::{PathRefused, contained, printable};

@@ -1,12 +1,13 @@
 //! Calls: time limits, proxies, redirects, and an authorisation that stays where it belongs.
 
 use std::fmt;
+use std::io::Read;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use data_encoding::BASE64;
 use ureq::http::{self, Uri};
-use ureq::{Agent, Proxy, ProxyProtocol, RequestExt as _};
+use ureq::{Agent, AsSendBody, Proxy, ProxyProtocol, RequestExt as _, SendBody};
 
 use crate::clock::Clock;
 
@@ -52,6 +53,10 @@ pub struct Proxies {
 
 impl Proxies {
     fn of(&self, uri: &Uri) -> Result<Option<Proxy>, HttpError> {
+        // No proxy knows this machine by that name, and what is said inside it stays inside it.
+        if is_inside(uri) {
+            return Ok(None);
+        }
         let wanted = if uri.scheme_str() == Some("https") {
             &self.https
         } else {
@@ -150,6 +155,8 @@ pub struct Request {
     headers: Vec<(&'static str, String)>,
     authorization: Option<Authorization>,
     body: Vec<u8>,
+    follows: bool,
+    whole: Option<Duration>,
 }
 
 impl Request {
@@ -162,6 +169,8 @@ impl Request {
             headers: Vec::new(),
             authorization: None,
             body: Vec::new(),
+            follows: true,
+            whole: None,
         }
     }
 
@@ -177,6 +186,21 @@ impl Request {
     #[must_use]
     pub fn authorization(mut self, authorization: Option<Authorization>) -> Self {
         self.authorization = authorization;
+        self
+    }
+
+    /// The same, given the answer as it is where it is a redirect (a resumable upload uses 308 for
+    /// something else).
+    #[must_use]
+    pub fn without_redirects(mut self) -> Self {
+        self.follows = false;
+        self
+    }
+
+    /// The same with a limit on the time that the whole body of the answer may take.
+    #[must_use]
+    pub fn whole_answer_within(mut self, limit: Duration) -> Self {
+        self.whole = Some(limit);
         self
     }
 
@@ -232,6 +256,30 @@ impl Client {
     /// # Errors
     /// [`HttpError`], except [`HttpError::Status`]: see [`Response::success`].
     pub fn send(&self, request: &Request) -> Result<Response, HttpError> {
+        self.run(request, None)
+    }
+
+    /// Calls with a body of `length` bytes that is read while it is sent, so that a file of any size
+    /// takes no memory, and gives the answer with any status. `body` has to give exactly that many
+    /// bytes or an error; it is not sent twice.
+    ///
+    /// # Errors
+    /// As [`Self::send`]. An error of `body` ends the call with a fault of the connection: the caller
+    /// has to look at `body` first.
+    pub fn send_streamed(
+        &self,
+        request: &Request,
+        body: &mut dyn Read,
+        length: u64,
+    ) -> Result<Response, HttpError> {
+        self.run(request, Some((body, length)))
+    }
+
+    fn run(
+        &self,
+        request: &Request,
+        mut streamed: Option<(&mut dyn Read, u64)>,
+    ) -> Result<Response, HttpError> {
         let address = |problem| HttpError::Address {
             place: shown(&request.url),
             problem,
@@ -241,11 +289,11 @@ impl Client {
         let mut hops = Vec::new();
         loop {
             let place = shown(&uri.to_string());
-            let answer = self.call(request, method, &uri, hops.is_empty())?;
+            let answer = self.call(request, method, &uri, hops.is_empty(), streamed.take())?;
             let (head, body) = answer.into_parts();
             let status = head.status.as_u16();
             let headers = Headers::new(head.headers);
-            let location = matches!(status, 301 | 302 | 303 | 307 | 308)
+            let location = (request.follows && matches!(status, 301 | 302 | 303 | 307 | 308))
                 .then(|| headers.get("location").map(ToOwned::to_owned))
                 .flatten();
             let Some(location) = location else {
@@ -288,6 +336,7 @@ impl Client {
         method: Method,
         uri: &Uri,
         first: bool,
+        streamed: Option<(&mut dyn Read, u64)>,
     ) -> Result<http::Response<ureq::Body>, HttpError> {
         let place = shown(&uri.to_string());
         let mut builder = http::Request::builder().uri(uri).method(match method {
@@ -314,23 +363,49 @@ impl Client {
             place: place.clone(),
             problem: "a header has characters that are not allowed there".to_owned(),
         };
-        let answered = if matches!(method, Method::Post | Method::Put) {
-            let call = builder.body(request.body.clone()).map_err(unsendable)?;
-            call.with_agent(&self.agent).configure().proxy(proxy).run()
-        } else {
-            let call = builder.body(()).map_err(unsendable)?;
-            call.with_agent(&self.agent).configure().proxy(proxy).run()
+        let within = request.whole;
+        let answered = match streamed {
+            Some((body, length)) => {
+                // With its length the body is not sent in chunks, which storage does not take.
+                let builder = builder.header("content-length", length);
+                let call = builder
+                    .body(SendBody::from_reader(body))
+                    .map_err(unsendable)?;
+                self.dispatch(call, proxy, within)
+            }
+            None if matches!(method, Method::Post | Method::Put) => {
+                let call = builder.body(request.body.clone()).map_err(unsendable)?;
+                self.dispatch(call, proxy, within)
+            }
+            None => self.dispatch(builder.body(()).map_err(unsendable)?, proxy, within),
         };
         answered.map_err(|error| HttpError::of(&place, error, false))
+    }
+
+    fn dispatch(
+        &self,
+        call: http::Request<impl AsSendBody>,
+        proxy: Option<Proxy>,
+        within: Option<Duration>,
+    ) -> Result<http::Response<ureq::Body>, ureq::Error> {
+        let call = call.with_agent(&self.agent).configure().proxy(proxy);
+        match within {
+            Some(limit) => call.timeout_recv_body(Some(limit)).run(),
+            None => call.run(),
+        }
     }
 }
 
 /// Whether a token may be sent there: encrypted, or inside this machine.
 fn keeps_secrets(uri: &Uri) -> bool {
+    uri.scheme_str() == Some("https") || is_inside(uri)
+}
+
+/// Whether an address is one of this machine.
+fn is_inside(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    uri.scheme_str() == Some("https")
-        || host == "localhost"
+    host.eq_ignore_ascii_case("localhost")
         || host
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
@@ -354,6 +429,12 @@ pub fn check_address(url: &str) -> Result<(), HttpError> {
 #[must_use]
 pub fn may_carry_secrets(url: &str) -> bool {
     checked(url).is_ok_and(|uri| keeps_secrets(&uri))
+}
+
+/// Whether `url` is an address of this machine, which a call does not leave.
+#[must_use]
+pub fn is_loopback(url: &str) -> bool {
+    checked(url).is_ok_and(|uri| is_inside(&uri))
 }
 
 impl fmt::Debug for Client {
@@ -409,6 +490,8 @@ mod tests {
         assert!(!proxy.is_no_proxy(&outside) && proxy.is_no_proxy(&inside));
         assert!(proxies.of(&"http://x/".parse().unwrap()).unwrap().is_none());
         assert!(!format!("{proxies:?}").contains("s3cret"));
+        let own: Uri = "https://127.0.0.1:9/".parse().unwrap();
+        assert!(proxies.of(&own).unwrap().is_none());
         let wrong = Proxies {
             https: Some(Secret::new("no proxy at all")),
             ..Proxies::default()

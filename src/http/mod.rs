@@ -10,7 +10,7 @@ mod secret;
 
 pub use client::{
     Authorization, Client, ClientOptions, Method, Proxies, Request, Timeouts, check_address,
-    may_carry_secrets,
+    is_loopback, may_carry_secrets,
 };
 pub use error::HttpError;
 pub use response::{Headers, Hop, Response};

@@ -185,7 +185,10 @@ fn checked_token(value: &str, place: String) -> Result<Secret, HubError> {
 }
 
 /// The proxies that the environment names, in capitals or, as many tools write them, in small letters.
-fn proxies(environment: &Environment) -> Result<Proxies, HubError> {
+///
+/// # Errors
+/// [`HubError::NotText`] for a variable that is no text.
+pub fn proxies(environment: &Environment) -> Result<Proxies, HubError> {
     let value = |name: &'static str| -> Result<Option<&str>, HubError> {
         let small = environment.get(&name.to_ascii_lowercase());
         match small {

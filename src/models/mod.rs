@@ -12,7 +12,7 @@ mod transfer;
 mod verify;
 
 pub use cache::{Cache, CacheError, FileState, LocalFile, LocalModel};
-pub use hub::{Hub, HubError};
+pub use hub::{Hub, HubError, proxies};
 pub use licence::{AcceptanceError, Acceptances};
 pub use pull::{Outcome, PullError, PullEvent, PullSink, PulledFile, Puller};
 pub use registry::{Model, ModelFile, Registry, RegistryError, UnknownModel};

@@ -8,6 +8,7 @@ use crate::domain::capabilities::{EMBEDDED_EXECUTOR, LOCAL_PROVIDER};
 use super::contract::Provider;
 use super::error::{FaultKind, ProviderError};
 use super::fake::{FakeProvider, FakeScript};
+use super::kaggle::{KaggleProvider, KaggleSettings};
 use super::local::{LocalProvider, LocalSettings};
 
 /// What providers need to be set up.
@@ -19,6 +20,8 @@ pub struct ProviderSettings {
     pub fake_remote: PathBuf,
     /// The script of the fake provider; all goes well where there is none.
     pub fake_script: Option<PathBuf>,
+    /// For Kaggle.
+    pub kaggle: KaggleSettings,
 }
 
 /// Every provider of this build.
@@ -26,6 +29,7 @@ pub struct ProviderSettings {
 pub struct Providers {
     settings: ProviderSettings,
     local: OnceLock<Arc<dyn Provider>>,
+    kaggle: OnceLock<Arc<dyn Provider>>,
 }
 
 impl Providers {
@@ -35,6 +39,7 @@ impl Providers {
         Self {
             settings,
             local: OnceLock::new(),
+            kaggle: OnceLock::new(),
         }
     }
 
@@ -50,6 +55,9 @@ impl Providers {
                     Arc::new(LocalProvider::new(self.settings.local))
                 })))
             }
+            "kaggle" => Ok(Arc::clone(self.kaggle.get_or_init(|| {
+                Arc::new(KaggleProvider::new(self.settings.kaggle.clone()))
+            }))),
             "fake" => {
                 let script = match &self.settings.fake_script {
                     Some(path) => FakeScript::read(path).map_err(|error| {

@@ -7,6 +7,7 @@ mod contract;
 mod error;
 mod factory;
 pub mod fake;
+pub mod kaggle;
 mod local;
 mod source;
 

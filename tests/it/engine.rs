@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use remedia::clock::Clock;
 use remedia::domain::capabilities::{Capabilities, EmbeddedCapability};
 use remedia::domain::event::{Event, EventKind};
@@ -14,10 +16,13 @@ use remedia::domain::retry::RetryPolicy;
 use remedia::domain::state::JobState;
 use remedia::engine::{
     DriveLimits, DriveOutcome, Ending, Engine, EngineError, EngineOptions, GcReason, GcRequest,
-    Interrupt, ListFilter, NoEvents, RetryRequest, RunLimits, SubmitOutcome, SubmitRequest,
+    Interrupt, KaggleOptions, ListFilter, NoEvents, RetryRequest, RunLimits, SubmitOutcome,
+    SubmitRequest,
 };
+use remedia::http::Secret;
 use remedia::imaging::{self, DecodeLimits, JpegOptions, encode_jpeg};
 use remedia::ingest::{IngestOptions, read_listing};
+use remedia::kaggle::KaggleEnvironment;
 use remedia::planner::styles::StyleLibrary;
 use remedia::planner::{PlanRequest, plan};
 
@@ -28,6 +33,7 @@ use crate::support::room::room_photo;
 pub(crate) struct House {
     root: tempfile::TempDir,
     script: Option<PathBuf>,
+    kaggle: KaggleOptions,
 }
 
 impl House {
@@ -35,6 +41,7 @@ impl House {
         let house = Self {
             root: tempfile::tempdir().unwrap(),
             script: None,
+            kaggle: KaggleOptions::default(),
         };
         fs_err::create_dir_all(house.listing()).unwrap();
         for (seed, name) in (1..).zip(photos) {
@@ -63,6 +70,24 @@ impl House {
         self
     }
 
+    /// Signed in to a Kaggle at `address`.
+    pub(crate) fn with_kaggle(mut self, address: &str, token: &str) -> Self {
+        self.kaggle = KaggleOptions {
+            environment: KaggleEnvironment {
+                home: Some(self.root.path().to_owned()),
+                api_token: Some(Secret::new(token)),
+                ..KaggleEnvironment::default()
+            },
+            address: Some(address.to_owned()),
+            ..KaggleOptions::default()
+        };
+        self
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.root.path()
+    }
+
     pub(crate) fn listing(&self) -> PathBuf {
         self.root.path().join("12 Oak Lane")
     }
@@ -76,17 +101,22 @@ impl House {
     }
 
     pub(crate) fn engine(&self) -> Engine {
+        self.engine_at(
+            "2026-05-04T10:00:00Z".parse().unwrap(),
+            RetryPolicy::immediate(5),
+        )
+    }
+
+    /// As another process would open it at this moment.
+    pub(crate) fn engine_at(&self, now: Timestamp, retry: RetryPolicy) -> Engine {
         let options = EngineOptions {
-            retry: RetryPolicy::immediate(5),
+            retry,
             fake_script: self.script.clone(),
+            kaggle: self.kaggle.clone(),
             threads: 2,
             ..EngineOptions::new(self.home())
         };
-        Engine::open(
-            options,
-            Clock::frozen("2026-05-04T10:00:00Z".parse().unwrap()),
-        )
-        .unwrap()
+        Engine::open(options, Clock::frozen(now)).unwrap()
     }
 
     pub(crate) fn request(&self, provider: &str, operations: &str) -> SubmitRequest {
@@ -99,6 +129,10 @@ impl House {
                 cores: 2,
             },
             providers: vec![
+                remedia::provider::capabilities(2)
+                    .provider("kaggle")
+                    .unwrap()
+                    .clone(),
                 serde_json::from_value(serde_json::json!({
                     "name": "fake",
                     "operations": { "stage": { "seconds_per_attempt": 1.0, "deterministic": false } }

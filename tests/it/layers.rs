@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
         "validate",
         "deliver",
         "http",
+        "kaggle",
         "models",
     ],
     &["provider", "store", "blob"],
@@ -37,6 +38,11 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
         "deliver",
         "ingest",
         "originals are read through the one checked reader",
+    ),
+    (
+        "kaggle",
+        "http",
+        "Kaggle is talked to through the one client",
     ),
     (
         "models",

@@ -52,7 +52,14 @@ impl Desk {
                 let id = PhotoId::from_digest(&blake3::hash(&bytes));
                 let file = format!("{number} room.jpg");
                 fs_err::write(source.join(&file), &bytes).unwrap();
-                write_working_photo(&folder, &root.path().join("prepared"), &id, &bytes, &DecodeLimits::default()).unwrap();
+                write_working_photo(
+                    &folder,
+                    &root.path().join("prepared"),
+                    &id,
+                    &bytes,
+                    &DecodeLimits::default(),
+                )
+                .unwrap();
                 ordered(id, file, number)
             })
             .collect();
@@ -78,7 +85,7 @@ impl Desk {
             models: None,
             photos,
         };
-        let marker = write_order(&folder, &document).unwrap();
+        let marker = write_order(&folder, &document, &[]).unwrap();
         let (read, read_marker) = read_order(&folder).unwrap();
         assert_eq!((&read, &read_marker), (&document, &marker));
         Self {

@@ -1,3 +1,5 @@
 //! Everything about Kaggle, against a fake of it that the official client agrees with.
 
 mod fake;
+mod journey;
+mod worker;

@@ -1,0 +1,79 @@
+"""The process of one device: reads its task and photos from standard input, answers on standard output, one JSON line
+each. It ends when its parent does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    """Works until it is told to end."""
+    # Whatever libraries print goes to standard error; the line to the parent stays clean.
+    line_out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    lock = threading.Lock()
+    orders: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    def tell(message: str, **fields: Any) -> None:
+        with lock:
+            line_out.write(json.dumps({"message": message, **fields}) + "\n")
+            line_out.flush()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            orders.put(json.loads(line))
+        # The parent is gone: nobody would write what is made here into the results.
+        os._exit(3)
+
+    threading.Thread(target=listen, daemon=True).start()
+    task = orders.get()
+    started = time.monotonic()
+    worker = _load(task, tell)
+    order = worker[1]
+    photos = {photo.photo_id: photo for photo in order.photos}
+    tell("ready", load_seconds=round(time.monotonic() - started, 2), device=task["device"])
+    while True:
+        message = orders.get()
+        if message.get("end"):
+            break
+        photo = photos[message["photo_id"]]
+        begun = time.monotonic()
+        worker[0].photo(photo, lambda kind, made, one=photo: tell("attempt", photo_id=one.photo_id, kind=kind, attempt=made))
+        timings = {stage: round(seconds, 3) for stage, seconds in worker[0].timings.items()}
+        tell("photo_done", photo_id=photo.photo_id, seconds=round(time.monotonic() - begun, 2), timings=timings)
+    line_out.flush()
+    os._exit(0)
+
+
+def _load(task: dict[str, Any], tell: Any) -> tuple[Any, Any]:
+    import torch
+
+    from . import faults
+    from .documents import read_order
+    from .work import Worker
+
+    faults.read()
+    if task["device"] == "cpu":
+        torch.set_num_threads(int(os.environ.get("REMEDIA_THREADS", "1")))
+    else:
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    order = read_order(Path(task["bundle"]) / "job.json", task["job_sha256"])
+
+    def said(event: str, **fields: Any) -> None:
+        tell("event", event=event, **fields)
+
+    return Worker(task, order, said), order
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Conditioning maps of a photo: depth, lines and surfaces. A map of the bundle wins over one that is made here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from .errors import AttemptFailed, Code
+from .pictures import Bytes, normalisation, read_plane
+from .surfaces import coloured, lookup
+
+_MEAN, _DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+_DEPTH_SIDE = 518
+_LABEL_SIDE = 640
+
+
+class DepthModel:
+    """Relative inverse depth by Depth Anything: near is bright."""
+
+    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
+        from transformers import AutoModelForDepthEstimation
+
+        self._model: Any = AutoModelForDepthEstimation.from_pretrained(folder, dtype=dtype).to(device).eval()
+        self._pixels = _Pixels(folder, device, dtype)
+        backbone = getattr(self._model.config, "backbone_config", None)
+        self._patch = int(getattr(backbone, "patch_size", 14) or 14)
+
+    @torch.inference_mode()
+    def __call__(self, photo: Image.Image) -> Bytes:
+        values = self._model(pixel_values=self._pixels(photo, _DEPTH_SIDE, self._patch)).predicted_depth
+        depth = torch.nn.functional.interpolate(
+            values[:, None].float(), size=(photo.height, photo.width), mode="bicubic", align_corners=False
+        )[0, 0]
+        if not torch.isfinite(depth).all():
+            raise AttemptFailed(Code.NAN_LATENTS, "the depth model gave no numbers")
+        low, high = depth.min(), depth.max()
+        scaled = (depth - low) / torch.clamp(high - low, min=1e-6)
+        return (scaled * 255.0).round().to(torch.uint8).cpu().numpy()
+
+
+class SurfaceModel:
+    """Surfaces by a model that was trained on ADE20K."""
+
+    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
+        from transformers import AutoModelForSemanticSegmentation
+
+        self._model: Any = AutoModelForSemanticSegmentation.from_pretrained(folder, dtype=dtype).to(device).eval()
+        self._pixels = _Pixels(folder, device, dtype)
+        names = {int(number): str(name) for number, name in self._model.config.id2label.items()}
+        self._table = lookup(names)
+
+    @torch.inference_mode()
+    def __call__(self, photo: Image.Image) -> Bytes:
+        logits = self._model(pixel_values=self._pixels(photo, _LABEL_SIDE, 32)).logits.float()
+        logits = torch.nn.functional.interpolate(
+            logits, size=(photo.height, photo.width), mode="bilinear", align_corners=False
+        )
+        return np.asarray(self._table[logits.argmax(dim=1)[0].cpu().numpy()])
+
+
+class _Pixels:
+    """A photo as numbers for a model: sides that `multiple` divides, mean and deviation of its training."""
+
+    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
+        self._mean, self._deviation = normalisation(folder, _MEAN, _DEVIATION)
+        self._device, self._dtype = device, dtype
+
+    def __call__(self, photo: Image.Image, short_side: int, multiple: int) -> torch.Tensor:
+        scale = min(1.0, short_side / min(photo.size))
+        width, height = (max(multiple, multiple * round(side * scale / multiple)) for side in photo.size)
+        small = np.asarray(photo.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float32) / 255.0
+        values = (small - np.array(self._mean, dtype=np.float32)) / np.array(self._deviation, dtype=np.float32)
+        return torch.from_numpy(values).permute(2, 0, 1)[None].to(self._device, self._dtype)
+
+
+def find_lines(photo: Image.Image) -> Bytes:
+    """Edges by Canny, with thresholds from the photo's own median brightness; white on black."""
+    grey = cv2.GaussianBlur(cv2.cvtColor(np.asarray(photo), cv2.COLOR_RGB2GRAY), (0, 0), 1.2)
+    median = float(np.median(grey))
+    return np.asarray(cv2.Canny(grey, max(10.0, 0.5 * median), max(30.0, 1.1 * median)), dtype=np.uint8)
+
+
+class Maps:
+    """The maps of one photo, each made once, at the photo's size."""
+
+    def __init__(
+        self, bundle: Path, photo_id: str, photo: Image.Image, depth: DepthModel | None, surface: SurfaceModel | None
+    ) -> None:
+        self._bundle, self._photo_id, self._photo = bundle, photo_id, photo
+        self._depth_model, self._surface_model = depth, surface
+        self._made: dict[str, Bytes] = {}
+
+    def depth(self) -> Bytes:
+        """Near is bright; a bundle's map of 16 bits is brought to 8."""
+        return self._get("depth", Image.Resampling.BICUBIC, self._depth_model)
+
+    def lines(self) -> Bytes:
+        """White on black."""
+        return self._get("lines", Image.Resampling.BILINEAR, find_lines)
+
+    def labels(self) -> Bytes:
+        """Surface numbers."""
+        return self._get("labels", Image.Resampling.NEAREST, self._surface_model)
+
+    def control(self, kind: str) -> Image.Image:
+        """The picture that a ControlNet of this kind is given."""
+        if kind == "segmentation":
+            return Image.fromarray(coloured(self.labels()))
+        plane = self.depth() if kind == "depth" else self.lines()
+        return Image.fromarray(np.repeat(plane[..., None], 3, axis=2))
+
+    def made(self) -> dict[str, Bytes]:
+        """The maps that were used so far."""
+        return self._made
+
+    def _get(self, name: str, filter_: Image.Resampling, model: Any) -> Bytes:
+        if name not in self._made:
+            path = self._bundle / "maps" / f"{self._photo_id}.{name}.png"
+            if path.is_file():
+                plane = read_plane(path, f"the {name} map")
+                self._made[name] = np.asarray(plane.resize(self._photo.size, filter_))
+            elif model is None:
+                raise AttemptFailed(Code.MODEL_MISSING, f"no model makes the {name} map, and the bundle has none")
+            else:
+                self._made[name] = model(self._photo)
+        return self._made[name]

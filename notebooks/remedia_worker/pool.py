@@ -1,0 +1,161 @@
+"""One process for each GPU. The parent hands out photos one by one and hears of every attempt; it alone writes the
+results. A process that dies, as CUDA lets it after some errors, costs the photo in its hands, and is started again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .environment import Device
+
+MOST_STARTS = 3
+_GRACE_SECONDS = 60.0
+
+
+@dataclass
+class _Child:
+    index: int
+    device: Device
+    process: subprocess.Popen[str]
+    photo: str | None = None
+    errors: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+
+
+class Pool:
+    """Runs `remedia_worker.child` on every device until all photos are done or the time is over."""
+
+    def __init__(
+        self,
+        devices: list[Device],
+        task: dict[str, Any],
+        hear: Callable[[int, dict[str, Any]], None],
+        lost: Callable[[str, str], None],
+    ) -> None:
+        self._devices = devices
+        self._task = task
+        self._hear = hear
+        self._lost = lost
+        self._messages: queue.Queue[tuple[_Child, dict[str, Any] | None]] = queue.Queue()
+        self._children: dict[int, _Child] = {}
+        self._starts = [0] * len(devices)
+
+    def run(self, photos: list[str], deadline: float) -> list[str]:
+        """Works on the photos; gives those that nobody began, because the time was over or every process died."""
+        waiting = deque(photos)
+        for index in range(min(len(self._devices), max(1, len(photos)))):
+            self._start(index)
+        try:
+            while self._children:
+                patience = max(1.0, deadline + _GRACE_SECONDS - time.time())
+                try:
+                    child, message = self._messages.get(timeout=min(patience, 3600.0))
+                except queue.Empty:
+                    if time.time() > deadline + _GRACE_SECONDS:
+                        self._give_up("the time ran out and the process did not stop")
+                        break
+                    continue
+                if message is None:
+                    self._ended(child, waiting, deadline)
+                elif message["message"] in ("ready", "photo_done"):
+                    child.photo = None
+                    self._hear(child.index, message)
+                    self._next(child, waiting, deadline)
+                else:
+                    self._hear(child.index, message)
+        finally:
+            self._give_up("the run was stopped")
+        return list(waiting)
+
+    def _start(self, index: int) -> None:
+        device = self._devices[index]
+        environment = {**os.environ, "PYTHONPATH": _python_path(), "PYTHONUNBUFFERED": "1"}
+        environment["CUDA_VISIBLE_DEVICES"] = device.index if device.index is not None else ""
+        environment.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+        environment.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        # The models lie on this machine already: nothing may be fetched behind the run's back.
+        environment["HF_HUB_OFFLINE"] = "1"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "remedia_worker.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        child = _Child(index, device, process)
+        self._children[index] = child
+        self._starts[index] += 1
+        threading.Thread(target=self._read, args=(child,), daemon=True).start()
+        threading.Thread(target=_drain, args=(child,), daemon=True).start()
+        self._send(child, {**self._task, "device": "cpu" if device.index is None else "cuda"})
+
+    def _read(self, child: _Child) -> None:
+        assert child.process.stdout is not None
+        for line in child.process.stdout:
+            try:
+                message = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(message, dict) and "message" in message:
+                self._messages.put((child, message))
+        self._messages.put((child, None))
+
+    def _send(self, child: _Child, document: dict[str, Any]) -> None:
+        assert child.process.stdin is not None
+        try:
+            child.process.stdin.write(json.dumps(document) + "\n")
+            child.process.stdin.flush()
+        except OSError:
+            # It died; the reader's end says so.
+            return
+
+    def _next(self, child: _Child, waiting: deque[str], deadline: float) -> None:
+        if waiting and time.time() < deadline:
+            child.photo = waiting.popleft()
+            self._send(child, {"photo_id": child.photo})
+        else:
+            self._send(child, {"end": True})
+
+    def _ended(self, child: _Child, waiting: deque[str], deadline: float) -> None:
+        code = child.process.wait()
+        self._children.pop(child.index, None)
+        if child.photo is None and code == 0:
+            return
+        why = f"the process on {child.device.name} ended with {code}: {' / '.join(list(child.errors)[-3:]) or 'no word'}"
+        if child.photo is not None:
+            self._lost(child.photo, why)
+        self._hear(child.index, {"message": "event", "event": "worker_died", "text": why})
+        if waiting and self._starts[child.index] < MOST_STARTS and time.time() < deadline:
+            self._start(child.index)
+
+    def _give_up(self, why: str) -> None:
+        for child in self._children.values():
+            child.process.kill()
+            child.process.wait()
+            if child.photo is not None:
+                self._lost(child.photo, why)
+        self._children.clear()
+
+
+def _drain(child: _Child) -> None:
+    assert child.process.stderr is not None
+    for line in child.process.stderr:
+        if line.strip():
+            child.errors.append(line.strip()[:300])
+
+
+def _python_path() -> str:
+    here = str(Path(__file__).resolve().parent.parent)
+    before = os.environ.get("PYTHONPATH")
+    return here if not before else os.pathsep.join([here, before])

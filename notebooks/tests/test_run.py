@@ -1,0 +1,282 @@
+"""Whole runs of the worker on a CPU with tiny models, and what happens when something goes wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import cv2
+import jsonschema
+import numpy as np
+import pytest
+from bundles import CONTRAST, NOTEBOOKS, PHOTOS, RUN_ID, SIZE, operation, seal
+from conftest import Service
+from PIL import Image
+
+FIRST, SECOND, THIRD = PHOTOS
+SCHEMAS = NOTEBOOKS.parent / "fixtures" / "schemas"
+
+
+def check_answer(service: Service) -> None:
+    """Every file is what the answer says, and the answer is of remedia's form."""
+    answer = service.results()
+    schema = json.loads((SCHEMAS / "results.schema.json").read_text())
+    jsonschema.validate(answer, schema)
+    for photo in answer["photos"]:
+        for one in (attempt for operation in photo["operations"] for attempt in operation["attempts"]):
+            for what in ("image", "mask", "labels"):
+                if what in one:
+                    content = (service.output / one[what]["file"]).read_bytes()
+                    assert hashlib.sha256(content).hexdigest() == one[what]["sha256"]
+
+
+def size_of(service: Service, record: dict[str, object]) -> tuple[int, int]:
+    with Image.open(service.output / str(record["file"])) as picture:
+        assert (record["width"], record["height"]) == picture.size
+        return picture.size
+
+
+def test_every_operation_gives_what_remedia_expects(service: Service) -> None:
+    asked = {FIRST: [operation("enhance"), operation()], SECOND: [operation()], THIRD: [operation("video")]}
+    service.bundle(asked, labels=(FIRST,))
+    said = service.run(RUN_ID)
+    check_answer(service)
+    answer = service.results()
+    assert answer["complete"]
+    assert answer["run_id"] == RUN_ID
+    assert [photo["photo_id"] for photo in answer["photos"]] == [FIRST, SECOND, THIRD]
+    for photo_id in (FIRST, SECOND):
+        (stage,) = service.attempts(photo_id)
+        assert stage["state"] == "produced"
+        assert size_of(service, stage["image"]) == size_of(service, stage["mask"]) == SIZE
+        assert set(stage["clip"]) == {"model", "cosine", "clip_score", "contrast"}
+        assert stage["clip"]["clip_score"] == pytest.approx(2.5 * max(stage["clip"]["cosine"], 0.0), abs=1e-5)
+        with Image.open(service.output / stage["mask"]["file"]) as mask:
+            assert mask.mode == "L"
+    (enhanced,) = service.attempts(FIRST, "enhance")
+    assert size_of(service, enhanced["image"]) == (2 * SIZE[0], 2 * SIZE[1])
+    (clip,) = service.attempts(THIRD, "video")
+    film = cv2.VideoCapture(str(service.output / clip["image"]["file"]))
+    assert int(film.get(cv2.CAP_PROP_FRAME_COUNT)) == 3
+    assert film.get(cv2.CAP_PROP_FPS) == pytest.approx(7)
+    roles = {model["role"] for model in answer["worker"]["models"]}
+    assert {"base", "img2img", "controlnet:depth", "controlnet:segmentation", "depth", "clip", "video"} <= roles
+    assert [one["event"] for one in said if one["event"] in ("device", "bundle", "worker_ready", "end")] == [
+        "device",
+        "bundle",
+        "worker_ready",
+        "end",
+    ]
+
+
+def test_the_photo_outside_the_mask_keeps_its_detail(service: Service) -> None:
+    bundle = service.bundle({FIRST: [operation(strength=0.5)]}, labels=(FIRST,))
+    service.run()
+    (stage,) = service.attempts(FIRST)
+    made = cv2.imread(str(service.output / stage["image"]["file"]), cv2.IMREAD_GRAYSCALE)
+    photo = cv2.imread(str(bundle / "photos" / f"{FIRST}.jpg"), cv2.IMREAD_GRAYSCALE)
+    mask = cv2.imread(str(service.output / stage["mask"]["file"]), cv2.IMREAD_GRAYSCALE)
+    outside = cv2.erode((mask == 0).astype(np.uint8), np.ones((9, 9))) > 0
+    energy = [float(np.var(cv2.Laplacian(one, cv2.CV_64F)[outside])) for one in (made, photo)]
+    # A picture that was only enlarged has less than half of it.
+    assert energy[0] > 0.5 * energy[1]
+
+
+def test_the_same_bundle_gives_the_same_bytes(service: Service, tiny: Path) -> None:
+    asked = {FIRST: [operation()], SECOND: [operation("enhance")]}
+    sums = []
+    for name in ("one", "two"):
+        other = Service(service.folder / name, tiny)
+        other.bundle(asked)
+        other.run()
+        sums.append([other.attempts(FIRST)[0]["image"]["sha256"], other.attempts(SECOND, "enhance")[0]["image"]["sha256"]])
+    assert sums[0] == sums[1]
+
+
+@pytest.mark.parametrize(
+    ("models", "kinds"),
+    [("tiny-sdxl-union", ("depth", "segmentation")), ("tiny-sdxl-inpaint", ("depth",)), ("tiny-sd15", ("lines",)), ("tiny-sd15", ())],
+)
+def test_every_family_stages(service: Service, models: str, kinds: tuple[str, ...]) -> None:
+    nets = [
+        {"kind": kind, "conditioning_scale": 0.5, "control_guidance_start": 0.0, "control_guidance_end": 0.7}
+        for kind in kinds
+    ]
+    schedulers = ["DDIMScheduler", "DPMSolverMultistepScheduler", "EulerDiscreteScheduler", "UniPCMultistepScheduler"]
+    photos = {
+        FIRST: [operation(controlnets=nets, scheduler=schedulers[0]), operation("enhance", scheduler=schedulers[1])],
+        SECOND: [operation(controlnets=nets, scheduler=schedulers[2])],
+        THIRD: [operation(controlnets=nets, scheduler=schedulers[3])],
+    }
+    service.bundle(photos)
+    service.run(**service.only(models))
+    check_answer(service)
+    made = [service.attempts(photo)[0] for photo in photos] + service.attempts(FIRST, "enhance")
+    assert [one["state"] for one in made] == ["produced"] * 4, made
+
+
+def test_an_order_that_names_its_models_gets_those(service: Service) -> None:
+    document = json.loads((service.models / "model_sets.json").read_text())
+    models = {key: document["sets"][1][key] for key in ("name", "precision", "parts")}
+    service.bundle({FIRST: [operation()]}, version=3, models=models, limits={"deadline_seconds": 3600})
+    service.run()
+    assert service.results()["worker"]["model_set"] == "tiny-sdxl-union"
+    assert service.attempts(FIRST)[0]["state"] == "produced"
+
+
+def test_maps_and_a_mask_of_the_bundle_win(service: Service) -> None:
+    bundle = service.bundle({FIRST: [operation()]}, labels=(FIRST,))
+    mask = np.zeros((SIZE[1], SIZE[0]), dtype=np.uint8)
+    mask[90:, 20:150] = 255
+    Image.fromarray(mask).save(bundle / "masks" / f"{FIRST}.png")
+    depth = np.tile(np.linspace(0, 65535, SIZE[0]), (SIZE[1], 1)).astype(np.uint16)
+    Image.fromarray(depth).save(bundle / "maps" / f"{FIRST}.depth.png")
+    seal(bundle)
+    service.run()
+    (stage,) = service.attempts(FIRST)
+    with Image.open(service.output / stage["mask"]["file"]) as used:
+        assert (np.asarray(used) == mask).all()
+    with Image.open(service.output / stage["maps"]["depth"]["file"]) as used:
+        assert np.asarray(used)[0, [0, -1]].tolist() == [0, 255]
+    roles = {model["role"] for model in service.results()["worker"]["models"]}
+    assert not roles & {"depth", "segmentation"}
+
+
+def test_a_score_that_is_too_low_leads_to_the_next_attempt(service: Service) -> None:
+    asked = operation(attempts=2)
+    asked["clip"] = {"prompt": "a sofa", "contrast": CONTRAST, "clip_score_threshold": 2.6}
+    service.bundle({FIRST: [asked], SECOND: [operation(attempts=2)]}, limits={"clip_score_threshold": -1.0})
+    service.run()
+    check_answer(service)
+    made = service.attempts(FIRST)
+    assert [(one["number"], one["state"], one["reason"]["code"]) for one in made] == [
+        (1, "produced", "prompt_score"),
+        (2, "produced", "prompt_score"),
+    ]
+    assert made[0]["image"]["sha256"] != made[1]["image"]["sha256"]
+    assert len(service.attempts(SECOND)) == 1
+
+
+def test_a_mask_that_is_too_large_is_refused_with_its_share(service: Service) -> None:
+    service.bundle({FIRST: [operation(attempts=1)]}, limits={"max_masked_share": 0.01})
+    service.run()
+    (only,) = service.attempts(FIRST)
+    assert only["reason"]["code"] == "mask_refused"
+
+
+def test_a_corrupt_photo_does_not_end_the_run(service: Service) -> None:
+    service.bundle({FIRST: [operation()], SECOND: [operation()]}, corrupt=(FIRST,))
+    service.run()
+    check_answer(service)
+    (bad,) = service.attempts(FIRST)
+    assert (bad["state"], bad["reason"]["code"]) == ("failed", "bad_input")
+    assert service.attempts(SECOND)[0]["state"] == "produced"
+    assert service.results()["complete"]
+
+
+def test_memory_that_runs_out_is_met_step_by_step(service: Service) -> None:
+    service.bundle({FIRST: [operation()], SECOND: [operation()]})
+    said = service.run(REMEDIA_FAULT="oom:2")
+    assert [one["level"] for one in said if one["event"] == "step_down"] == [1, 2]
+    (first,) = service.attempts(FIRST)
+    assert first["adjustments"] == {"attention_slicing": True, "vae_tiling": True, "size_factor": 0.75}
+    assert size_of(service, first["image"]) == SIZE
+    assert service.attempts(SECOND)[0]["adjustments"] == first["adjustments"]
+
+
+def test_memory_that_never_suffices_fails_every_attempt(service: Service) -> None:
+    service.bundle({FIRST: [operation(attempts=2)]})
+    service.run(REMEDIA_FAULT="oom:99")
+    check_answer(service)
+    assert [one["reason"]["code"] for one in service.attempts(FIRST)] == ["out_of_memory"] * 2
+
+
+def test_lost_numbers_lead_to_the_next_attempt(service: Service) -> None:
+    service.bundle({FIRST: [operation(attempts=2)]})
+    service.run(REMEDIA_FAULT="nan:1")
+    first, second = service.attempts(FIRST)
+    assert first["reason"]["code"] == "nan_latents"
+    assert second["state"] == "produced"
+
+
+def test_two_devices_share_the_photos(service: Service) -> None:
+    service.bundle({FIRST: [operation()], SECOND: [operation()], THIRD: [operation()]})
+    said = service.run(REMEDIA_WORKERS="2", REMEDIA_FAULT="slow:1")
+    check_answer(service)
+    assert {one["worker"] for one in said if one["event"] == "photo"} == {0, 1}
+    assert service.results()["complete"]
+    assert service.results()["worker"]["device"] == "CPU + CPU"
+
+
+def test_a_process_that_dies_costs_its_photo_only(service: Service) -> None:
+    service.bundle({FIRST: [operation()], SECOND: [operation()]})
+    said = service.run(REMEDIA_FAULT="die:1")
+    check_answer(service)
+    # Every process dies at its first photo: two photos, two deaths.
+    assert len([one for one in said if one["event"] == "worker_died"]) == 2
+    for photo in (FIRST, SECOND):
+        assert service.attempts(photo)[0]["reason"]["code"] == "internal"
+
+
+def test_the_deadline_leaves_a_whole_answer(service: Service) -> None:
+    service.bundle({FIRST: [operation()], SECOND: [operation()], THIRD: [operation()]}, version=3, limits={"deadline_seconds": 9.0})
+    service.run(REMEDIA_FAULT="slow:6")
+    check_answer(service)
+    answer = service.results()
+    assert answer["stopped"]["code"] == "deadline"
+    assert not answer["complete"]
+    assert service.attempts(THIRD)[0]["reason"]["code"] == "deadline"
+
+
+def test_a_run_that_is_killed_leaves_what_it_made(service: Service) -> None:
+    service.bundle({FIRST: [operation()], SECOND: [operation()], THIRD: [operation()]})
+    process = service.start(REMEDIA_FAULT="slow:1.5")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if '"event": "photo"' in line:
+            break
+    (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    check_answer(service)
+    assert not service.results()["complete"]
+    assert service.attempts(FIRST)[0]["state"] == "produced"
+    end = time.monotonic() + 20
+    while Path(f"/proc/{child}").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{child}").exists(), "the child outlived its parent"
+
+
+def test_a_wrong_run_stops_at_once_with_a_word(service: Service) -> None:
+    service.bundle({FIRST: [operation()]})
+    service.run("another-run-r1", code=11)
+    stop = json.loads((service.output / "remedia-stop.json").read_text())
+    assert (stop["code"], stop["run_id"]) == ("wrong_run", "another-run-r1")
+    assert RUN_ID in stop["text"]
+    assert not (service.output / "results.json").exists()
+
+
+def test_half_of_the_photos_missing_stops_at_once_with_a_word(service: Service) -> None:
+    bundle = service.bundle({FIRST: [operation()], SECOND: [operation()]})
+    (bundle / "photos" / f"{SECOND}.jpg").unlink()
+    service.run(code=12)
+    assert SECOND in json.loads((service.output / "remedia-stop.json").read_text())["text"]
+
+
+def test_no_gpu_stops_at_once_with_a_word(service: Service) -> None:
+    service.bundle({FIRST: [operation()]})
+    started = time.monotonic()
+    service.run(code=14, REMEDIA_ALLOW_CPU="0", PATH="/nonexistent")
+    assert time.monotonic() - started < 10
+
+
+def test_a_model_that_is_nowhere_stops_the_run_with_its_name(service: Service, tmp_path: Path) -> None:
+    service.bundle({FIRST: [operation()]})
+    service.run(code=17, REMEDIA_MODELS=str(tmp_path / "empty"))
+    answer = service.results()
+    assert answer["stopped"]["code"] == "model_missing"
+    assert not answer["complete"]

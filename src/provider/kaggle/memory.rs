@@ -1,0 +1,99 @@
+//! What is known of an order at Kaggle, in a file beside the order, written before and after each call that
+//! makes something. It holds signed addresses of uploads that are on their way, so only its owner may read
+//! it, and they go as soon as the uploads are over.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::fsx;
+use crate::kaggle::{Reference, UploadSession, UploadToken};
+
+/// The version of [`Memory`] that this build writes.
+const MEMORY_SCHEMA_VERSION: u32 = 1;
+/// The file's name in the order's folder.
+const FILE: &str = "kaggle.json";
+
+/// What is known of an order at Kaggle.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Memory {
+    schema_version: u32,
+    /// Uploads that are over or on their way, by their path in the order.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) uploads: BTreeMap<String, Upload>,
+    /// When the dataset, or its version, was asked for without its being known to be there yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dataset_asked: Option<Timestamp>,
+    /// When Kaggle was seen to have the dataset with this order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dataset_made: Option<Timestamp>,
+    /// When the kernel was asked for without its being known to be there yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kernel_asked: Option<Timestamp>,
+    /// The kernel's version that does this order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kernel: Option<KernelRun>,
+    /// Since when Kaggle has not shown something that must be there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unseen_since: Option<Timestamp>,
+    /// Since when the kernel is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) over_since: Option<Timestamp>,
+}
+
+/// An upload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Upload {
+    pub(super) session: UploadSession,
+    /// Whether all of it is there.
+    pub(super) finished: bool,
+}
+
+impl Upload {
+    pub(super) const fn token(&self) -> &UploadToken {
+        &self.session.token
+    }
+}
+
+/// A version of a kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KernelRun {
+    pub(super) reference: Reference,
+    pub(super) version: u32,
+    pub(super) saved: Timestamp,
+}
+
+/// The file that [`Memory`] lies in.
+#[derive(Clone, Debug)]
+pub(super) struct MemoryFile {
+    path: PathBuf,
+}
+
+impl MemoryFile {
+    pub(super) fn of(order: &Path) -> Self {
+        Self {
+            path: order.join(FILE),
+        }
+    }
+
+    pub(super) fn read(&self) -> std::io::Result<Memory> {
+        match fs_err::read(&self.path) {
+            // What cannot be read was written by another build: then Kaggle is asked for all of it.
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Memory::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn write(&self, memory: &Memory) -> std::io::Result<()> {
+        let document = Memory {
+            schema_version: MEMORY_SCHEMA_VERSION,
+            ..memory.clone()
+        };
+        let bytes = serde_json::to_vec_pretty(&document)?;
+        fsx::write_private(&self.path, |file| file.write_all(&bytes))
+    }
+}

@@ -1,0 +1,295 @@
+//! One step of a run: wait for the dataset, look at the allowance, push the kernel, look how far it is.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::bundle;
+use crate::kaggle::{
+    DatasetStatus, KaggleError, KernelSession, KernelStatus, NewKernel, SavedKernel, parse_log,
+};
+use crate::provider::contract::RunState;
+use crate::provider::error::ProviderError;
+
+use super::memory::KernelRun;
+use super::provider::{Desk, KaggleProvider, fault, files};
+use super::words;
+
+/// A dataset that is not ready after this long will not be.
+const READY_WITHIN: Duration = Duration::from_secs(2 * 3600);
+/// So long a session may not be shown, or may be shown as over without its outputs.
+pub(super) const SHOWN_WITHIN: Duration = Duration::from_secs(15 * 60);
+/// What a session takes beside the worker's own time: a machine, packages, the outputs' way to storage.
+const BESIDE: u64 = 15 * 60;
+/// The longest session.
+const LONGEST: u64 = 12 * 3600;
+/// How long after its limit a session that is shown as running is given up.
+const GRACE: Duration = Duration::from_secs(2 * 3600);
+
+impl KaggleProvider {
+    /// Looks how far the run is, and takes the step that is due.
+    pub(super) fn step(&self, desk: &mut Desk<'_>) -> Result<RunState, ProviderError> {
+        if desk.memory.kernel.is_none() {
+            return self.before_the_kernel(desk);
+        }
+        Self::look(desk)
+    }
+
+    fn before_the_kernel(&self, desk: &mut Desk<'_>) -> Result<RunState, ProviderError> {
+        if let Some(asked) = desk.memory.kernel_asked {
+            match Self::pushed_before(desk)? {
+                Some(saved) => {
+                    Self::pushed(desk, saved)?;
+                    return Ok(RunState::Queued);
+                }
+                None if !desk.never_made(asked) => return Ok(RunState::Queued),
+                None => {
+                    desk.memory.kernel_asked = None;
+                    desk.keep()?;
+                }
+            }
+        }
+        if let Some(waiting) = Self::dataset_is_ready(desk)? {
+            return Ok(waiting);
+        }
+        self.check_allowance(desk)?;
+        self.push(desk)
+    }
+
+    /// Nothing where the dataset can be used; else what the run waits for.
+    fn dataset_is_ready(desk: &mut Desk<'_>) -> Result<Option<RunState>, ProviderError> {
+        let status = desk
+            .kaggle
+            .dataset_status(&desk.reference)
+            .map_err(|error| fault(&error, desk.now))?;
+        match status {
+            Some(status) if status.is_dead() => Ok(Some(RunState::Failed {
+                text: format!("Kaggle could not take in the dataset: {}", status.name()),
+                retryable: true,
+            })),
+            // Ready is said of the former version too, so the listing has to show this run.
+            Some(DatasetStatus::Ready) if Self::listing_is_complete(desk)? => Ok(None),
+            _ => {
+                let since = *desk.memory.dataset_made.get_or_insert(desk.now);
+                if desk.since(since) > READY_WITHIN {
+                    return Ok(Some(RunState::Failed {
+                        text: format!(
+                            "the dataset {} was not ready within two hours",
+                            desk.reference
+                        ),
+                        retryable: true,
+                    }));
+                }
+                Ok(Some(RunState::Queued))
+            }
+        }
+    }
+
+    /// Whether enough of the week's hours is left for what the order is expected to take.
+    fn check_allowance(&self, desk: &Desk<'_>) -> Result<(), ProviderError> {
+        let quota = match desk.kaggle.quota() {
+            Ok(quota) => quota,
+            // A help, not a condition: without it the push itself says whether hours are left.
+            Err(error) if !error.is_credentials() => return Ok(()),
+            Err(error) => return Err(fault(&error, desk.now)),
+        };
+        // Half of the deadline is what the attempts are expected to take.
+        let expected = Duration::from_secs(limit(desk) / 2).min(Duration::from_secs(1800));
+        let left = quota.gpu.remaining();
+        if quota.gpu.allowed.is_zero() || left >= expected {
+            return Ok(());
+        }
+        let message = format!(
+            "{} minutes of this week's GPU hours are left and the run is expected to take {}{}",
+            left.as_secs() / 60,
+            expected.as_secs().div_ceil(60),
+            quota
+                .resets
+                .map(|resets| format!("; they are renewed at {resets}"))
+                .unwrap_or_default()
+        );
+        let error = KaggleError::Quota {
+            what: "the week's GPU hours".to_owned(),
+            message,
+            resets: quota.resets,
+        };
+        Err(fault(&error, desk.now))
+    }
+
+    fn push(&self, desk: &mut Desk<'_>) -> Result<RunState, ProviderError> {
+        let kernel = NewKernel {
+            reference: desk.reference.clone(),
+            title: desk.reference.slug().to_owned(),
+            notebook: bundle::notebook_for(desk.run_id()).map_err(files)?,
+            datasets: vec![desk.reference.clone()],
+            machine_shape: Some(self.settings.machine_shape.clone()),
+            internet: self.settings.internet,
+            session_timeout_seconds: Some(limit(desk)),
+            save_only: false,
+        };
+        desk.memory.kernel_asked = Some(desk.now);
+        desk.keep()?;
+        match desk.kaggle.save_kernel(&kernel) {
+            Ok(saved) => {
+                Self::pushed(desk, saved)?;
+                Ok(RunState::Queued)
+            }
+            Err(KaggleError::InvalidSources { sources, saved }) => {
+                // It runs without its data and ends at once; another run gets another version.
+                if let Some(saved) = saved {
+                    Self::pushed(desk, *saved)?;
+                }
+                Ok(RunState::Failed {
+                    text: format!(
+                        "Kaggle attached no data to the kernel: {}",
+                        sources.join(", ")
+                    ),
+                    retryable: true,
+                })
+            }
+            Err(error) if error.may_have_happened() => Err(fault(&error, desk.now)),
+            Err(error) => {
+                desk.memory.kernel_asked = None;
+                desk.keep()?;
+                match error {
+                    // One of the sessions that run has to end first.
+                    KaggleError::SessionLimit { .. } => Ok(RunState::Queued),
+                    KaggleError::Quota {
+                        what,
+                        message,
+                        resets: None,
+                    } => {
+                        let resets = desk.kaggle.quota().ok().and_then(|quota| quota.resets);
+                        let resets = resets.or_else(|| next_day(desk.now));
+                        let error = KaggleError::Quota {
+                            what,
+                            message,
+                            resets,
+                        };
+                        Err(fault(&error, desk.now))
+                    }
+                    error => Err(fault(&error, desk.now)),
+                }
+            }
+        }
+    }
+
+    fn pushed(desk: &mut Desk<'_>, saved: SavedKernel) -> Result<(), ProviderError> {
+        desk.memory.kernel = Some(KernelRun {
+            reference: saved.reference,
+            version: saved.version,
+            saved: desk.memory.kernel_asked.unwrap_or(desk.now),
+        });
+        desk.memory.kernel_asked = None;
+        desk.memory.unseen_since = None;
+        desk.keep()
+    }
+
+    /// The kernel's version that does this run, where a push whose answer was lost made one.
+    fn pushed_before(desk: &Desk<'_>) -> Result<Option<SavedKernel>, ProviderError> {
+        let found = desk
+            .kaggle
+            .kernel(&desk.reference, None)
+            .map_err(|error| fault(&error, desk.now))?;
+        Ok(found.and_then(|kernel| {
+            let version = kernel.current_version?;
+            // Only the notebook of this run names it.
+            kernel
+                .notebook
+                .contains(desk.run_id())
+                .then(|| SavedKernel {
+                    url: desk.kaggle.endpoint().kernel_page(&kernel.reference),
+                    reference: kernel.reference,
+                    version,
+                })
+        }))
+    }
+
+    /// How far the session is.
+    fn look(desk: &mut Desk<'_>) -> Result<RunState, ProviderError> {
+        let Some(kernel) = desk.memory.kernel.clone() else {
+            return Ok(RunState::Queued);
+        };
+        let page = desk.kaggle.endpoint().kernel_page(&kernel.reference);
+        let session = desk
+            .kaggle
+            .kernel_session(&kernel.reference, kernel.version)
+            .map_err(|error| fault(&error, desk.now))?;
+        let Some(session) = session else {
+            let since = *desk.memory.unseen_since.get_or_insert(desk.now);
+            desk.keep()?;
+            if desk.since(since) > SHOWN_WITHIN {
+                return Ok(RunState::Failed {
+                    text: format!("Kaggle shows no session of the kernel; see {page}"),
+                    retryable: true,
+                });
+            }
+            return Ok(RunState::Queued);
+        };
+        if desk.memory.unseen_since.take().is_some() {
+            desk.keep()?;
+        }
+        if session.status.is_over() {
+            return Self::ended(desk, &kernel, &session, &page);
+        }
+        let limit = Duration::from_secs(limit(desk)) + GRACE;
+        if desk.since(kernel.saved) > limit + Duration::from_secs(LONGEST) {
+            return Ok(RunState::Failed {
+                text: format!("the session is shown as running long after its limit; see {page}"),
+                retryable: true,
+            });
+        }
+        Ok(match session.status {
+            KernelStatus::Running | KernelStatus::CancelRequested => {
+                let photos = &desk.order.document.photos;
+                let total = photos
+                    .iter()
+                    .map(|photo| photo.operations.len() as u64)
+                    .sum();
+                RunState::Running { done: 0, total }
+            }
+            _ => RunState::Queued,
+        })
+    }
+
+    /// A session that is over: with results, perhaps not for everything, or without.
+    fn ended(
+        desk: &mut Desk<'_>,
+        kernel: &KernelRun,
+        session: &KernelSession,
+        page: &str,
+    ) -> Result<RunState, ProviderError> {
+        let since = *desk.memory.over_since.get_or_insert(desk.now);
+        desk.keep()?;
+        let left = Self::left_behind(desk, kernel)?;
+        if left.has_results {
+            return Ok(RunState::Finished);
+        }
+        let failed = session.status != KernelStatus::Complete;
+        // Outputs are shown a little after the end.
+        if desk.since(since)
+            < if failed {
+                Duration::from_secs(60)
+            } else {
+                SHOWN_WITHIN
+            }
+        {
+            return Ok(RunState::Running { done: 0, total: 0 });
+        }
+        Ok(RunState::Failed {
+            text: words::failure(session, &parse_log(&left.log), page),
+            retryable: true,
+        })
+    }
+}
+
+/// Seconds after which Kaggle ends the session.
+fn limit(desk: &Desk<'_>) -> u64 {
+    let own = desk.order.document.limits.deadline_seconds.unwrap_or(3600);
+    (own + BESIDE).min(LONGEST)
+}
+
+/// A day later: when nobody says when hours are renewed.
+fn next_day(now: Timestamp) -> Option<Timestamp> {
+    now.checked_add(jiff::SignedDuration::from_hours(24)).ok()
+}

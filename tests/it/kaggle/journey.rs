@@ -1,0 +1,295 @@
+//! A listing's whole way over Kaggle: from the order to the delivered folder, however often the process ends
+//! on the way, and never anything twice.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use remedia::domain::id::JobId;
+use remedia::domain::retry::RetryPolicy;
+use remedia::domain::state::JobState;
+use remedia::engine::{Ending, Interrupt, NoEvents, RunLimits};
+
+use super::worker::{Decorator, Mood};
+use crate::engine::{House, collect_files};
+use crate::fake_kaggle::{ClockMode, FakeKaggle, FakeOptions, FaultKind, FaultPlan, Pace};
+
+const TOKEN: &str = "KGAT_tester";
+const ROOMS: [&str; 2] = ["03-bedroom.jpg", "04-kitchen.jpg"];
+
+/// A house that hands its staging to a Kaggle of its own, and the minutes that pass.
+pub(super) struct Minutes {
+    pub(super) house: House,
+    pub(super) kaggle: FakeKaggle,
+    now: Mutex<Timestamp>,
+    _folder: tempfile::TempDir,
+}
+
+impl Minutes {
+    pub(super) fn new(moods: &[Mood], pace: Pace) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = FakeOptions::new(folder.path());
+        options.clock = ClockMode::Manual;
+        options.settings.dataset_pace = pace;
+        options.settings.queue_pace = pace;
+        options.settings.run_pace = pace;
+        options.worker = Arc::new(Decorator {
+            moods: Mutex::new(moods.to_vec()),
+        });
+        let kaggle = FakeKaggle::start(options).unwrap();
+        Self {
+            house: House::furnished(&ROOMS).with_kaggle(&kaggle.url(), TOKEN),
+            kaggle,
+            now: Mutex::new("2026-11-23T08:00:00Z".parse().unwrap()),
+            _folder: folder,
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        *self.now.lock().unwrap()
+    }
+
+    pub(super) fn pass(&self, time: Duration) {
+        *self.now.lock().unwrap() += SignedDuration::try_from(time).unwrap();
+        self.kaggle.advance(time);
+    }
+
+    pub(super) fn submit(&self, operations: &str) -> JobId {
+        self.house
+            .engine_at(self.now(), RetryPolicy::default())
+            .submit(&self.house.request("kaggle", operations), &mut NoEvents)
+            .unwrap()
+            .job
+    }
+
+    /// One call of `remedia run --once` by a process of its own.
+    pub(super) fn cron(&self) -> Option<Ending> {
+        let engine = self.house.engine_at(self.now(), RetryPolicy::default());
+        let limits = RunLimits {
+            once: true,
+            deadline: None,
+        };
+        let outcome = engine
+            .run_due(&mut NoEvents, &Interrupt::new(), &limits)
+            .unwrap();
+        assert!(outcome.broken.is_empty(), "{:?}", outcome.broken);
+        outcome
+            .driven
+            .into_iter()
+            .next()
+            .map(|driven| driven.ending)
+    }
+
+    pub(super) fn state(&self, job: &JobId) -> JobState {
+        let engine = self.house.engine_at(self.now(), RetryPolicy::default());
+        engine.show(job).unwrap().summary.state
+    }
+
+    /// Cron runs every minute until the job rests; gives how many there were.
+    pub(super) fn until_it_rests(&self, job: &JobId, most: u32) -> u32 {
+        for run in 1..=most {
+            self.cron();
+            if self.state(job).work().is_none() {
+                return run;
+            }
+            self.pass(Duration::from_secs(60));
+        }
+        panic!("the job does not rest: {}", self.story(job));
+    }
+
+    pub(super) fn story(&self, job: &JobId) -> String {
+        let engine = self.house.engine_at(self.now(), RetryPolicy::default());
+        let events = engine.logs(job, 0, 10_000).unwrap().events;
+        events
+            .iter()
+            .map(|event| format!("{} {:?}\n", event.at, event.kind))
+            .collect()
+    }
+
+    pub(super) fn slug(job: &JobId) -> String {
+        format!("remedia-{job}")
+    }
+
+    /// No secret lies in any file that was written, and everything at Kaggle is private.
+    pub(super) fn nothing_leaked(&self) {
+        assert!(self.kaggle.leaks().is_empty(), "{:?}", self.kaggle.leaks());
+        assert!(self.kaggle.public_datasets().is_empty());
+        let mut files = Vec::new();
+        collect_files(self.house.root(), self.house.root(), &mut files);
+        for (name, bytes) in files {
+            for secret in [TOKEN, "refresh_tester", "/upload/"] {
+                let found = bytes
+                    .windows(secret.len())
+                    .any(|window| window == secret.as_bytes());
+                assert!(!found, "`{secret}` lies in {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_listing_is_staged_by_runs_of_cron() {
+    let slow = Pace {
+        milliseconds: 150_000,
+        questions: None,
+    };
+    let minutes = Minutes::new(&[], slow);
+    let job = minutes.submit("enhance,stage");
+    let runs = minutes.until_it_rests(&job, 40);
+    assert_eq!(
+        minutes.state(&job),
+        JobState::Delivered,
+        "{}",
+        minutes.story(&job)
+    );
+    assert!((6..=20).contains(&runs), "{runs}");
+    let report = minutes.house.engine().show(&job).unwrap();
+    for photo in &report.photos {
+        for operation in &photo.operations {
+            assert_eq!(operation.attempts.len(), 1, "{}", minutes.story(&job));
+        }
+    }
+    let slug = Minutes::slug(&job);
+    assert_eq!(minutes.kaggle.dataset_versions(&slug), 1);
+    assert_eq!(minutes.kaggle.kernel_versions(&slug), 1);
+    minutes.nothing_leaked();
+    assert!(
+        minutes
+            .house
+            .out()
+            .join("12-oak-lane/gallery.html")
+            .exists()
+    );
+    // Asked once more, there is nothing to do.
+    assert_eq!(minutes.cron(), None);
+}
+
+#[test]
+fn what_a_dying_session_left_is_used_and_the_rest_is_sent_again() {
+    let minutes = Minutes::new(&[Mood::DiesAfter(1)], Pace::default());
+    let job = minutes.submit("stage");
+    minutes.until_it_rests(&job, 30);
+    let slug = Minutes::slug(&job);
+    assert_eq!(
+        minutes.state(&job),
+        JobState::Delivered,
+        "{}",
+        minutes.story(&job)
+    );
+    assert_eq!(minutes.kaggle.kernel_versions(&slug), 2);
+    assert_eq!(minutes.kaggle.dataset_versions(&slug), 2);
+    // The second order holds the one photo that is missing.
+    let photos = minutes
+        .kaggle
+        .dataset_files(&slug)
+        .iter()
+        .filter(|file| file.name.contains("photos/"))
+        .count();
+    assert_eq!(photos, 1);
+}
+
+#[test]
+fn a_session_that_leaves_nothing_tells_why() {
+    let minutes = Minutes::new(&[Mood::Breaks; 9], Pace::default());
+    let job = minutes.submit("stage");
+    minutes.cron();
+    for _ in 0..6 {
+        minutes.pass(Duration::from_secs(60));
+        minutes.cron();
+    }
+    let story = minutes.story(&job);
+    for words in [
+        "Notebook exited with 1",
+        "no kernel image",
+        "/code/tester/remedia-",
+    ] {
+        assert!(story.contains(words), "{words}: {story}");
+    }
+}
+
+#[test]
+fn a_lost_answer_makes_nothing_twice() {
+    for on in ["CreateDataset", "SaveKernel", "CreateDatasetVersion"] {
+        let minutes = Minutes::new(&[Mood::DiesAfter(1)], Pace::default());
+        minutes
+            .kaggle
+            .set_faults(FaultPlan::once(on, 1, FaultKind::LostAnswer));
+        let job = minutes.submit("stage");
+        minutes.until_it_rests(&job, 40);
+        assert_eq!(
+            minutes.state(&job),
+            JobState::Delivered,
+            "{on}: {}",
+            minutes.story(&job)
+        );
+        let slug = Minutes::slug(&job);
+        assert_eq!(minutes.kaggle.injected_faults().len(), 1, "{on}");
+        assert_eq!(minutes.kaggle.dataset_versions(&slug), 2, "{on}");
+        assert_eq!(minutes.kaggle.kernel_versions(&slug), 2, "{on}");
+        minutes.nothing_leaked();
+    }
+}
+
+#[test]
+fn used_up_hours_end_the_run_with_the_moment_of_their_return() {
+    let minutes = Minutes::new(&[], Pace::default());
+    minutes
+        .kaggle
+        .use_gpu_quota(Duration::from_secs(30 * 3600 - 60));
+    let job = minutes.submit("stage");
+    let mut ending = minutes.cron();
+    for _ in 0..5 {
+        if matches!(ending, Some(Ending::Temporary { .. })) {
+            break;
+        }
+        minutes.pass(Duration::from_secs(60));
+        ending = minutes.cron();
+    }
+    let Some(Ending::Temporary { until, text }) = ending else {
+        panic!("{ending:?}: {}", minutes.story(&job));
+    };
+    assert!(text.contains("GPU hours"), "{text}");
+    assert!(
+        until > minutes.now() + SignedDuration::from_hours(1),
+        "{until}"
+    );
+    assert_eq!(minutes.kaggle.kernel_versions(&Minutes::slug(&job)), 0);
+    // Nothing is asked before that moment.
+    let asked = minutes.kaggle.transcript().len();
+    minutes.pass(Duration::from_secs(60));
+    assert_eq!(minutes.cron(), None);
+    assert_eq!(minutes.kaggle.transcript().len(), asked);
+}
+
+#[test]
+fn a_wrong_token_is_told_and_nothing_is_lost() {
+    let minutes = Minutes::new(&[], Pace::default());
+    let house = House::furnished(&ROOMS[..1]).with_kaggle(&minutes.kaggle.url(), "KGAT_wrong");
+    let engine = house.engine_at(minutes.now(), RetryPolicy::default());
+    let job = engine
+        .submit(&house.request("kaggle", "stage"), &mut NoEvents)
+        .unwrap()
+        .job;
+    let limits = RunLimits {
+        once: true,
+        deadline: None,
+    };
+    let outcome = engine
+        .run_due(&mut NoEvents, &Interrupt::new(), &limits)
+        .unwrap();
+    let Ending::Credentials { text } = &outcome.driven[0].ending else {
+        panic!("{outcome:?}");
+    };
+    assert!(
+        text.contains("KAGGLE_API_TOKEN") && !text.contains("KGAT_wrong"),
+        "{text}"
+    );
+    let house = house.with_kaggle(&minutes.kaggle.url(), TOKEN);
+    let engine = house.engine_at(minutes.now(), RetryPolicy::default());
+    for _ in 0..4 {
+        engine
+            .run_due(&mut NoEvents, &Interrupt::new(), &limits)
+            .unwrap();
+    }
+    assert_ne!(engine.show(&job).unwrap().summary.state, JobState::Submitting);
+}
