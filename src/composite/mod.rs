@@ -323,17 +323,16 @@ fn distances(hard: &Grid<f32>, reach: usize) -> Grid<f32> {
     (distance.cells.par_chunks_exact_mut(width))
         .enumerate()
         .for_each(|(y, distance)| {
-            for other in y.saturating_sub(reach)..=(y + reach).min(height - 1) {
-                if near_rows[other] {
-                    let down = (y.abs_diff(other) * y.abs_diff(other)) as f32;
-                    for (distance, along) in distance.iter_mut().zip(along.row(other)) {
-                        let squared = along + down;
-                        *distance = if squared < *distance {
-                            squared
-                        } else {
-                            *distance
-                        };
-                    }
+            let rows = y.saturating_sub(reach)..=(y + reach).min(height - 1);
+            for other in rows.filter(|&other| near_rows[other]) {
+                let down = (y.abs_diff(other) * y.abs_diff(other)) as f32;
+                for (distance, along) in distance.iter_mut().zip(along.row(other)) {
+                    let squared = along + down;
+                    *distance = if squared < *distance {
+                        squared
+                    } else {
+                        *distance
+                    };
                 }
             }
             for distance in distance {

@@ -10,8 +10,11 @@ pub struct RetryPolicy {
     pub base: Duration,
     /// No delay is longer, except one that the executor asks for.
     pub longest: Duration,
-    /// Faults in a row after which the job fails.
+    /// Failed runs in a row after which what was ordered is given up.
     pub max_faults: u32,
+    /// Calls in a row that may come to nothing on the way before the job fails: a network can be away for a
+    /// day while the run itself goes well.
+    pub max_outages: u32,
 }
 
 impl Default for RetryPolicy {
@@ -20,6 +23,7 @@ impl Default for RetryPolicy {
             base: Duration::from_secs(5),
             longest: Duration::from_secs(15 * 60),
             max_faults: 8,
+            max_outages: 100,
         }
     }
 }
@@ -32,6 +36,7 @@ impl RetryPolicy {
             base: Duration::ZERO,
             longest: Duration::ZERO,
             max_faults,
+            max_outages: max_faults,
         }
     }
 
@@ -50,7 +55,13 @@ impl RetryPolicy {
         full.mul_f64(share).max(retry_after.unwrap_or_default())
     }
 
-    /// Whether fault number `fault` is the last that is answered by trying again.
+    /// Whether call number `fault` that came to nothing is the last that is made again.
+    #[must_use]
+    pub const fn is_out_of_patience(&self, fault: u32) -> bool {
+        fault >= self.max_outages
+    }
+
+    /// Whether failed run number `fault` is the last that is answered by another.
     #[must_use]
     pub const fn is_exhausted(&self, fault: u32) -> bool {
         fault >= self.max_faults

@@ -439,7 +439,7 @@ impl Session<'_> {
                 let policy = self.engine.options.retry;
                 // An allowance that is used up comes back by itself, however often it is asked for.
                 let renewed = error.kind == FaultKind::Quota && error.retry_after.is_some();
-                if policy.is_exhausted(faults) && !renewed {
+                if policy.is_out_of_patience(faults) && !renewed {
                     let reason = error.to_string();
                     let told = self.event(
                         None,

@@ -1,22 +1,20 @@
 //! One remote call: asked, answered, understood, and repeated a little where that is harmless.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::clock::Clock;
-use crate::fsx::printable;
-use crate::http::{Authorization, Client, Method, Request, Secret};
+use crate::http::{Authorization, Client, HttpError, Method, Request};
 
 use super::credentials::{Credential, SignedIn};
 use super::endpoint::Endpoint;
-use super::error::{KaggleError, classified, is_passing};
+use super::error::KaggleError;
+use super::rpc::{Fault, Rpc, told};
 
 /// So often a call that changes nothing is made before its fault is told.
 const TRIES: u32 = 3;
@@ -32,12 +30,6 @@ const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
 
 /// An answer that takes longer than this drips.
 const LONGEST_ANSWER: Duration = Duration::from_secs(5 * 60);
-
-/// A listing of more pages than this does not end.
-const MOST_PAGES: usize = 2_000;
-
-/// How much of what Kaggle says is told.
-const TOLD: usize = 400;
 
 /// Waits for a time. Tests put one that does not.
 pub type Sleeper = Arc<dyn Fn(Duration) + Send + Sync>;
@@ -203,7 +195,7 @@ impl Connection {
         }
         let bytes = match response.bytes(LARGEST_ANSWER) {
             Ok(bytes) => bytes,
-            Err(crate::http::HttpError::Protocol { problem, .. }) => return Err(too_long(problem)),
+            Err(HttpError::Protocol { problem, .. }) => return Err(too_long(problem)),
             // What is known already is told, whatever the body was to be.
             Err(_) if status >= 400 => Vec::new(),
             Err(error) => return Err(http(error)),
@@ -238,28 +230,6 @@ impl Connection {
         }
         serde_json::from_slice(&bytes).map_err(|error| rpc.unreadable(&error))
     }
-
-    /// Everything that a listing has. `fetch` gets the token of a page and gives its entries with the
-    /// token of the next one. A listing whose tokens go round, which happens, is begun anew.
-    pub(super) fn pages<T>(
-        &self,
-        what: &str,
-        fetch: impl Fn(&str) -> Result<(Vec<T>, String), KaggleError>,
-    ) -> Result<Vec<T>, KaggleError> {
-        self.repeated(KaggleError::is_odd_answer, || {
-            let mut guard = PageGuard::default();
-            let mut all = Vec::new();
-            let mut token = String::new();
-            loop {
-                let (mut entries, next) = fetch(&token)?;
-                all.append(&mut entries);
-                match guard.next(what, next)? {
-                    Some(next) => token = next,
-                    None => return Ok(all),
-                }
-            }
-        })
-    }
 }
 
 impl fmt::Debug for Connection {
@@ -269,180 +239,6 @@ impl fmt::Debug for Connection {
             .field("endpoint", &self.endpoint)
             .finish_non_exhaustive()
     }
-}
-
-/// Sees to it that a listing ends.
-#[derive(Clone, Debug, Default)]
-pub(super) struct PageGuard {
-    seen: HashSet<String>,
-}
-
-impl PageGuard {
-    /// The token of the next page, if there is one that was not there before.
-    pub(super) fn next(
-        &mut self,
-        what: &str,
-        token: String,
-    ) -> Result<Option<String>, KaggleError> {
-        if token.is_empty() {
-            return Ok(None);
-        }
-        let wrong = |problem: &str, lasting| KaggleError::Answer {
-            what: what.to_owned(),
-            problem: problem.to_owned(),
-            lasting,
-        };
-        if self.seen.len() >= MOST_PAGES {
-            return Err(wrong("the listing does not end", true));
-        }
-        if !self.seen.insert(token.clone()) {
-            return Err(wrong(
-                "the listing comes back to a page that was read",
-                false,
-            ));
-        }
-        Ok(Some(token))
-    }
-}
-
-/// A remote call.
-#[derive(Clone, Debug)]
-pub(super) struct Rpc {
-    service: &'static str,
-    method: &'static str,
-    what: String,
-    repeats: bool,
-}
-
-impl Rpc {
-    /// A call that changes nothing that anybody can see.
-    pub(super) fn read(
-        service: &'static str,
-        method: &'static str,
-        what: impl Into<String>,
-    ) -> Self {
-        Self {
-            service,
-            method,
-            what: what.into(),
-            repeats: true,
-        }
-    }
-
-    /// A call that changes something, which is made once.
-    pub(super) fn change(
-        service: &'static str,
-        method: &'static str,
-        what: impl Into<String>,
-    ) -> Self {
-        Self {
-            repeats: false,
-            ..Self::read(service, method, what)
-        }
-    }
-
-    /// What it is for, for a person.
-    pub(super) fn what(&self) -> &str {
-        &self.what
-    }
-
-    fn unreadable(&self, error: &serde_json::Error) -> KaggleError {
-        // What serde says may quote the answer, which may hold a token.
-        let problem = format!(
-            "it is not what was asked for ({:?} at line {}, column {})",
-            error.classify(),
-            error.line(),
-            error.column()
-        );
-        KaggleError::Answer {
-            what: self.what.clone(),
-            problem,
-            lasting: false,
-        }
-    }
-
-    fn fault(
-        &self,
-        status: u16,
-        message: &str,
-        retry_after: Option<Duration>,
-        credential: Option<&Credential>,
-    ) -> KaggleError {
-        let what = self.what.clone();
-        let said = message.to_owned();
-        if !is_passing(status)
-            && status != 401
-            && let Some(error) = classified(&what, message)
-        {
-            return error;
-        }
-        match (status, credential) {
-            (401, Some(known)) => KaggleError::Credentials {
-                what,
-                source_name: known.source.clone(),
-                message: said,
-            },
-            (403 | 404, _) => KaggleError::NotFound {
-                what,
-                status,
-                message: said,
-            },
-            (409, _) => KaggleError::Conflict {
-                what,
-                message: said,
-            },
-            _ => KaggleError::Status {
-                what,
-                status,
-                message: said,
-                retry_after,
-            },
-        }
-    }
-}
-
-/// What an answer says where it says that something went wrong.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Fault {
-    code: Value,
-    message: Value,
-    error: Value,
-}
-
-impl Fault {
-    fn read(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok()
-    }
-
-    fn code(&self) -> Option<u16> {
-        let of = |value: &Value| match value {
-            Value::Number(number) => number.as_u64(),
-            Value::String(text) => text.trim().parse().ok(),
-            _ => None,
-        };
-        let code = of(&self.code).or_else(|| of(self.error.get("code")?))?;
-        u16::try_from(code).ok()
-    }
-
-    fn message(&self, secret: Option<&Secret>) -> String {
-        let said = [
-            self.message.as_str(),
-            self.error.as_str(),
-            self.error.get("message").and_then(Value::as_str),
-        ];
-        let said = said.into_iter().flatten().find(|said| !said.is_empty());
-        told(said.unwrap_or_default(), secret)
-    }
-}
-
-/// What Kaggle says, fit to be shown: without the secret, in one line, shortened.
-pub(super) fn told(said: &str, secret: Option<&Secret>) -> String {
-    let said = match secret {
-        Some(secret) => secret.redacted(said),
-        None => said.to_owned(),
-    };
-    printable(said.trim()).chars().take(TOLD).collect()
 }
 
 /// Kaggle, as somebody who has signed in sees it. Cloning it is cheap.

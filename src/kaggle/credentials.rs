@@ -7,9 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::http::{Authorization, Secret};
 
-use super::client::{Connection, Rpc, told};
+use super::client::Connection;
 use super::error::KaggleError;
 use super::reference::is_name;
+use super::rpc::{Rpc, told};
 use super::sources::{CredentialSource, Found, KaggleEnvironment, OAuthFile, Search, is_token};
 use super::wire::{
     GenerateToken, GenerateTokenAnswer, IntrospectAnswer, IntrospectToken, Nothing, as_moment,

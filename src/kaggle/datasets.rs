@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::client::{Kaggle, Rpc, if_shown};
+use super::client::{Kaggle, if_shown};
 use super::error::{KaggleError, classified};
 use super::reference::Reference;
+use super::rpc::Rpc;
 use super::tree::FileTree;
 use super::wire::{
     CreateDataset, CreateDatasetAnswer, CreateVersion, DatasetFilesAnswer, DatasetItem,

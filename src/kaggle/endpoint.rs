@@ -154,7 +154,7 @@ mod tests {
         ] {
             let error = Endpoint::from_override(bad).unwrap_err().to_string();
             assert!(error.starts_with("REMEDIA_KAGGLE_URL may only name this machine"));
-            assert!(!error.contains("pass"), "{error}");
+            assert!(!error.contains("user:pass"), "{error}");
         }
     }
 

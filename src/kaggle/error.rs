@@ -220,7 +220,12 @@ pub(super) fn classified(what: &str, message: &str) -> Option<KaggleError> {
     let (what, message) = (what.to_owned(), message.to_owned());
     if lower.contains("session count") {
         Some(KaggleError::SessionLimit { what, message })
-    } else if lower.contains("quota") {
+    } else if lower.contains("quota")
+        && ["weekly", "gpu", "tpu", "hours"]
+            .iter()
+            .any(|word| lower.contains(word))
+        && !lower.contains("permission")
+    {
         Some(KaggleError::Quota {
             what,
             message,
@@ -277,6 +282,12 @@ mod tests {
             kind("The requested title \"x\" is already in use by a dataset."),
             Some(KaggleError::Conflict { .. })
         ));
-        assert!(kind("Notebook not found").is_none());
+        for other in [
+            "Notebook not found",
+            "Permission 'kernels.getGpuQuota' was denied",
+            "You have exceeded your private dataset quota",
+        ] {
+            assert!(kind(other).is_none(), "{other}");
+        }
     }
 }

@@ -4,9 +4,10 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::client::{Kaggle, Rpc, if_shown};
+use super::client::{Kaggle, if_shown};
 use super::error::KaggleError;
 use super::reference::Reference;
+use super::rpc::Rpc;
 use super::wire::{
     DeleteAnswer, KernelAnswer, KernelMetadata, KernelName, KernelsAnswer, ListKernels, SaveKernel,
     SaveKernelAnswer, SessionStatusAnswer, matched,

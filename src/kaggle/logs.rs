@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use crate::http::{Client, HttpError, Method, Request, Response};
 
-use super::client::{Kaggle, Watch, told};
+use super::client::{Kaggle, Watch};
 use super::error::{KaggleError, is_passing};
 use super::log_text::{LogEvent, parse_log};
 use super::reference::Reference;
+use super::rpc::told;
 
 /// What ends a log.
 const END: &str = "END_OF_LOG";

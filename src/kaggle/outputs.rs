@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::fsx::{PathRefused, TEMPORARY_PREFIX, contained, printable};
 
-use super::client::{Kaggle, PageGuard, Rpc, Watch, if_shown};
+use super::client::{Kaggle, Watch, if_shown};
 use super::download::Download;
 use super::error::KaggleError;
 use super::kernels::{SERVICE, name};
+use super::pages::PageGuard;
 use super::reference::Reference;
+use super::rpc::Rpc;
 use super::wire::{KernelFilesAnswer, ListOutputs, OutputsAnswer};
 
 /// The largest page that the service gives.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::client::{Kaggle, Rpc};
+use super::client::Kaggle;
 use super::error::KaggleError;
+use super::rpc::Rpc;
 use super::wire::{Nothing, QuotaAnswer, QuotaItem};
 
 /// The week's allowance of one kind of accelerator.

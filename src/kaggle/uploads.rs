@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::{Headers, HttpError, Method, Request, Response};
 
-use super::client::{Kaggle, Rpc, Watch};
+use super::client::{Kaggle, Watch};
 use super::error::{KaggleError, is_passing};
+use super::rpc::Rpc;
 use super::tree::UploadToken;
 use super::wire::{StartUpload, UploadAnswer};
 
@@ -183,14 +184,15 @@ impl Kaggle {
                     (watch.progress)(at);
                     // After a question there is no pause; after data that storage took in part, one
                     // without headway is a fault like any other.
-                    let headway = at >= reached + HEADWAY || (at > reached && at == session.length);
                     let asked_only = position.is_none();
-                    position = Some(at);
-                    if headway {
+                    // All of it is there but not taken over yet: nothing can be sent, only asked.
+                    let is_all = at == session.length && at > 0;
+                    position = (!is_all).then_some(at);
+                    if at >= reached + HEADWAY && !is_all {
                         (reached, rounds, pause) = (at, 0, FIRST_PAUSE);
                         continue;
                     }
-                    if asked_only {
+                    if asked_only && !is_all {
                         continue;
                     }
                     let error = HttpError::Interrupted {

@@ -229,6 +229,7 @@ impl<'a> Puller<'a> {
                 base: Duration::from_secs(1),
                 longest: Duration::from_secs(60),
                 max_faults: 6,
+                max_outages: 6,
             },
             seed,
             wait,

@@ -24,6 +24,7 @@ mod geometry;
 mod hostile;
 mod ingest;
 mod kaggle;
+mod kaggle_api;
 mod kill;
 mod layers;
 mod models;

@@ -97,6 +97,7 @@ impl Place {
             base: Duration::from_millis(2),
             longest: Duration::from_millis(8),
             max_faults: 4,
+            max_outages: 4,
         });
         assert!(!format!("{puller:?}").contains(TOKEN));
         let mut told = Told::default();

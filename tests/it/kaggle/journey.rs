@@ -14,7 +14,7 @@ use super::worker::{Decorator, Mood};
 use crate::engine::{House, collect_files};
 use crate::fake_kaggle::{ClockMode, FakeKaggle, FakeOptions, FaultKind, FaultPlan, Pace};
 
-const TOKEN: &str = "KGAT_tester";
+pub(super) const TOKEN: &str = "KGAT_tester";
 const ROOMS: [&str; 2] = ["03-bedroom.jpg", "04-kitchen.jpg"];
 
 /// A house that hands its staging to a Kaggle of its own, and the minutes that pass.
@@ -291,5 +291,8 @@ fn a_wrong_token_is_told_and_nothing_is_lost() {
             .run_due(&mut NoEvents, &Interrupt::new(), &limits)
             .unwrap();
     }
-    assert_ne!(engine.show(&job).unwrap().summary.state, JobState::Submitting);
+    assert_ne!(
+        engine.show(&job).unwrap().summary.state,
+        JobState::Submitting
+    );
 }
