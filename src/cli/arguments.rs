@@ -459,6 +459,9 @@ pub struct GcArgs {
     /// Only jobs that ended at least this long ago, such as `30d`
     #[arg(long, value_name = "TIME", default_value = "7d")]
     pub older_than: String,
+    /// Datasets and kernels of ended jobs at their providers, instead of files on this machine
+    #[arg(long)]
+    pub remote: bool,
 }
 
 /// `remedia completions`.

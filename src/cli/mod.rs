@@ -9,6 +9,7 @@ mod duration;
 pub mod exit;
 mod failure;
 mod listing;
+mod live;
 mod outcome;
 mod printer;
 mod progress;

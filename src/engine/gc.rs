@@ -1,8 +1,9 @@
 //! Removing what is not needed any more: first as a plan that can be shown, then for real. Records
 //! stay; only files of the home go, never anything delivered and never an original.
 
+use std::collections::BTreeMap;
 use std::fs::TryLockError;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::domain::id::JobId;
@@ -14,7 +15,7 @@ use super::engine::Engine;
 use super::error::EngineError;
 use super::lock::lock_file;
 use super::report::REPORT_SCHEMA_VERSION;
-use super::request::{GcItem, GcPlan, GcReason, GcRequest};
+use super::request::{GcItem, GcPlan, GcReason, GcRequest, RemoteItem, RemotePlan};
 
 /// Jobs looked up in one go.
 const PAGE: u32 = 1000;
@@ -48,7 +49,7 @@ impl Engine {
                     JobState::Delivered => GcReason::Delivered,
                     _ => GcReason::Stopped,
                 };
-                for part in ["outputs", "orders"] {
+                for part in ["outputs", "orders", "prepared"] {
                     let path = format!("jobs/{}/{part}", job.id);
                     self.add(&mut plan, path, reason)?;
                 }
@@ -114,6 +115,75 @@ impl Engine {
             }
             removed.bytes += item.bytes;
             removed.items.push(item.clone());
+        }
+        Ok(removed)
+    }
+
+    /// What of ended jobs still lies at their providers.
+    ///
+    /// # Errors
+    /// When the store cannot be read or a provider cannot be asked.
+    pub fn remote_plan(&self, request: &GcRequest) -> Result<RemotePlan, EngineError> {
+        let mut by_provider: BTreeMap<String, Vec<(JobId, PathBuf)>> = BTreeMap::new();
+        let mut before = None;
+        loop {
+            let page = self.store().list(&JobFilter {
+                states: vec![JobState::Delivered, JobState::Cancelled, JobState::Failed],
+                limit: PAGE,
+                before: before.take(),
+            })?;
+            let Some(last) = page.last() else { break };
+            before = Some(last.id.clone());
+            for job in page {
+                let age =
+                    Duration::try_from(self.now().duration_since(job.updated)).unwrap_or_default();
+                if age >= request.older_than {
+                    let work = self.work_folder(&job.id);
+                    by_provider
+                        .entry(job.provider)
+                        .or_default()
+                        .push((job.id, work));
+                }
+            }
+        }
+        let mut plan = RemotePlan {
+            schema_version: REPORT_SCHEMA_VERSION,
+            items: Vec::new(),
+        };
+        for (name, jobs) in by_provider {
+            for leftover in self.provider(&name)?.leftovers(&jobs)? {
+                plan.items.push(RemoteItem {
+                    provider: name.clone(),
+                    kind: leftover.kind.to_owned(),
+                    name: leftover.name,
+                    job: leftover.job,
+                });
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Removes what the plan names from the providers, as far as it is still listed; gives what was removed.
+    ///
+    /// # Errors
+    /// When something cannot be removed; what was removed before stays removed.
+    pub fn remote_apply(&self, plan: &RemotePlan) -> Result<RemotePlan, EngineError> {
+        let mut removed = RemotePlan {
+            schema_version: REPORT_SCHEMA_VERSION,
+            items: Vec::new(),
+        };
+        for item in &plan.items {
+            let ended = self.record(&item.job)?.state.is_terminal();
+            let work = self.work_folder(&item.job);
+            let provider = self.provider(&item.provider)?;
+            let known = provider.leftovers(&[(item.job.clone(), work.clone())])?;
+            let same = known
+                .iter()
+                .find(|known| known.name == item.name && known.kind == item.kind);
+            if let (true, Some(leftover)) = (ended, same) {
+                provider.remove(leftover, &work)?;
+                removed.items.push(item.clone());
+            }
         }
         Ok(removed)
     }

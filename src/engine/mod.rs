@@ -45,7 +45,8 @@ pub use report::{
 };
 pub use request::{
     DriveLimits, DriveOutcome, Ending, EngineOptions, GcItem, GcPlan, GcReason, GcRequest,
-    KaggleOptions, RetryRequest, RevertTarget, RunLimits, RunOutcome, SubmitOutcome, SubmitRequest,
+    KaggleOptions, RemoteItem, RemotePlan, RetryRequest, RevertTarget, RunLimits, RunOutcome,
+    SubmitOutcome, SubmitRequest,
 };
 pub use rooms::name_rooms;
 pub use sink::{EventSink, NoEvents};

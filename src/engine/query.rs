@@ -1,12 +1,13 @@
 //! Questions about jobs. None of them changes anything or needs a lock.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::domain::id::JobId;
 use crate::domain::listing::Listing;
 use crate::domain::state::JobState;
 use crate::fsx;
+use crate::provider::{Account, Order, RunHandle};
 use crate::store::{JobFilter, JobRecord, OperationCounts};
 
 use super::engine::Engine;
@@ -142,6 +143,52 @@ impl Engine {
             jobs: jobs.iter().map(summary).collect(),
             total,
         })
+    }
+
+    /// Who is signed in at a provider; nothing for one that asks nobody.
+    ///
+    /// # Errors
+    /// [`EngineError::Provider`] with what keeps it from being known.
+    pub fn account(&self, provider: &str) -> Result<Option<Account>, EngineError> {
+        Ok(self.provider(provider)?.account()?)
+    }
+
+    /// Tells each line that the job's run elsewhere writes, as it comes, until that run ends.
+    ///
+    /// # Errors
+    /// [`EngineError::NothingTo`] where no run is under way; [`EngineError::Provider`] where it cannot be
+    /// read.
+    pub fn follow(
+        &self,
+        job: &JobId,
+        line: &mut dyn FnMut(&str),
+        interrupted: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(), EngineError> {
+        let record = self.record(job)?;
+        let order = self.store().orders(job)?.into_iter().next_back();
+        let order = order.filter(|_| record.state.is_with_executor());
+        let Some(order) = order else {
+            return Err(EngineError::NothingTo {
+                job: job.clone(),
+                request: "follow",
+            });
+        };
+        let work = self.work(job);
+        let folder = work.order(order.number);
+        let (document, marker) = crate::bundle::read_order(&folder)?;
+        let (outputs, _) = work.run_outputs(&order);
+        let asked = Order {
+            document: &document,
+            marker: &marker,
+            folder: &folder,
+            source: Path::new(&record.source),
+            outputs: &outputs,
+        };
+        let handle = RunHandle {
+            remote: order.remote.clone().unwrap_or(order.run_id),
+        };
+        let provider = self.provider(&order.executor)?;
+        Ok(provider.follow(&asked, &handle, line, interrupted)?)
     }
 
     /// The listing that a job was made of, as it was read.

@@ -267,6 +267,30 @@ pub struct GcPlan {
     pub bytes: u64,
 }
 
+/// What of ended jobs lies at providers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RemotePlan {
+    /// The version of this document's form.
+    pub schema_version: u32,
+    /// Datasets and kernels.
+    pub items: Vec<RemoteItem>,
+}
+
+/// One thing at a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RemoteItem {
+    /// Which provider.
+    pub provider: String,
+    /// What it is there, such as `dataset`.
+    pub kind: String,
+    /// Its name there.
+    pub name: String,
+    /// The job that it was made for.
+    pub job: JobId,
+}
+
 /// One thing to remove.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

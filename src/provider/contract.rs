@@ -1,10 +1,12 @@
 //! The trait that every provider implements.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::domain::id::PhotoId;
+use jiff::Timestamp;
+
+use crate::domain::id::{JobId, PhotoId};
 use crate::domain::job::{JobOrder, RunMarker};
 use crate::domain::results::{OperationResult, Results};
 
@@ -23,6 +25,14 @@ pub struct Order<'a> {
     pub source: &'a Path,
     /// The folder that results go to; image paths in the results are relative to it.
     pub outputs: &'a Path,
+}
+
+impl Order<'_> {
+    /// The work folder of the job: orders lie in a folder of it, each in one of its own.
+    #[must_use]
+    pub fn work(&self) -> &Path {
+        self.folder.ancestors().nth(2).unwrap_or(self.folder)
+    }
 }
 
 /// How a provider names a run that it has.
@@ -93,6 +103,34 @@ impl fmt::Debug for RunContext<'_> {
     }
 }
 
+/// Who is signed in at a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The user's name there.
+    pub user: String,
+    /// Where the credentials came from.
+    pub source: String,
+    /// Credentials that were found before and not accepted, with the reason.
+    pub refused: Vec<String>,
+    /// What should be mended.
+    pub warnings: Vec<String>,
+    /// What is left of the allowance, and what it was.
+    pub allowance: Option<(Duration, Duration)>,
+    /// When the allowance is renewed.
+    pub renewed: Option<Timestamp>,
+}
+
+/// Something of an ended job that still lies at a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    /// Whose.
+    pub job: JobId,
+    /// What it is there, such as `dataset`.
+    pub kind: &'static str,
+    /// Its name there.
+    pub name: String,
+}
+
 /// Someone who makes pixels. Every call may be repeated after a crash: `find` tells whether the
 /// order arrived, so that nothing is ever handed over twice.
 pub trait Provider: Send + Sync + fmt::Debug {
@@ -154,6 +192,31 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// # Errors
     /// What keeps it from being noted.
     fn operator_done(&self, order: &Order<'_>) -> Result<(), ProviderError>;
+
+    /// Who is signed in and what is left of the allowance; nothing for a provider that asks nobody.
+    ///
+    /// # Errors
+    /// What keeps it from being known.
+    fn account(&self) -> Result<Option<Account>, ProviderError> {
+        Ok(None)
+    }
+
+    /// What lies at the provider of these jobs, each with its work folder. Nothing is asked about others.
+    ///
+    /// # Errors
+    /// What keeps it from being listed.
+    fn leftovers(&self, _jobs: &[(JobId, PathBuf)]) -> Result<Vec<Leftover>, ProviderError> {
+        Ok(Vec::new())
+    }
+
+    /// Removes what [`Provider::leftovers`] listed for the job with this work folder. What is gone already
+    /// is no error.
+    ///
+    /// # Errors
+    /// What keeps it from being removed.
+    fn remove(&self, _leftover: &Leftover, _work: &Path) -> Result<(), ProviderError> {
+        Ok(())
+    }
 
     /// Tells each line that the run writes, as it comes, until the run ends or someone interrupts.
     ///

@@ -12,7 +12,9 @@ mod local;
 mod source;
 
 pub use capabilities::capabilities;
-pub use contract::{Order, Provider, RunContext, RunHandle, RunProgress, RunState};
+pub use contract::{
+    Account, Leftover, Order, Provider, RunContext, RunHandle, RunProgress, RunState,
+};
 pub use error::{FaultKind, ProviderError};
 pub use factory::{ProviderSettings, Providers};
 pub(crate) use local::MemoryBudget;

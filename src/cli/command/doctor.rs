@@ -90,6 +90,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
         Ok(text) => Check::good("models", text),
         Err((text, hint)) => Check::warning("models", text, hint),
     });
+    checks.extend(kaggle(context));
     checks.push(if context.resolved.warnings.is_empty() {
         Check::good(
             "settings",
@@ -184,6 +185,60 @@ fn space(name: &'static str, path: &Path) -> Check {
 #[cfg(not(unix))]
 fn space(name: &'static str, _: &Path) -> Check {
     Check::good(name, "not measured on this system")
+}
+
+/// Who is signed in to Kaggle, what is left of the week's hours, and how it is reached.
+fn kaggle(context: &Context) -> Vec<Check> {
+    const NAME: &str = "kaggle";
+    let account = match context
+        .engine()
+        .and_then(|engine| Ok(engine.account(NAME)?))
+    {
+        Ok(Some(account)) => account,
+        Ok(None) => return Vec::new(),
+        Err(failure) => {
+            let text = format!("{:#}", failure.error);
+            let hint = "only `--provider kaggle` needs it";
+            // Who does not use Kaggle need not sign in.
+            return vec![Check::warning(NAME, text, hint)];
+        }
+    };
+    let mut checks = vec![Check::good(
+        NAME,
+        format!("signed in as {} by {}", account.user, account.source),
+    )];
+    checks.extend(account.refused.iter().map(|refused| {
+        Check::warning(
+            NAME,
+            format!("not accepted: {refused}"),
+            "remove it or put a good one in its place",
+        )
+    }));
+    checks.extend(
+        (account.warnings.iter())
+            .map(|warning| Check::warning(NAME, warning, "mend it, or make a new token")),
+    );
+    if let Some((left, allowed)) = account.allowance {
+        let text = format!(
+            "{:.1} of {:.0} GPU hours are left this week{}",
+            left.as_secs_f64() / 3600.0,
+            allowed.as_secs_f64() / 3600.0,
+            account
+                .renewed
+                .map(|renewed| format!(", renewed at {renewed}"))
+                .unwrap_or_default()
+        );
+        checks.push(if left.is_zero() {
+            Check::warning(
+                "kaggle hours",
+                text,
+                "jobs wait until they are renewed; a new account needs its phone verified",
+            )
+        } else {
+            Check::good("kaggle hours", text)
+        });
+    }
+    checks
 }
 
 fn database(context: &Context) -> Check {

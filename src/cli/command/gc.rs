@@ -6,12 +6,15 @@ use crate::cli::duration::parse_duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::wording::bytes;
-use crate::engine::{GcPlan, GcReason, GcRequest};
+use crate::engine::{Engine, GcPlan, GcReason, GcRequest};
 
 /// Says what could go and, with `--yes`, removes it.
 pub(crate) fn run(arguments: &GcArgs, context: &Context) -> Result<Exit, Failure> {
     let older_than = parse_duration(&arguments.older_than).map_err(Failure::usage)?;
     let engine = context.engine()?;
+    if arguments.remote {
+        return remote(&engine, &GcRequest { older_than }, arguments.yes, context);
+    }
     let planned = engine.gc_plan(&GcRequest { older_than })?;
     if arguments.yes {
         let removed = engine.gc_apply(&planned)?;
@@ -27,6 +30,39 @@ pub(crate) fn run(arguments: &GcArgs, context: &Context) -> Result<Exit, Failure
                 .printer
                 .note("nothing was removed; `remedia gc --yes` removes it");
         }
+    }
+    Ok(Exit::SUCCESS)
+}
+
+/// The same for what lies at providers.
+fn remote(
+    engine: &Engine,
+    request: &GcRequest,
+    remove: bool,
+    context: &Context,
+) -> Result<Exit, Failure> {
+    let planned = engine.remote_plan(request)?;
+    let (plan, verb) = if remove {
+        (engine.remote_apply(&planned)?, "removed")
+    } else {
+        (planned, "would remove")
+    };
+    context.printer.either(&plan, |plan| {
+        if plan.items.is_empty() {
+            return "nothing to remove\n".to_owned();
+        }
+        let lines = plan.items.iter().map(|item| {
+            format!(
+                "{verb} {} {} {} of job {}\n",
+                item.provider, item.kind, item.name, item.job
+            )
+        });
+        lines.collect()
+    })?;
+    if !remove && !plan.items.is_empty() {
+        context
+            .printer
+            .note("nothing was removed; `remedia gc --remote --yes` removes it");
     }
     Ok(Exit::SUCCESS)
 }

@@ -1,15 +1,20 @@
 //! Looking at jobs: `status`, `list`, `show` and `logs`. Nothing here changes anything.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::Duration;
 
 use crate::cli::arguments::{ListArgs, LogsArgs, ShowArgs, StatusArgs};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::live;
 use crate::cli::printer::Form;
 use crate::cli::wording;
+use crate::domain::id::JobId;
 use crate::domain::state::JobState;
-use crate::engine::ListFilter;
+use crate::engine::{Engine, ListFilter};
 
 use super::request;
 
@@ -74,14 +79,40 @@ pub(crate) fn logs(arguments: &LogsArgs, context: &Context) -> Result<Exit, Fail
     let printer = &context.printer;
     let engine = context.engine()?;
     let job = engine.find_job(&arguments.job)?;
+    // What the run elsewhere says comes from a thread of its own: hearing it waits for the next line.
+    let ended = AtomicBool::new(false);
+    let (heard, lines) = channel();
+    thread::scope(|scope| {
+        if arguments.follow && printer.form() == Form::Text {
+            scope.spawn(|| live::hear(&engine, &job, &ended, &context.interrupt, &heard));
+        }
+        let printed = print_logs(arguments, context, &engine, &job, &lines);
+        ended.store(true, Ordering::SeqCst);
+        printed
+    })
+}
+
+fn print_logs(
+    arguments: &LogsArgs,
+    context: &Context,
+    engine: &Engine,
+    job: &JobId,
+    lines: &Receiver<String>,
+) -> Result<Exit, Failure> {
+    let printer = &context.printer;
     let mut after = 0;
     let mut collected = Vec::new();
     loop {
+        for line in lines.try_iter() {
+            if let Some(text) = live::worker_line(&line) {
+                printer.result(&text)?;
+            }
+        }
         // The state is read before the events, so that the last events of a job that ends in
         // between are still printed.
-        let ended = !engine.summary(&job)?.state.is_drivable();
+        let ended = !engine.summary(job)?.state.is_drivable();
         loop {
-            let report = engine.logs(&job, after, EVENTS_AT_A_TIME)?;
+            let report = engine.logs(job, after, EVENTS_AT_A_TIME)?;
             after = report.next;
             if report.events.is_empty() {
                 break;
@@ -107,7 +138,7 @@ pub(crate) fn logs(arguments: &LogsArgs, context: &Context) -> Result<Exit, Fail
         }
     }
     if printer.form() == Form::Json {
-        let mut whole = engine.logs(&job, after, 1)?;
+        let mut whole = engine.logs(job, after, 1)?;
         whole.events = collected
             .into_iter()
             .flat_map(|report| report.events)

@@ -66,6 +66,38 @@ pub(super) struct KernelRun {
     pub(super) saved: Timestamp,
 }
 
+/// What is known of a job at Kaggle beyond its orders, in its work folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct JobMemory {
+    schema_version: u32,
+    /// How often what had the job's name was deleted.
+    generation: u32,
+}
+
+/// How often what had the job's name at Kaggle was deleted.
+pub(super) fn generation(work: &Path) -> std::io::Result<u32> {
+    match fs_err::read(work.join(FILE)) {
+        Ok(bytes) => {
+            let memory: JobMemory = serde_json::from_slice(&bytes)?;
+            Ok(memory.generation)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// Notes that what had the job's name is about to be deleted.
+pub(super) fn next_generation(work: &Path) -> std::io::Result<()> {
+    let memory = JobMemory {
+        schema_version: MEMORY_SCHEMA_VERSION,
+        generation: generation(work)? + 1,
+    };
+    fs_err::create_dir_all(work)?;
+    let bytes = serde_json::to_vec_pretty(&memory)?;
+    fsx::write_private(&work.join(FILE), |file| file.write_all(&bytes))
+}
+
 /// The file that [`Memory`] lies in.
 #[derive(Clone, Debug)]
 pub(super) struct MemoryFile {

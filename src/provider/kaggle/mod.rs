@@ -3,6 +3,7 @@
 //! step, so that one process can drive any number of jobs and a run of cron is over in seconds. Before a call
 //! that makes something, what is about to be made is written down, and after a lost answer Kaggle is asked.
 
+mod account;
 mod dataset;
 mod memory;
 mod names;

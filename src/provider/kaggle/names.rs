@@ -10,10 +10,15 @@ const LONGEST: usize = 50;
 
 /// The name, and at the same time the title, of the dataset and the kernel of `job`: 6 to 50 lower-case
 /// letters, digits and single hyphens. Kaggle makes a kernel's name from its title, so both are one. A long
-/// name loses the end of the listing's part; the job's own digits stay.
-pub(super) fn slug(job: &JobId) -> String {
+/// name loses the end of the listing's part; the job's own digits stay. `generation` counts how often what
+/// had the name before was deleted: a deleted name cannot be used again.
+pub(super) fn slug(job: &JobId, generation: u32) -> String {
+    let text = match generation {
+        0 => job.to_string(),
+        number => format!("{job}-g{number}"),
+    };
     let mut clean = String::new();
-    for character in job.as_str().chars() {
+    for character in text.chars() {
         let plain = character.is_ascii_lowercase() || character.is_ascii_digit();
         if plain {
             clean.push(character);
@@ -26,17 +31,16 @@ pub(super) fn slug(job: &JobId) -> String {
     if clean.len() <= room {
         return format!("{PREFIX}{clean}");
     }
-    let parts: Vec<&str> = clean.rsplitn(3, '-').collect();
-    // The digits that tell jobs apart, and the number of a job that was made once more.
-    let repeated = parts.first().is_some_and(|last| last.len() < 6);
-    let kept = if repeated { 2 } else { 1 };
-    let mut tail: Vec<&str> = parts.into_iter().take(kept).collect();
-    tail.reverse();
-    let tail = tail.join("-");
-    let head = clean
-        .get(..room.saturating_sub(tail.len() + 1))
-        .unwrap_or("");
-    format!("{PREFIX}{}-{tail}", head.trim_matches('-'))
+    // The digits that tell jobs apart, and the numbers behind them.
+    let mut tail = String::new();
+    for part in clean.rsplit('-') {
+        tail = format!("-{part}{tail}");
+        if part.len() >= 6 {
+            break;
+        }
+    }
+    let head = clean.get(..room.saturating_sub(tail.len())).unwrap_or("");
+    format!("{PREFIX}{}{tail}", head.trim_matches('-'))
 }
 
 #[cfg(test)]
@@ -65,16 +69,18 @@ mod tests {
                 "remedia-a-very-long-street-name-in-8e3033bfbaaf-12",
             ),
         ] {
-            assert_eq!(slug(&job.parse().unwrap()), name);
+            assert_eq!(slug(&job.parse().unwrap(), 0), name);
         }
+        let job = "maple-street-8e3033bfbaaf-2".parse().unwrap();
+        assert_eq!(slug(&job, 3), "remedia-maple-street-8e3033bfbaaf-2-g3");
     }
 
     proptest! {
         #[test]
-        fn every_name_is_one_that_kaggle_takes(listing in "[a-z0-9]{1,20}(-[a-z0-9]{1,20}){0,3}", number in 2_u32..99) {
+        fn every_name_is_one_that_kaggle_takes(listing in "[a-z0-9]{1,20}(-[a-z0-9]{1,20}){0,3}", number in 2_u32..99, generation in 0_u32..20) {
             for job in [format!("{listing}-8e3033bfbaaf"), format!("{listing}-8e3033bfbaaf-{number}")] {
                 let Ok(job) = job.parse() else { continue };
-                let name = slug(&job);
+                let name = slug(&job, generation);
                 prop_assert!((6..=50).contains(&name.len()), "{name}");
                 prop_assert!(!name.contains("--") && !name.ends_with('-'), "{name}");
                 prop_assert!(name.contains("8e3033bfbaaf"), "{name}");

@@ -1,20 +1,23 @@
 //! The provider itself: who signs in, and which step belongs to which call.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::clock::Clock;
+use crate::domain::id::JobId;
 use crate::domain::results::Results;
 use crate::http::{Client, ClientOptions, Proxies, Timeouts};
 use crate::kaggle::{Connection, Endpoint, Kaggle, KaggleEnvironment, KaggleError, Reference};
-use crate::provider::contract::{Order, Provider, RunContext, RunHandle, RunState};
+use crate::provider::contract::{
+    Account, Leftover, Order, Provider, RunContext, RunHandle, RunState,
+};
 use crate::provider::error::{FaultKind, ProviderError};
 
-use super::memory::{Memory, MemoryFile};
+use super::memory::{self, Memory, MemoryFile};
 use super::names;
 
 /// The provider's name.
@@ -200,7 +203,8 @@ impl KaggleProvider {
         let kaggle = self.kaggle()?;
         let file = MemoryFile::of(order.folder);
         let memory = file.read().map_err(files)?;
-        let slug = names::slug(&order.document.job_id);
+        let generation = memory::generation(order.work()).map_err(files)?;
+        let slug = names::slug(&order.document.job_id, generation);
         let reference = Reference::new(kaggle.user(), &slug).map_err(files)?;
         Ok(Desk {
             kaggle,
@@ -312,6 +316,18 @@ impl Provider for KaggleProvider {
 
     fn operator_done(&self, _: &Order<'_>) -> Result<(), ProviderError> {
         Ok(())
+    }
+
+    fn account(&self) -> Result<Option<Account>, ProviderError> {
+        self.who().map(Some)
+    }
+
+    fn leftovers(&self, jobs: &[(JobId, PathBuf)]) -> Result<Vec<Leftover>, ProviderError> {
+        self.left_over(jobs)
+    }
+
+    fn remove(&self, leftover: &Leftover, work: &Path) -> Result<(), ProviderError> {
+        self.delete(leftover, work)
     }
 
     fn follow(

@@ -15,7 +15,7 @@ use crate::engine::{House, collect_files};
 use crate::fake_kaggle::{ClockMode, FakeKaggle, FakeOptions, FaultKind, FaultPlan, Pace};
 
 pub(super) const TOKEN: &str = "KGAT_tester";
-const ROOMS: [&str; 2] = ["03-bedroom.jpg", "04-kitchen.jpg"];
+pub(super) const ROOMS: [&str; 2] = ["03-bedroom.jpg", "04-kitchen.jpg"];
 
 /// A house that hands its staging to a Kaggle of its own, and the minutes that pass.
 pub(super) struct Minutes {

@@ -1,0 +1,93 @@
+//! Many jobs and their remains: a queue before two sessions, and what is deleted when it is over.
+
+use std::time::Duration;
+
+use remedia::domain::retry::RetryPolicy;
+use remedia::domain::state::JobState;
+use remedia::engine::{GcRequest, NoEvents, RetryRequest};
+
+use super::journey::Minutes;
+use crate::fake_kaggle::Pace;
+
+const SLOW: Pace = Pace {
+    milliseconds: 150_000,
+    questions: None,
+};
+
+#[test]
+fn jobs_wait_for_the_two_sessions_that_kaggle_allows() {
+    let minutes = Minutes::new(&[], SLOW);
+    let engine = minutes
+        .house
+        .engine_at(minutes.now(), RetryPolicy::default());
+    let mut request = minutes.house.request("kaggle", "stage");
+    request.force = true;
+    let jobs: Vec<_> = (0..5)
+        .map(|_| engine.submit(&request, &mut NoEvents).unwrap().job)
+        .collect();
+    let mut runs = 0;
+    while jobs
+        .iter()
+        .any(|job| minutes.state(job) != JobState::Delivered)
+    {
+        minutes.cron();
+        minutes.pass(Duration::from_secs(60));
+        runs += 1;
+        assert!(runs < 80, "{}", minutes.story(&jobs[4]));
+    }
+    for job in &jobs {
+        let slug = Minutes::slug(job);
+        assert_eq!(minutes.kaggle.kernel_versions(&slug), 1, "{slug}");
+        assert_eq!(minutes.kaggle.dataset_versions(&slug), 1, "{slug}");
+    }
+    // Pushes beyond the two were refused and made again later.
+    let pushes = minutes
+        .kaggle
+        .transcript()
+        .iter()
+        .filter(|record| record.path.ends_with("/SaveKernel"))
+        .count();
+    assert!(pushes > jobs.len(), "{pushes}");
+    minutes.nothing_leaked();
+}
+
+#[test]
+fn remains_are_deleted_when_asked_and_a_retry_takes_another_name() {
+    let minutes = Minutes::new(&[], Pace::default());
+    let job = minutes.submit("stage");
+    minutes.until_it_rests(&job, 20);
+    let engine = minutes
+        .house
+        .engine_at(minutes.now(), RetryPolicy::default());
+    let week = GcRequest {
+        older_than: Duration::from_secs(7 * 86_400),
+    };
+    assert!(engine.remote_plan(&week).unwrap().items.is_empty());
+    minutes.pass(Duration::from_secs(8 * 86_400));
+    let engine = minutes
+        .house
+        .engine_at(minutes.now(), RetryPolicy::default());
+    let plan = engine.remote_plan(&week).unwrap();
+    let kinds: Vec<_> = plan.items.iter().map(|item| item.kind.as_str()).collect();
+    assert_eq!(kinds, ["kernel", "dataset"]);
+    assert_eq!(minutes.kaggle.existing().len(), 2, "a plan deletes nothing");
+    assert_eq!(engine.remote_apply(&plan).unwrap(), plan);
+    assert!(minutes.kaggle.existing().is_empty());
+    assert!(engine.remote_plan(&week).unwrap().items.is_empty());
+
+    let photo = engine.show(&job).unwrap().photos[0].photo.clone();
+    let request = RetryRequest {
+        photos: vec![photo],
+        seed: None,
+    };
+    engine.retry(&job, &request, &mut NoEvents).unwrap();
+    minutes.until_it_rests(&job, 20);
+    assert_eq!(
+        minutes.state(&job),
+        JobState::Delivered,
+        "{}",
+        minutes.story(&job)
+    );
+    let again = format!("{}-g1", Minutes::slug(&job));
+    assert_eq!(minutes.kaggle.kernel_versions(&again), 1);
+}
