@@ -3,8 +3,9 @@
     python tiny_models.py FOLDER
 
 Writes one folder for each role, `<owner>--<name>` with a `remedia-model.json`, and `model_sets.json` that names them.
-The segmentation model alone is taught something, in a few seconds: that what is below is floor, so that masks have
-sense. Everything else gives noise, which is enough to run every line.
+Two of them have sense: the segmentation model is taught in a few seconds that what is below is floor, and the VAE of
+the first set gives back what it gets, so that a photo stays the photo outside of its mask. Everything else gives noise,
+which is enough to run every line.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def text_config(size: int = 32, projection: int = 32, activation: str = "quick_g
 
 
 def vae() -> AutoencoderKL:
-    """A VAE that makes sides 8 times smaller."""
+    """A VAE of random weights that makes sides 8 times smaller, as the real ones do."""
     return AutoencoderKL(
         block_out_channels=(8, 8, 16, 16),
         down_block_types=("DownEncoderBlock2D",) * 4,
@@ -87,6 +88,41 @@ def vae() -> AutoencoderKL:
         layers_per_block=1,
         sample_size=64,
     )
+
+
+def faithful_vae() -> AutoencoderKL:
+    """A VAE that keeps the size and gives back what it gets, so that what is not drawn stays the photo.
+
+    Its blocks add nothing to what passes through them. The last norm is kept from changing anything by two channels of
+    a large constant, beside which the picture does not count, and the last activation is used where it is a line.
+    """
+    model = AutoencoderKL(
+        block_out_channels=(8,), latent_channels=4, norm_num_groups=1, layers_per_block=1, scaling_factor=1.0
+    )
+    constant, offset = 100.0, 10.0
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if ".conv2." in name or ".to_out." in name or name.startswith(("quant_conv", "post_quant_conv")):
+                parameter.zero_()
+        for part in (model.encoder, model.decoder):
+            for layer in (part.conv_in, part.conv_out):
+                layer.weight.zero_()
+                layer.bias.zero_()
+            part.conv_in.bias[6], part.conv_in.bias[7] = constant, -constant
+            # Two of eight channels are the constant: the deviation is half of it.
+            part.conv_norm_out.weight.fill_(constant / 2)
+            part.conv_norm_out.bias.fill_(offset)
+            for colour in range(3):
+                part.conv_in.weight[colour, colour, 1, 1] = 1.0
+                part.conv_in.weight[colour + 3, colour, 1, 1] = -1.0
+                part.conv_out.weight[colour, colour, 1, 1] = 1.0
+                part.conv_out.bias[colour] = -offset
+        for channel in range(4):
+            model.quant_conv.weight[channel, channel] = 1.0
+            model.post_quant_conv.weight[channel, channel] = 1.0
+        # Hardly any noise in what is drawn from its distribution.
+        model.quant_conv.bias[4:] = -20.0
+    return model.eval()
 
 
 def shaken(model: Any) -> Any:
@@ -121,7 +157,7 @@ def _blocks(family: str) -> dict[str, Any]:
     }
 
 
-def save_base(folder: Path, family: str, channels: int) -> None:
+def save_base(folder: Path, family: str, channels: int, *, faithful: bool = False) -> None:
     """The pipeline of SD 1.5 or of SDXL, with 9 (inpainting) or 4 latent channels."""
     unet = UNet2DConditionModel(
         **_blocks(family),
@@ -131,9 +167,19 @@ def save_base(folder: Path, family: str, channels: int) -> None:
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
     )
     scheduler = DDIMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False, steps_offset=1
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
     )
-    parts = {"unet": unet, "vae": vae(), "scheduler": scheduler, "tokenizer": tokenizer()}
+    parts = {
+        "unet": unet,
+        "vae": faithful_vae() if faithful else vae(),
+        "scheduler": scheduler,
+        "tokenizer": tokenizer(),
+    }
     if family == "sdxl":
         pipeline: Any = StableDiffusionXLInpaintPipeline(
             **parts,
@@ -152,9 +198,10 @@ def save_base(folder: Path, family: str, channels: int) -> None:
     pipeline.save_pretrained(folder)
 
 
-def save_controlnet(folder: Path, family: str, *, union: bool = False) -> None:
-    """A ControlNet, or a union of all kinds."""
-    more: dict[str, Any] = {"in_channels": 4, "conditioning_embedding_out_channels": (8, 8, 16, 16)}
+def save_controlnet(folder: Path, family: str, *, union: bool = False, faithful: bool = False) -> None:
+    """A ControlNet, or a union of all kinds; for a base whose VAE keeps the size where `faithful`."""
+    embedding = (8,) if faithful else (8, 8, 16, 16)
+    more: dict[str, Any] = {"in_channels": 4, "conditioning_embedding_out_channels": embedding}
     kind: Any = ControlNetModel
     if union:
         kind = ControlNetUnionModel
@@ -273,7 +320,8 @@ def save_segmentation(folder: Path) -> None:
         rows = torch.arange(height)[None, :, None].expand(2, height, width)
         target = torch.where(rows < 0.2 * height, 2, torch.where(rows < 0.65 * height, 0, 1))
         optimiser.zero_grad()
-        model(pixel_values=photos, labels=target).loss.backward()
+        loss: Any = model(pixel_values=photos, labels=target).loss
+        loss.backward()
         optimiser.step()
     model.eval().save_pretrained(folder)
 
@@ -283,12 +331,13 @@ def make(folder: Path) -> Path:
     torch.manual_seed(7)
     savers: dict[str, Any] = {
         "sd15-inpaint": lambda path: save_base(path, "sd15", 9),
-        "sd15": lambda path: save_base(path, "sd15", 4),
+        "sd15": lambda path: save_base(path, "sd15", 4, faithful=True),
         "sdxl-inpaint": lambda path: save_base(path, "sdxl", 9),
         "sdxl": lambda path: save_base(path, "sdxl", 4),
-        "sd15-depth": lambda path: save_controlnet(path, "sd15"),
-        "sd15-lines": lambda path: save_controlnet(path, "sd15"),
-        "sd15-segmentation": lambda path: save_controlnet(path, "sd15"),
+        "sd15-depth": lambda path: save_controlnet(path, "sd15", faithful=True),
+        "sd15-lines": lambda path: save_controlnet(path, "sd15", faithful=True),
+        "sd15-segmentation": lambda path: save_controlnet(path, "sd15", faithful=True),
+        "sd15-inpaint-depth": lambda path: save_controlnet(path, "sd15"),
         "sdxl-depth": lambda path: save_controlnet(path, "sdxl", union=False),
         "sdxl-union": lambda path: save_controlnet(path, "sdxl", union=True),
         "svd": save_video,
@@ -304,7 +353,8 @@ def make(folder: Path) -> Path:
     shared = {"depth": "depth", "segmentation": "segmentation", "clip": "clip", "video": "svd"}
     kinds = ("depth", "lines", "segmentation")
     sets = [
-        ("tiny-sd15", {"base": "sd15-inpaint", "img2img": "sd15", **{f"controlnet:{one}": f"sd15-{one}" for one in kinds}}),
+        ("tiny-sd15", {"base": "sd15", **{f"controlnet:{one}": f"sd15-{one}" for one in kinds}}),
+        ("tiny-sd15-inpaint", {"base": "sd15-inpaint", "img2img": "sd15", "controlnet:depth": "sd15-inpaint-depth"}),
         ("tiny-sdxl-union", {"base": "sdxl", **{f"controlnet:{one}": "sdxl-union" for one in kinds}}),
         ("tiny-sdxl-inpaint", {"base": "sdxl-inpaint", "controlnet:depth": "sdxl-depth"}),
     ]
@@ -322,8 +372,8 @@ def make(folder: Path) -> Path:
             for name, parts in sets
         ],
         "families": {
-            "sd15": {"area": 128 * 96},
-            "sdxl": {"area": 128 * 96},
+            "sd15": {"area": 96 * 64},
+            "sdxl": {"area": 96 * 64},
             "video": {"width": 128, "height": 64, "num_inference_steps": 2, "decode_chunk_size": 2},
         },
     }

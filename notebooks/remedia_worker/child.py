@@ -46,7 +46,9 @@ def main() -> None:
             break
         photo = photos[message["photo_id"]]
         begun = time.monotonic()
-        worker[0].photo(photo, lambda kind, made, one=photo: tell("attempt", photo_id=one.photo_id, kind=kind, attempt=made))
+        worker[0].photo(
+            photo, lambda kind, made, one=photo: tell("attempt", photo_id=one.photo_id, kind=kind, attempt=made)
+        )
         timings = {stage: round(seconds, 3) for stage, seconds in worker[0].timings.items()}
         tell("photo_done", photo_id=photo.photo_id, seconds=round(time.monotonic() - begun, 2), timings=timings)
     line_out.flush()
@@ -67,6 +69,9 @@ def _load(task: dict[str, Any], tell: Any) -> tuple[Any, Any]:
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
         torch.use_deterministic_algorithms(True, warn_only=True)
+        # Else every new tensor is filled with NaN first, which costs time and looks like a fault.
+        deterministic: Any = torch.utils.deterministic
+        deterministic.fill_uninitialized_memory = False
     order = read_order(Path(task["bundle"]) / "job.json", task["job_sha256"])
 
     def said(event: str, **fields: Any) -> None:

@@ -106,7 +106,9 @@ class Painter:
 
         return self._steps.run(pipeline, work)
 
-    def enhance(self, photo: Image.Image, numbers: Diffusion, seed: int, deadline: float) -> tuple[Bytes, dict[str, Any]]:
+    def enhance(
+        self, photo: Image.Image, numbers: Diffusion, seed: int, deadline: float
+    ) -> tuple[Bytes, dict[str, Any]]:
         """The whole picture again at low strength; gives it at the photo's size."""
         inpaints = self._components["unet"].config.in_channels != 4
         kind = "Inpaint" if inpaints else "Img2Img"

@@ -5,6 +5,7 @@ Nothing here imports torch, so that a machine that will not do is told so in a s
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import os
 import re
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import Stop, WorkerStopped
+from .find import walk
 
 _REQUIREMENT = re.compile(r"([A-Za-z0-9_.-]+)(==|>=)([0-9.]+)")
 
@@ -30,7 +32,7 @@ class Device:
 
 
 def find_devices() -> list[Device]:
-    """The GPUs of this machine, or its CPU where REMEDIA_ALLOW_CPU=1; WorkerStopped (`no_gpu`) where it has none."""
+    """The GPUs of this machine, or its CPU where REMEDIA_ALLOW_CPU=1; WorkerStopped (`no_gpu`) otherwise."""
     gpus = _gpus()
     if gpus:
         return gpus
@@ -39,7 +41,7 @@ def find_devices() -> list[Device]:
         return [Device(name="CPU", memory_bytes=0, index=None)] * count
     raise WorkerStopped(
         Stop.NO_GPU,
-        "this session has no GPU; choose an accelerator (Kaggle: GPU T4 x2; Colab: Runtime, Change runtime type, T4 GPU)",
+        "this session has no GPU; choose one (Kaggle: GPU T4 x2; Colab: Runtime, Change runtime type, T4 GPU)",
     )
 
 
@@ -102,21 +104,23 @@ def _other_opencv() -> str:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0]))
+    return tuple(int(part) for part in re.findall(r"\d+", version.split("+", maxsplit=1)[0]))
 
 
-def install_missing(requirements: Path, roots: list[Path], online: bool) -> list[str]:
+def install_missing(requirements: str, roots: list[Path], online: bool) -> list[str]:
     """Installs what is missing, from the internet or from wheels below the input folders; gives what was installed."""
-    missing = missing_requirements(requirements.read_text(encoding="utf-8"))
+    missing = missing_requirements(requirements)
     if not missing:
         return []
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    for folder in sorted({wheel.parent for root in roots for wheel in root.rglob("*.whl")}):
+    found = [folder for root in roots for folder, files in walk(root) if any(one.endswith(".whl") for one in files)]
+    for folder in dict.fromkeys(found):
         command += ["--find-links", str(folder)]
     if not online:
         command.append("--no-index")
     done = subprocess.run([*command, *missing], capture_output=True, text=True, check=False)
-    left = missing_requirements(requirements.read_text(encoding="utf-8")) if done.returncode == 0 else missing
+    importlib.invalidate_caches()
+    left = missing_requirements(requirements) if done.returncode == 0 else missing
     if done.returncode != 0 or left:
         how = "from the internet" if online else "offline; attach a data set with their wheels or switch internet on"
         last = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]

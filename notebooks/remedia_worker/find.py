@@ -70,25 +70,31 @@ def find_bundle(run_id: str, roots: list[Path], work: Path, seconds: float) -> t
     raise WorkerStopped(Stop.NOTHING_FOUND, f"no bundle ({MARKER}) below {places}; attach or upload the run's data")
 
 
+def walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Folders below a root with the names of their files, in the same order everywhere, and not endlessly deep."""
+    for folder, folders, files in os.walk(root, followlinks=True):
+        here = Path(folder)
+        if len(here.relative_to(root).parts) >= MOST_DEPTH:
+            folders.clear()
+        folders[:] = sorted(one for one in folders if not one.startswith(".") and one not in _LEFT_OUT)
+        yield here, sorted(files)
+
+
+_LEFT_OUT = {"node_modules", "site-packages", "sample_data", "__pycache__", "drive"}
+"""Folders that may be very large, somebody's whole Google Drive among them, and never hold what is looked for."""
+
+
 def _candidates(roots: list[Path]) -> Iterator[Found]:
     for root in roots:
-        for folder, folders, files in os.walk(root, followlinks=True):
-            here = Path(folder)
-            if len(here.relative_to(root).parts) >= MOST_DEPTH:
-                folders.clear()
-            folders[:] = sorted(one for one in folders if not one.startswith(".") and one not in _LEFT_OUT)
+        for here, files in walk(root):
             if MARKER in files:
                 try:
                     yield Found(read_marker((here / MARKER).read_bytes()), folder=here)
                 except (OSError, ValueError, KeyError, TypeError):
                     continue
-            for name in sorted(files):
+            for name in files:
                 if name.lower().endswith(".zip"):
                     yield from _in_archive(here / name)
-
-
-_LEFT_OUT = {"node_modules", "site-packages", "sample_data", "__pycache__", "unet", "vae"}
-"""Folders that are large and never hold a bundle."""
 
 
 def _in_archive(path: Path) -> Iterator[Found]:
@@ -134,4 +140,6 @@ def _check(entries: list[zipfile.ZipInfo], archive: Path) -> None:
         raise WorkerStopped(Stop.UNSAFE_ARCHIVE, f"{archive.name} holds more than a bundle can have")
     for entry in entries:
         if not is_inside(entry.filename) or stat.S_ISLNK(entry.external_attr >> 16):
-            raise WorkerStopped(Stop.UNSAFE_ARCHIVE, f"{archive.name} holds {entry.filename!r}, which leaves its folder")
+            raise WorkerStopped(
+                Stop.UNSAFE_ARCHIVE, f"{archive.name} holds {entry.filename!r}, which leaves its folder"
+            )

@@ -32,6 +32,7 @@ class DepthModel:
 
     @torch.inference_mode()
     def __call__(self, photo: Image.Image) -> Bytes:
+        """The depth map at the photo's size, 0 to 255."""
         values = self._model(pixel_values=self._pixels(photo, _DEPTH_SIDE, self._patch)).predicted_depth
         depth = torch.nn.functional.interpolate(
             values[:, None].float(), size=(photo.height, photo.width), mode="bicubic", align_corners=False
@@ -56,6 +57,7 @@ class SurfaceModel:
 
     @torch.inference_mode()
     def __call__(self, photo: Image.Image) -> Bytes:
+        """Surface numbers at the photo's size."""
         logits = self._model(pixel_values=self._pixels(photo, _LABEL_SIDE, 32)).logits.float()
         logits = torch.nn.functional.interpolate(
             logits, size=(photo.height, photo.width), mode="bilinear", align_corners=False

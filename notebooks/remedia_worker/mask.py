@@ -74,5 +74,6 @@ def check_mask(mask: Bytes, limit: float | None) -> None:
         raise AttemptFailed(Code.MASK_REFUSED, "nothing may change: no floor and no lower wall was found")
     if limit is not None and share > limit:
         raise AttemptFailed(
-            Code.MASK_REFUSED, f"the mask covers {100 * share:.0f} % of the frame, more than the {100 * limit:.0f} % allowed"
+            Code.MASK_REFUSED,
+            f"the mask covers {100 * share:.0f} % of the frame, more than the {100 * limit:.0f} % allowed",
         )

@@ -27,11 +27,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class Steps:
-    """Where on the stairs a process stands. It does not go up again: what was too much once is so for the next photo."""
+    """Where on the stairs a process stands. It stays there: what was too much once is so for the next photo."""
 
     def __init__(self, said: Callable[..., None]) -> None:
         self.level = 0
         self._said = said
+
     def run(self, pipeline: Any, work: Callable[[float], Value]) -> tuple[Value, dict[str, Any]]:
         """Runs `work` with the factor of the sides; gives its value and what was adjusted.
 
@@ -79,4 +80,3 @@ def spare(pipeline: Any) -> None:
                 getattr(vae, name)()
             except NotImplementedError:
                 continue
-

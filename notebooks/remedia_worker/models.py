@@ -8,18 +8,20 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .documents import ModelSet, Order, Part, Photo, model_set
 from .errors import Stop, WorkerStopped
 from .files import sha256_of
+from .find import walk
 
 NOTE = "remedia-model.json"
 """Beside an attached model: `{"repository": …, "revision": …}`, where the folder's name does not say it."""
 
 _SMALL = 64 * 1024**2
-_LEFT_OUT = ("safety_checker/", "feature_extractor/")
+_LEFT_OUT = ("safety_checker/", "feature_extractor/", "vae_1_0/")
 _TEXTS = (".json", ".txt", ".model", ".md")
 
 
@@ -44,7 +46,7 @@ class Located:
 def read_catalogue() -> dict[str, Any]:
     """`model_sets.json`: the default sets and the sizes at which model families work."""
     path = os.environ.get("REMEDIA_MODEL_SETS")
-    source = Path(path) if path else Path(__file__).with_name("model_sets.json")
+    source = Path(path) if path else resources.files(__package__).joinpath("model_sets.json")
     document: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
     return document
 
@@ -121,8 +123,7 @@ def _attached(part: Part, roots: list[Path]) -> Located | None:
     extra = os.environ.get("REMEDIA_MODELS")
     fitting: list[Located] = []
     for root in [*([Path(extra)] if extra else []), *roots]:
-        for path in sorted(root.rglob(entry)):
-            folder = path.parent
+        for folder in [folder for folder, files in walk(root) if entry in files]:
             note = _note(folder)
             parts = [_slug(one) for one in folder.relative_to(root).parts]
             if note is not None:
@@ -172,7 +173,8 @@ def choose_files(names: Iterable[str], precision: str) -> list[str]:
 
     Safetensors are preferred to pickles, and the 16-bit form where the run works in 16 bits.
     """
-    texts, weights = [], {}
+    texts: list[str] = []
+    weights: dict[str, list[tuple[tuple[bool, bool], str]]] = {}
     for name in names:
         folder, file = str(PurePosixPath(name).parent), PurePosixPath(name).name
         if name.startswith(_LEFT_OUT) and not file.startswith("preprocessor_config"):

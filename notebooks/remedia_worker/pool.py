@@ -4,6 +4,7 @@ results. A process that dies, as CUDA lets it after some errors, costs the photo
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -49,6 +50,7 @@ class Pool:
         self._messages: queue.Queue[tuple[_Child, dict[str, Any] | None]] = queue.Queue()
         self._children: dict[int, _Child] = {}
         self._starts = [0] * len(devices)
+        self.last_words = "no process was started"
 
     def run(self, photos: list[str], deadline: float) -> list[str]:
         """Works on the photos; gives those that nobody began, because the time was over or every process died."""
@@ -79,7 +81,7 @@ class Pool:
 
     def _start(self, index: int) -> None:
         device = self._devices[index]
-        environment = {**os.environ, "PYTHONPATH": _python_path(), "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, "PYTHONPATH": _python_path(Path(self._task["bundle"])), "PYTHONUNBUFFERED": "1"}
         environment["CUDA_VISIBLE_DEVICES"] = device.index if device.index is not None else ""
         environment.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
         environment.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -101,8 +103,7 @@ class Pool:
         self._send(child, {**self._task, "device": "cpu" if device.index is None else "cuda"})
 
     def _read(self, child: _Child) -> None:
-        assert child.process.stdout is not None
-        for line in child.process.stdout:
+        for line in child.process.stdout or ():
             try:
                 message = json.loads(line)
             except ValueError:
@@ -112,13 +113,11 @@ class Pool:
         self._messages.put((child, None))
 
     def _send(self, child: _Child, document: dict[str, Any]) -> None:
-        assert child.process.stdin is not None
-        try:
-            child.process.stdin.write(json.dumps(document) + "\n")
-            child.process.stdin.flush()
-        except OSError:
-            # It died; the reader's end says so.
-            return
+        # Where it died, the end of what it says is heard in its turn.
+        with contextlib.suppress(OSError):
+            if child.process.stdin is not None:
+                child.process.stdin.write(json.dumps(document) + "\n")
+                child.process.stdin.flush()
 
     def _next(self, child: _Child, waiting: deque[str], deadline: float) -> None:
         if waiting and time.time() < deadline:
@@ -132,9 +131,12 @@ class Pool:
         self._children.pop(child.index, None)
         if child.photo is None and code == 0:
             return
-        why = f"the process on {child.device.name} ended with {code}: {' / '.join(list(child.errors)[-3:]) or 'no word'}"
+        why = (
+            f"the process on {child.device.name} ended with {code}: {' / '.join(list(child.errors)[-3:]) or 'no word'}"
+        )
         if child.photo is not None:
             self._lost(child.photo, why)
+        self.last_words = why
         self._hear(child.index, {"message": "event", "event": "worker_died", "text": why})
         if waiting and self._starts[child.index] < MOST_STARTS and time.time() < deadline:
             self._start(child.index)
@@ -149,13 +151,16 @@ class Pool:
 
 
 def _drain(child: _Child) -> None:
-    assert child.process.stderr is not None
-    for line in child.process.stderr:
+    for line in child.process.stderr or ():
         if line.strip():
             child.errors.append(line.strip()[:300])
 
 
-def _python_path() -> str:
-    here = str(Path(__file__).resolve().parent.parent)
+def _python_path(bundle: Path) -> str:
+    """Where a child finds this package: in the bundle, whose bytes were checked, else where it is."""
+    checked = bundle / "worker"
+    here = str(
+        checked if (checked / "remedia_worker" / "child.py").is_file() else Path(__file__).resolve().parent.parent
+    )
     before = os.environ.get("PYTHONPATH")
     return here if not before else os.pathsep.join([here, before])

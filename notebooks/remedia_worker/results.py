@@ -55,10 +55,10 @@ class Results:
         operation["attempts"].append(attempt)
         self.write()
 
-    def answered(self, photo_id: str, kind: str) -> list[int]:
-        """The numbers of the attempts that are recorded."""
+    def answered(self, photo_id: str, kind: str) -> list[dict[str, Any]]:
+        """The attempts that are recorded."""
         return [
-            attempt["number"]
+            attempt
             for photo in self._document["photos"]
             if photo["photo_id"] == photo_id
             for operation in photo["operations"]

@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -106,7 +107,8 @@ class Run:
         deadline = self._deadline(order)
         online = is_online()
         started = time.monotonic()
-        requirements = Path(__file__).with_name("requirements.txt")
+        # From the package, which may be imported out of an archive.
+        requirements = resources.files(__package__).joinpath("requirements.txt").read_text(encoding="utf-8")
         installed = self._timed("install", lambda: install_missing(requirements, roots, online))
         results.timing("install", time.monotonic() - started)
         self._progress.emit("environment", online=online, installed=installed, versions=versions())
@@ -196,30 +198,33 @@ class Run:
                 self._progress.emit(message.pop("event"), worker=worker, **message)
 
         def lost(photo_id: str, why: str) -> None:
-            self._answer_rest(photos[photo_id], Code.INTERNAL, why, results)
+            self.answer_rest(photos[photo_id], Code.INTERNAL, why, results)
             done.append(photo_id)
 
         started = time.time()
-        left = Pool(devices, task, hear, lost).run(list(photos), deadline)
+        pool = Pool(devices, task, hear, lost)
+        left = pool.run(list(photos), deadline)
         results.timing("load", max(loaded, default=0.0))
         results.timing("photos", time.time() - started)
         over = time.time() >= deadline
         if left and not over:
-            raise WorkerStopped(Stop.WORKERS_DIED, f"every process died, and {len(left)} photos were not begun")
+            raise WorkerStopped(Stop.WORKERS_DIED, f"{len(left)} photos were not begun: {pool.last_words}")
         for photo_id in left:
-            self._answer_rest(photos[photo_id], Code.DEADLINE, "the time of the run was over before it began", results)
+            self.answer_rest(photos[photo_id], Code.DEADLINE, "the time of the run was over before it began", results)
         if over:
             results.stopped("deadline", f"the time of the run was over with {len(left)} photos not begun")
             self._progress.emit("deadline", left=len(left))
         results.finish(list(photos))
 
     @staticmethod
-    def _answer_rest(photo: Photo, code: Code, text: str, results: Results) -> None:
+    def answer_rest(photo: Photo, code: Code, text: str, results: Results) -> None:
         """Answers what is open on a photo, so that nothing that was asked stays without an answer."""
         for operation in photo.operations:
             known = results.answered(photo.photo_id, operation.kind)
-            attempt = next((one for one in operation.attempts if one.number not in known), None)
-            if attempt is not None and (not known or code is Code.INTERNAL):
-                results.add(
-                    photo.photo_id, operation.kind, failed_attempt(attempt.number, attempt.seed, code.value, text)
-                )
+            if known and known[-1]["state"] == "produced" and "reason" not in known[-1]:
+                continue
+            numbers = [one["number"] for one in known]
+            attempt = next((one for one in operation.attempts if one.number not in numbers), None)
+            if attempt is not None:
+                made = failed_attempt(attempt.number, attempt.seed, code.value, text)
+                results.add(photo.photo_id, operation.kind, made)

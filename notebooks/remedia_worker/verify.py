@@ -47,6 +47,8 @@ def _sums(folder: Path, end: float) -> dict[str, str]:
         if not line.strip():
             continue
         if len(digest) != 64 or not is_inside(name):
-            raise WorkerStopped(Stop.HASH_MISMATCH, f"{SUMS} has a line that names no file of the bundle: {line[:80]!r}")
+            raise WorkerStopped(
+                Stop.HASH_MISMATCH, f"{SUMS} has a line that names no file of the bundle: {line[:80]!r}"
+            )
         sums[name] = digest.lower()
     return sums

@@ -17,6 +17,9 @@ from .documents import Video
 from .memory import Steps
 from .pictures import Bytes
 
+_ROOMY = 20 * 1024**3
+"""Bytes of a GPU that holds the models of pictures and of clips together."""
+
 
 class Filmer:
     """Stable Video Diffusion on one device."""
@@ -27,11 +30,17 @@ class Filmer:
         self._pipeline: Any = diffusers.StableVideoDiffusionPipeline.from_pretrained(
             folder, torch_dtype=dtype, variant=half_variant(folder)
         )
-        self._pipeline.to(device)
+        if device.type == "cuda" and torch.cuda.get_device_properties(device).total_memory < _ROOMY:
+            # Beside the models of a stage it does not fit: only the part at work is on the GPU.
+            self._pipeline.enable_model_cpu_offload(device=device)
+        else:
+            self._pipeline.to(device)
         self._pipeline.set_progress_bar_config(disable=True)
         self._settings, self._steps = settings, steps
 
-    def film(self, photo: Image.Image, numbers: Video, seed: int, deadline: float) -> tuple[list[Bytes], dict[str, Any]]:
+    def film(
+        self, photo: Image.Image, numbers: Video, seed: int, deadline: float
+    ) -> tuple[list[Bytes], dict[str, Any]]:
         """The frames, and what was adjusted for memory."""
 
         def work(factor: float) -> list[Bytes]:
@@ -74,14 +83,20 @@ def encode_mp4(frames: list[Bytes], fps: int) -> bytes:
             import imageio_ffmpeg
 
             writer = imageio_ffmpeg.write_frames(
-                str(path), (width, height), fps=fps, codec="libx264", pix_fmt_out="yuv420p", quality=8, macro_block_size=2
+                str(path),
+                (width, height),
+                fps=fps,
+                codec="libx264",
+                pix_fmt_out="yuv420p",
+                quality=8,
+                macro_block_size=2,
             )
             writer.send(None)
             for frame in frames:
                 writer.send(np.ascontiguousarray(frame))
             writer.close()
         except (ImportError, OSError, RuntimeError):
-            fallback = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), fps, (width, height))
+            fallback = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
             for frame in frames:
                 fallback.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
             fallback.release()

@@ -29,7 +29,12 @@ def diffusion(**changes: Any) -> dict[str, Any]:
     """The numbers of a stage, cheap ones."""
     nets = [
         {"kind": "depth", "conditioning_scale": 0.55, "control_guidance_start": 0.0, "control_guidance_end": 0.9},
-        {"kind": "segmentation", "conditioning_scale": 0.45, "control_guidance_start": 0.0, "control_guidance_end": 0.8},
+        {
+            "kind": "segmentation",
+            "conditioning_scale": 0.45,
+            "control_guidance_start": 0.0,
+            "control_guidance_end": 0.8,
+        },
     ]
     return {
         "work": "diffusion",
@@ -89,7 +94,9 @@ def order(operations: dict[str, list[dict[str, Any]]], version: int = 2, **chang
     }
 
 
-def write_bundle(folder: Path, job: dict[str, Any], *, labels: tuple[str, ...] = (), corrupt: tuple[str, ...] = ()) -> Path:
+def write_bundle(
+    folder: Path, job: dict[str, Any], *, labels: tuple[str, ...] = (), corrupt: tuple[str, ...] = ()
+) -> Path:
     """Writes a bundle; `labels` names the photos whose label maps come along, `corrupt` those that are no pictures."""
     for name in ("photos", "maps", "masks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -123,7 +130,11 @@ def seal(folder: Path) -> None:
             sums.append(f"{digest(path)}  {name}\n")
     (folder / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")
     job = json.loads((folder / "job.json").read_bytes())
-    marker = {"schema_version": job["schema_version"], "run_id": job["run_id"], "job_sha256": digest(folder / "job.json")}
+    marker = {
+        "schema_version": job["schema_version"],
+        "run_id": job["run_id"],
+        "job_sha256": digest(folder / "job.json"),
+    }
     (folder / "remedia-run.json").write_text(json.dumps(marker), encoding="utf-8")
 
 

@@ -34,7 +34,9 @@ def zipped(folder: Path, path: Path, prefix: str = "") -> None:
                 archive.write(file, prefix + file.relative_to(folder).as_posix())
 
 
-@pytest.mark.parametrize("where", ["remedia-run", "datasets/somebody/remedia-run", "datasets/somebody/remedia-run/inner"])
+@pytest.mark.parametrize(
+    "where", ["remedia-run", "datasets/somebody/remedia-run", "datasets/somebody/remedia-run/inner"]
+)
 def test_every_mount_convention_is_found(tmp_path: Path, where: str) -> None:
     expected = make(tmp_path / "input" / where)
     for run_id in ("", RUN_ID):

@@ -102,7 +102,10 @@ def test_only_what_is_needed_is_loaded(tmp_path: Path) -> None:
 
 def test_requirements_that_are_not_met_are_listed() -> None:
     assert missing_requirements("numpy>=1.0\n# a comment\n") == []
-    assert missing_requirements("numpy==0.1\nno-such-package-at-all>=1\n") == ["numpy==0.1", "no-such-package-at-all>=1"]
+    assert missing_requirements("numpy==0.1\nno-such-package-at-all>=1\n") == [
+        "numpy==0.1",
+        "no-such-package-at-all>=1",
+    ]
 
 
 def test_gpus_are_listed_and_their_absence_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,9 @@ NOTEBOOK = NOTEBOOKS / "remedia_worker.ipynb"
 FIRST, SECOND, _ = PHOTOS
 
 
-def execute(service: Service, monkeypatch: pytest.MonkeyPatch, run_id: str = RUN_ID, **changes: str) -> list[dict[str, Any]]:
+def execute(
+    service: Service, monkeypatch: pytest.MonkeyPatch, run_id: str = RUN_ID, **changes: str
+) -> list[dict[str, Any]]:
     """Executes the notebook's own cells with the run filled in; gives the events that it printed."""
     for key, value in service.environment(**changes).items():
         monkeypatch.setenv(key, value)
@@ -63,9 +65,7 @@ def test_it_runs_on_colab_from_an_upload(service: Service, monkeypatch: pytest.M
         f"def upload():\n    return {{'remedia-bundle.zip': Path({archive!r}).read_bytes()}}\n"
         f"def download(path):\n    Path({str(downloads)!r}).write_text(str(path))\n"
     )
-    execute(
-        service, monkeypatch, run_id="", COLAB_RELEASE_TAG="release", PYTHONPATH=str(service.folder / "colab")
-    )
+    execute(service, monkeypatch, run_id="", COLAB_RELEASE_TAG="release", PYTHONPATH=str(service.folder / "colab"))
     assert service.results()["complete"]
     taken = Path(downloads.read_text())
     shutil.unpack_archive(taken, service.folder / "taken")

@@ -6,7 +6,7 @@
 #
 # Without a binary the example is built and run by cargo. OFFICIAL_CLIENT_VENV names a folder to keep the
 # virtual environment in, so that the next run does not install again. OFFICIAL_CLIENT is the requirement
-# that is installed, `kaggle` by default.
+# that is installed, `kaggle` by default. The exit code is 3 where it cannot be installed.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,7 +29,7 @@ venv=${OFFICIAL_CLIENT_VENV:-$work/venv}
 if [ ! -x "$venv/bin/kaggle" ]; then
     python3 -m venv "$venv"
     # kaggle/models/upload_file.py imports six, which the package does not ask for.
-    "$venv/bin/pip" install --quiet --disable-pip-version-check "${OFFICIAL_CLIENT:-kaggle}" six
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "${OFFICIAL_CLIENT:-kaggle}" six || exit 3
 fi
 
 exec_status=0

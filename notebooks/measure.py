@@ -1,0 +1,208 @@
+"""Measures time and memory of the real worker on this machine's GPUs with full-size models of random weights.
+
+    python measure.py FOLDER [--only sd15 sdxl svd14 svd25] [--photos 4] [--steps 20] [--tiny]
+
+No model is downloaded: architectures are those of the published configurations, weights are noise, which takes as long
+and as much memory. `--tiny` takes the tests' tiny models instead, to try the script itself. Prints a table in Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+
+import tiny_models
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "tests"))
+
+PHOTO = "{:032x}"
+_WIDE = {"block_out_channels": (128, 256, 512, 512), "layers_per_block": 2, "latent_channels": 4}
+_TEXT = {"vocab_size": 514, "bos_token_id": 512, "eos_token_id": 513, "pad_token_id": 513}
+_XL = {
+    "block_out_channels": (320, 640, 1280),
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "transformer_layers_per_block": (1, 2, 10),
+    "attention_head_dim": (5, 10, 20),
+    "cross_attention_dim": 2048,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 256,
+    "projection_class_embeddings_input_dim": 2816,
+    "use_linear_projection": True,
+}
+
+
+def vae() -> Any:
+    """The VAE of both families."""
+    blocks = {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
+    return diffusers.AutoencoderKL(**_WIDE, **blocks, sample_size=512)
+
+
+def text(kind: Any, size: int, layers: int, heads: int, projection: int) -> Any:
+    """A text tower; the vocabulary alone is small."""
+    config = transformers.CLIPTextConfig(
+        hidden_size=size,
+        intermediate_size=4 * size,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        projection_dim=projection,
+        **_TEXT,
+    )
+    return kind(config)
+
+
+def save(model: Any, folder: Path) -> None:
+    """Saves in 16 bits, with weights small enough that noise stays numbers."""
+    parts = model.components.values() if hasattr(model, "components") else [model]
+    with torch.no_grad():
+        for part in parts:
+            if isinstance(part, torch.nn.Module):
+                for parameter in part.parameters():
+                    if parameter.dim() > 1:
+                        parameter.mul_(0.5)
+                part.half()
+    model.save_pretrained(folder)
+
+
+def full_models(folder: Path, only: list[str]) -> None:
+    """Overwrites the big parts of the tiny models with full-size ones, in the same folders."""
+    scheduler = diffusers.DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+    tokenizer = tiny_models.tokenizer()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with torch.device(device):
+        if "sd15" in only:
+            base = diffusers.StableDiffusionInpaintPipeline(
+                unet=diffusers.UNet2DConditionModel(in_channels=9, cross_attention_dim=768, sample_size=64),
+                vae=vae(),
+                text_encoder=text(transformers.CLIPTextModel, 768, 12, 12, 768),
+                tokenizer=tokenizer,
+                scheduler=scheduler,
+                safety_checker=None,
+                feature_extractor=None,
+                requires_safety_checker=False,
+            )
+            save(base, folder / "tiny--sd15")
+            for kind in ("depth", "lines", "segmentation"):
+                save(diffusers.ControlNetModel(cross_attention_dim=768), folder / f"tiny--sd15-{kind}")
+        if "sdxl" in only:
+            up_blocks = ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D")
+            large = diffusers.StableDiffusionXLInpaintPipeline(
+                unet=diffusers.UNet2DConditionModel(in_channels=4, sample_size=128, up_block_types=up_blocks, **_XL),
+                vae=vae(),
+                text_encoder=text(transformers.CLIPTextModel, 768, 12, 12, 768),
+                text_encoder_2=text(transformers.CLIPTextModelWithProjection, 1280, 32, 20, 1280),
+                tokenizer=tokenizer,
+                tokenizer_2=tokenizer,
+                scheduler=scheduler,
+            )
+            save(large, folder / "tiny--sdxl")
+            save(diffusers.ControlNetUnionModel(num_control_type=8, **_XL), folder / "tiny--sdxl-union")
+        if {"svd14", "svd25"} & set(only):
+            vision = transformers.CLIPVisionConfig(
+                hidden_size=1280,
+                intermediate_size=5120,
+                num_hidden_layers=32,
+                num_attention_heads=16,
+                patch_size=14,
+                projection_dim=1024,
+            )
+            save(
+                diffusers.StableVideoDiffusionPipeline(
+                    unet=diffusers.UNetSpatioTemporalConditionModel(),
+                    vae=diffusers.AutoencoderKLTemporalDecoder(down_block_types=("DownEncoderBlock2D",) * 4, **_WIDE),
+                    image_encoder=transformers.CLIPVisionModelWithProjection(vision),
+                    scheduler=diffusers.EulerDiscreteScheduler.from_pretrained(
+                        folder / "tiny--svd", subfolder="scheduler"
+                    ),
+                    feature_extractor=transformers.CLIPImageProcessor(),
+                ),
+                folder / "tiny--svd",
+            )
+
+
+def measure(folder: Path, what: str, arguments: argparse.Namespace) -> str:
+    """Runs the worker once; gives a line of the table."""
+    import bundles
+
+    video = what.startswith("svd")
+    asked: dict[str, list[dict[str, Any]]] = {}
+    for index in range(1 if video else arguments.photos):
+        photo = PHOTO.format(index)
+        bundles.PHOTOS[photo] = ("01-living-a", "03-bedroom", "02-living-b", "04-kitchen")[index % 4]
+        asked[photo] = [bundles.operation("video" if video else "stage", 1, num_inference_steps=arguments.steps)]
+    if video:
+        (numbers,) = (one["parameters"] for one in asked[PHOTO.format(0)][0]["attempts"])
+        numbers["num_frames"] = int(what[3:])
+    # Photos at the size at which remedia sends them.
+    bundles.SIZE = (192, 128) if arguments.tiny else (1536, 1024)
+    run = folder / f"run-{what}"
+    bundles.write_bundle(run / "input", bundles.order(asked), labels=tuple(asked))
+    document = json.loads((folder / "model_sets.json").read_text(encoding="utf-8"))
+    if not arguments.tiny:
+        catalogue = json.loads((HERE / "remedia_worker" / "model_sets.json").read_text(encoding="utf-8"))
+        document["families"] = catalogue["families"]
+    name = "tiny-sdxl-union" if what == "sdxl" else "tiny-sd15"
+    document["sets"] = [{**one, "precision": "fp16"} for one in document["sets"] if one["name"] == name]
+    (run / "model_sets.json").write_text(json.dumps(document), encoding="utf-8")
+    environment = {
+        **os.environ,
+        "REMEDIA_INPUT": str(run / "input"),
+        "REMEDIA_OUTPUT": str(run / "output"),
+        "REMEDIA_MODELS": str(folder),
+        "REMEDIA_MODEL_SETS": str(run / "model_sets.json"),
+        "REMEDIA_FIND_SECONDS": "1",
+        "PYTHONPATH": str(HERE),
+    }
+    if arguments.tiny:
+        environment["REMEDIA_ALLOW_CPU"] = "1"
+    subprocess.run([sys.executable, "-m", "remedia_worker"], env=environment, check=True, stdout=sys.stderr)
+    answer = json.loads((run / "output" / "results.json").read_text(encoding="utf-8"))
+    made = [one for photo in answer["photos"] for operation in photo["operations"] for one in operation["attempts"]]
+    failed = sorted({one["reason"]["code"] for one in made if one["state"] == "failed"})
+    # The first of each device warms up.
+    seconds = sorted(one["seconds"] for one in made)
+    peak = max(one.get("peak_memory_bytes", 0) for one in made) / 1024**3
+    timings = answer["timings"]
+    cells = [
+        what,
+        answer["worker"]["device"],
+        str(len(made)),
+        f"{seconds[len(seconds) // 2]:.2f}",
+        f"{peak:.1f}",
+        f"{timings.get('load', 0):.0f}",
+        f"{timings.get('photos', 0):.0f}",
+        ", ".join(failed) or "none",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    """Makes the models and measures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", nargs="*", default=["sd15", "sdxl", "svd14", "svd25"])
+    parser.add_argument("--photos", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--tiny", action="store_true")
+    arguments = parser.parse_args()
+    if not (arguments.folder / "model_sets.json").is_file():
+        tiny_models.make(arguments.folder)
+        if not arguments.tiny:
+            full_models(arguments.folder, arguments.only)
+    lines = [measure(arguments.folder, what, arguments) for what in arguments.only]
+    print("| what | device | pictures | median s each | peak GiB | load s | all s | failed |")
+    print("|---|---|---|---|---|---|---|---|")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""The whole loop: remedia's own bundle over a Kaggle whose kernel really executes the notebook, and back to a delivered
+listing. REMEDIA_BINARY and REMEDIA_FAKE_KAGGLE name the two programs; without them there is nothing to test here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import HERE, NOTEBOOKS, Service
+from PIL import Image
+
+BINARY = os.environ.get("REMEDIA_BINARY", "")
+FAKE = os.environ.get("REMEDIA_FAKE_KAGGLE", "")
+LISTING = NOTEBOOKS.parent / "fixtures" / "listings" / "maple-street"
+
+pytestmark = pytest.mark.skipif(not BINARY or not FAKE, reason="REMEDIA_BINARY and REMEDIA_FAKE_KAGGLE are not set")
+
+
+@contextmanager
+def kaggle(service: Service) -> Iterator[str]:
+    """A fake Kaggle whose kernels execute notebooks; gives its address."""
+    environment = {key: value for key, value in service.environment().items() if key != "REMEDIA_INPUT"}
+    worker = f"exec {shlex.quote(sys.executable)} {shlex.quote(str(HERE / 'run_kernel.py'))}"
+    state = service.folder / "kaggle"
+    command = [FAKE, "--state-folder", str(state), "--token", "KGAT_tester", "--worker", worker]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[-1]
+    finally:
+        process.kill()
+        process.wait()
+
+
+def remedia(service: Service, address: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the binary in a home of its own."""
+    environment = {
+        "HOME": str(service.folder),
+        "PATH": os.environ["PATH"],
+        "REMEDIA_HOME": str(service.folder / "home"),
+        "REMEDIA_KAGGLE_URL": f"{address}/api/v1",
+        "KAGGLE_API_TOKEN": "KGAT_tester",
+    }
+    return subprocess.run(
+        [BINARY, *arguments], env=environment, cwd=service.folder, capture_output=True, text=True, timeout=600
+    )
+
+
+def test_a_listing_is_delivered(service: Service) -> None:
+    listing = service.folder / "listing"
+    listing.mkdir()
+    for name in ("03-bedroom.jpg", "04-kitchen.jpg"):
+        with Image.open(LISTING / name) as photo:
+            photo.thumbnail((384, 384))
+            photo.save(listing / name, quality=92)
+    wishes = ["--style", "modern", "--operations", "stage", "--provider", "kaggle", "--max-attempts", "1"]
+    with kaggle(service) as address:
+        done = remedia(service, address, "submit", "listing", *wishes, "--out", "out", "--json")
+    # Models of random weights make no furniture, so the pictures are refused; all of the way must be gone.
+    result: dict[str, Any] = json.loads(done.stdout)
+    assert result["state"] == "delivered", done.stdout + done.stderr
+    assert done.returncode == 3, done.stdout + done.stderr
+    shown = json.loads(remedia(service, "http://127.0.0.1:9", "show", result["job"], "--json").stdout)
+    attempts = [
+        attempt for photo in shown["photos"] for operation in photo["operations"] for attempt in operation["attempts"]
+    ]
+    assert len(attempts) == 2
+    for attempt in attempts:
+        judgement = attempt["judgement"]
+        assert judgement["worker"]["engine"] == "remedia-worker", judgement["worker"]
+        assert judgement["structure"], "the gates have looked at it"
+    assert (Path(result["destination"]) / "gallery.html").is_file()
