@@ -98,6 +98,10 @@ impl Tally {
     }
 }
 
+/// Damage that is looked at and for which no target is set: a thousandth of the frame that bends alone, and a
+/// lens that changes by half a percent.
+const BEYOND: [&str; 2] = ["one place bent 6 px", "lens changed 0.5 %"];
+
 fn main() -> Result<()> {
     let options = options()?;
     let mut out = std::io::stdout().lock();
@@ -135,7 +139,8 @@ fn main() -> Result<()> {
             print(&mut out, name, &tally)?;
             all += tally.cases;
             flagged += tally.flagged;
-            failed |= damage && (tally.flagged + tally.unjudged) * 100 < tally.cases * 98;
+            let bound = damage && !BEYOND.contains(name);
+            failed |= bound && (tally.flagged + tally.unjudged) * 100 < tally.cases * 98;
         }
         if options.fixture && !damage && options.only.is_none() {
             let tally = staged(options.side)?;

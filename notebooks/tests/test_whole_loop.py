@@ -50,8 +50,9 @@ def remedia(service: Service, address: str, *arguments: str) -> subprocess.Compl
         "REMEDIA_KAGGLE_URL": f"{address}/api/v1",
         "KAGGLE_API_TOKEN": "KGAT_tester",
     }
+    command = [BINARY, *arguments]
     return subprocess.run(
-        [BINARY, *arguments], env=environment, cwd=service.folder, capture_output=True, text=True, timeout=600
+        command, check=False, env=environment, cwd=service.folder, capture_output=True, text=True, timeout=600
     )
 
 

@@ -61,6 +61,44 @@ fn samples(bytes: &[u8]) -> Picture {
 }
 
 #[test]
+fn what_a_label_map_calls_a_window_stays_the_photos_own() {
+    let house = House::new(&["01-kitchen.jpg"])
+        .with_script("[[photos]]\noutcome = \"produced\"\nlabelled = true");
+    let submitted = house.submit("fake", "enhance,stage");
+    assert_eq!(house.drive(&submitted.job).ending, Ending::Delivered);
+    let report = house.engine().show(&submitted.job).unwrap();
+    let work = Path::new(&report.work);
+    let [enhance, stage] = report.photos[0].operations.as_slice() else {
+        panic!("two operations");
+    };
+    let read = |attempt: &AttemptReport| {
+        samples(&fs_err::read(work.join(attempt.master.as_ref().unwrap())).unwrap())
+    };
+    let (before, after) = (read(&enhance.attempts[0]), read(&stage.attempts[0]));
+    let (Samples::Eight(one), Samples::Eight(other)) = (&before.samples, &after.samples) else {
+        panic!("eight bits");
+    };
+    // The furniture's two halves, without the rim that protection grows over.
+    let largest = |columns: std::ops::Range<usize>| {
+        let rows = before.height * 66 / 100..before.height * 82 / 100;
+        rows.flat_map(|row| columns.clone().map(move |column| (row, column)))
+            .flat_map(|(row, column)| {
+                let at = (row * before.width + column) * 3;
+                at..at + 3
+            })
+            .map(|index| one[index].abs_diff(other[index]))
+            .max()
+            .unwrap()
+    };
+    let at = |share: usize| before.width * share / 100;
+    let (window, floor) = (largest(at(34)..at(47)), largest(at(53)..at(66)));
+    assert!(window <= 12, "{window}: only the second JPEG may show");
+    assert!(floor > 40, "{floor}");
+    let composite = &stage.attempts[0].judgement.as_ref().unwrap().composite;
+    assert!(composite.as_ref().unwrap().protected_share > 0.02);
+}
+
+#[test]
 fn a_staged_photo_is_the_photo_outside_the_mask() {
     let house = House::new(&["01-kitchen.jpg"]);
     let submitted = house.submit("fake", "enhance,stage");

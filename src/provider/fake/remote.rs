@@ -201,8 +201,14 @@ impl Remote {
                             made,
                             &staged.picture,
                         )?);
+                        if rule.is_some_and(|rule| rule.labelled) {
+                            let labels = stage::labels(&staged.mask);
+                            let name = format!("{photo}.labels.{}.png", attempt.number);
+                            result.labels = Some(self.plane(order, name, &labels)?);
+                        }
                         if made != PhotoOutcome::Unmasked {
-                            result.mask = Some(self.mask(order, photo, attempt, &staged.mask)?);
+                            let name = format!("{photo}.mask.{}.png", attempt.number);
+                            result.mask = Some(self.plane(order, name, &staged.mask)?);
                         }
                     } else {
                         let picture = self.enhanced(&original, ordered, attempt.seed, made)?;
@@ -273,16 +279,14 @@ impl Remote {
         Ok(result)
     }
 
-    fn mask(
+    fn plane(
         &self,
         order: &Order<'_>,
-        photo: &PhotoId,
-        attempt: &PlannedAttempt,
-        mask: &Plane,
+        file: String,
+        plane: &Plane,
     ) -> Result<ResultFile, ProviderError> {
-        let bytes = imaging::encode_plane(mask).map_err(broken)?;
-        let file = format!("{photo}.mask.{}.png", attempt.number);
-        self.store(order, file, &bytes, mask.width, mask.height)
+        let bytes = imaging::encode_plane(plane).map_err(broken)?;
+        self.store(order, file, &bytes, plane.width, plane.height)
     }
 
     fn store(

@@ -119,6 +119,9 @@ pub struct PhotoRule {
     /// Report no score at all.
     #[serde(default)]
     pub unscored: bool,
+    /// The worker says what is where: the left half of the furniture stands before a window.
+    #[serde(default)]
+    pub labelled: bool,
     /// The reason of a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<ReasonCode>,

@@ -1,6 +1,7 @@
 //! What the fake provider stages: a plain piece of furniture with its shadow, drawn onto the photo,
 //! and everything that a script may spoil about it.
 
+use crate::domain::surface::Surface;
 use crate::imaging::{self, Picture, Plane, ResizeError, Samples};
 
 use super::script::PhotoOutcome;
@@ -63,6 +64,25 @@ pub(super) fn stage(photo: &Picture, seed: u64) -> Staged {
             samples: mask,
         },
     }
+}
+
+/// What is where: the left half of what may change lies before a window, the rest on the floor.
+pub(super) fn labels(mask: &Plane) -> Plane {
+    let middle = (PIECE[0] + PIECE[2]) / 2.0 * mask.width as f64;
+    let samples = mask
+        .samples
+        .iter()
+        .enumerate()
+        .map(|(index, &allowed)| {
+            let is_left = ((index % mask.width) as f64) < middle;
+            if allowed > 0 && is_left {
+                Surface::Window.value()
+            } else {
+                Surface::Floor.value()
+            }
+        })
+        .collect();
+    Plane { samples, ..*mask }
 }
 
 /// Spoils it as the script says.
