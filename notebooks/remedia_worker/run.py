@@ -54,6 +54,31 @@ def run(run_id: str = "", progress: Progress | None = None) -> dict[str, Any]:
         raise
 
 
+def run_all(run_ids: str = "", progress: Progress | None = None) -> dict[str, Any]:
+    """Does one run, or several whose names are divided by commas, one after the other, each into a folder of its own
+    below the output folder. What keeps one from being done keeps the others from nothing; raises the last of it where
+    none was done.
+    """
+    names = [name for name in run_ids.split(",") if name]
+    if len(names) < 2:
+        return run(run_ids, progress)
+    output = output_folder()
+    summaries: dict[str, Any] = {}
+    failure: Exception | None = None
+    for name in names:
+        os.environ["REMEDIA_OUTPUT"] = str(output / name)
+        try:
+            summaries[name] = run(name, progress)
+        except Exception as error:
+            failure = error
+            print(f"run {name}: {error}", flush=True)
+        finally:
+            os.environ["REMEDIA_OUTPUT"] = str(output)
+    if not summaries and failure is not None:
+        raise failure
+    return {"output": str(output), "runs": summaries}
+
+
 class Run:
     """A run in work."""
 

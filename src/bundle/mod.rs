@@ -10,7 +10,7 @@ mod photos;
 
 pub use archive::{ArchiveContent, verify_archive, write_archive};
 pub use error::BundleError;
-pub use notebook::{notebook_for, write_worker};
+pub use notebook::{notebook_for, runs_of, write_worker};
 pub use order::{
     JOB_FILE, MARKER_FILE, SUMS_FILE, files_of, read_order, read_sums, sha256, write_order,
 };

@@ -52,7 +52,7 @@ const FILES: &[(&str, &str)] = package![
     "work.py",
 ];
 
-/// The notebook for a run: its name filled in, every cell's text in one piece, nothing in the outputs, and
+/// The notebook for a run, or for several whose names are divided by commas: the names filled in, every cell's text in one piece, nothing in the outputs, and
 /// nothing that a service would take as its own settings.
 ///
 /// # Errors
@@ -101,6 +101,31 @@ pub fn notebook_for(run_id: &str) -> Result<String, BundleError> {
     Ok(notebook.to_string())
 }
 
+/// The runs that a notebook does, as [`notebook_for`] wrote them; none for another notebook.
+#[must_use]
+pub fn runs_of(notebook: &str) -> Vec<String> {
+    let Ok(notebook) = serde_json::from_str::<Value>(notebook) else {
+        return Vec::new();
+    };
+    let cells = notebook.get("cells").and_then(Value::as_array);
+    cells
+        .into_iter()
+        .flatten()
+        .filter_map(|cell| match cell.get("source")? {
+            Value::String(source) => Some(source.clone()),
+            // A service may give it back line by line.
+            Value::Array(lines) => Some(lines.iter().filter_map(Value::as_str).collect()),
+            _ => None,
+        })
+        .filter_map(|source| {
+            let literal = source.strip_prefix("RUN_ID = ")?;
+            serde_json::from_str::<String>(literal.trim()).ok()
+        })
+        .flat_map(|runs| runs.split(',').map(ToOwned::to_owned).collect::<Vec<_>>())
+        .filter(|run| !run.is_empty())
+        .collect()
+}
+
 /// Puts the worker's package into an order's folder; gives the paths of its files.
 ///
 /// # Errors
@@ -137,6 +162,16 @@ mod tests {
                 assert_eq!(cell["source"], original["source"]);
             }
         }
+    }
+
+    #[test]
+    fn the_runs_of_a_notebook_are_told() {
+        for runs in ["oak-r1", "oak-r1,elm-r2"] {
+            let notebook = notebook_for(runs).unwrap();
+            assert_eq!(runs_of(&notebook).join(","), runs);
+        }
+        assert!(runs_of(NOTEBOOK).is_empty());
+        assert!(runs_of("no notebook").is_empty());
     }
 
     #[test]

@@ -118,6 +118,8 @@ pub struct Account {
     pub allowance: Option<(Duration, Duration)>,
     /// When the allowance is renewed.
     pub renewed: Option<Timestamp>,
+    /// How far this machine's clock is from the provider's, where that could be seen.
+    pub clock_off_by: Option<Duration>,
 }
 
 /// Something of an ended job that still lies at a provider.

@@ -1,6 +1,7 @@
 //! `remedia doctor`: is this machine ready, and what to do where it is not.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -16,6 +17,9 @@ const CHECKUP_SCHEMA_VERSION: u32 = 1;
 
 /// Less free space than this makes a listing of forty photos likely to fail.
 const LITTLE_SPACE: u64 = 2_000_000_000;
+
+/// A clock that is farther off makes signed addresses look expired.
+const CLOCK_OFF: Duration = Duration::from_secs(60);
 
 /// What was checked.
 #[derive(Debug, Serialize)]
@@ -90,6 +94,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
         Ok(text) => Check::good("models", text),
         Err((text, hint)) => Check::warning("models", text, hint),
     });
+    checks.extend(proxy(context));
     checks.extend(kaggle(context));
     checks.push(if context.resolved.warnings.is_empty() {
         Check::good(
@@ -187,6 +192,22 @@ fn space(name: &'static str, _: &Path) -> Check {
     Check::good(name, "not measured on this system")
 }
 
+/// By which way the network is reached, where it is not the straight one.
+fn proxy(context: &Context) -> Option<Check> {
+    let proxies = &context.kaggle.proxies;
+    let named: Vec<String> = [("https", &proxies.https), ("http", &proxies.http)]
+        .iter()
+        .filter_map(|(scheme, proxy)| {
+            let address = proxy.as_ref()?.expose();
+            // A proxy's address may hold a password.
+            let host = address.rsplit('@').next().unwrap_or_default();
+            let host = host.rsplit("://").next().unwrap_or_default();
+            Some(format!("{scheme} through {}", fsx::printable(host)))
+        })
+        .collect();
+    (!named.is_empty()).then(|| Check::good("proxy", named.join(", ")))
+}
+
 /// Who is signed in to Kaggle, what is left of the week's hours, and how it is reached.
 fn kaggle(context: &Context) -> Vec<Check> {
     const NAME: &str = "kaggle";
@@ -218,6 +239,14 @@ fn kaggle(context: &Context) -> Vec<Check> {
         (account.warnings.iter())
             .map(|warning| Check::warning(NAME, warning, "mend it, or make a new token")),
     );
+    let off = account.clock_off_by.unwrap_or_default();
+    if off > CLOCK_OFF {
+        checks.push(Check::warning(
+            "clock",
+            format!("{} seconds away from Kaggle's", off.as_secs()),
+            "set it: tokens and signed addresses are good for minutes",
+        ));
+    }
     if let Some((left, allowed)) = account.allowance {
         let text = format!(
             "{:.1} of {:.0} GPU hours are left this week{}",

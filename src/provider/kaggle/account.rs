@@ -1,8 +1,10 @@
 //! Who is signed in, what is left of the week's hours, and what of ended jobs still lies at Kaggle.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::domain::id::JobId;
+use crate::http::{Method, Request};
 use crate::kaggle::Reference;
 use crate::provider::contract::{Account, Leftover};
 use crate::provider::error::ProviderError;
@@ -31,7 +33,22 @@ impl KaggleProvider {
             warnings: signed_in.warnings.clone(),
             allowance: Some((quota.gpu.remaining(), quota.gpu.allowed)),
             renewed: quota.resets,
+            clock_off_by: self.clock_off_by(),
         })
+    }
+
+    /// How far this machine's clock is from Kaggle's, by the date of an answer.
+    fn clock_off_by(&self) -> Option<Duration> {
+        let connection = self.settings.connection().ok()?;
+        let base = connection.endpoint().base().to_owned();
+        let answer = self
+            .settings
+            .client()
+            .send(&Request::new(Method::Get, base))
+            .ok()?;
+        let date = answer.headers.get("date")?;
+        let theirs = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
+        Some(theirs.duration_since(self.now()).unsigned_abs())
     }
 
     /// Datasets and kernels of these jobs.

@@ -33,6 +33,9 @@ pub(super) struct Memory {
     /// When the kernel was asked for without its being known to be there yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kernel_asked: Option<Timestamp>,
+    /// Since when the run is offered to other runs' sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) offered: Option<Timestamp>,
     /// The kernel's version that does this order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kernel: Option<KernelRun>,
@@ -64,6 +67,9 @@ pub(super) struct KernelRun {
     pub(super) reference: Reference,
     pub(super) version: u32,
     pub(super) saved: Timestamp,
+    /// Where this run's outputs lie among those of the session, where it does several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) folder: Option<String>,
 }
 
 /// What is known of a job at Kaggle beyond its orders, in its work folder.
@@ -73,6 +79,16 @@ struct JobMemory {
     schema_version: u32,
     /// How often what had the job's name was deleted.
     generation: u32,
+}
+
+impl KernelRun {
+    /// Where a file of this run lies among the session's outputs.
+    pub(super) fn path(&self, name: &str) -> String {
+        match &self.folder {
+            Some(folder) => format!("{folder}/{name}"),
+            None => name.to_owned(),
+        }
+    }
 }
 
 /// How often what had the job's name at Kaggle was deleted.

@@ -2,6 +2,7 @@
 //! and its outputs come back. Nothing here waits: each poll looks how far things are and takes the next
 //! step, so that one process can drive any number of jobs and a run of cron is over in seconds. Before a call
 //! that makes something, what is about to be made is written down, and after a lost answer Kaggle is asked.
+//! Runs that find both sessions taken go along with the next one that starts.
 
 mod account;
 mod dataset;
@@ -9,6 +10,7 @@ mod memory;
 mod names;
 mod outputs;
 mod provider;
+mod queue;
 mod session;
 mod words;
 

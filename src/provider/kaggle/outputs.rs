@@ -38,6 +38,7 @@ impl KaggleProvider {
             has_results: false,
             log: String::new(),
         };
+        let results = kernel.path(RESULTS);
         let mut pages = desk.kaggle.output_pages(&kernel.reference, kernel.version);
         loop {
             let page = match pages.next_page() {
@@ -50,7 +51,7 @@ impl KaggleProvider {
             if !page.log.is_empty() {
                 left.log = page.log;
             }
-            left.has_results |= page.files.iter().any(|file| file.name == RESULTS);
+            left.has_results |= page.files.iter().any(|file| file.name == results);
             if left.has_results {
                 break;
             }
@@ -72,7 +73,8 @@ impl KaggleProvider {
             .memory
             .over_since
             .is_some_and(|over| desk.since(over) > SHOWN_WITHIN);
-        let results = Self::results(desk, &kernel, context, late)?;
+        let mut results = Self::results(desk, &kernel, context, late)?;
+        place(&mut results, &kernel);
         let named = named_files(&results);
         let total = named.len() as u64;
         let fetched = std::sync::atomic::AtomicU64::new(0);
@@ -120,13 +122,14 @@ impl KaggleProvider {
         context: &RunContext<'_>,
         late: bool,
     ) -> Result<Results, ProviderError> {
-        let path = desk.order.outputs.join(RESULTS);
+        let name = kernel.path(RESULTS);
+        let path = desk.order.outputs.join(&name);
         desk.kaggle
             .download_outputs(
                 &kernel.reference,
                 kernel.version,
                 desk.order.outputs,
-                &|name| name == RESULTS,
+                &|file| file == name,
                 LIMITS,
                 watch(context),
             )
@@ -172,6 +175,21 @@ fn not_there_yet(what: &str) -> ProviderError {
         format!("Kaggle does not show {what} yet"),
     )
     .with_retry_after(Some(Duration::from_secs(15)))
+}
+
+/// Puts the files of a run that shared its session where they lie among the session's outputs.
+fn place(results: &mut Results, kernel: &KernelRun) {
+    let attempts = results
+        .photos
+        .iter_mut()
+        .flat_map(|photo| &mut photo.operations)
+        .flat_map(|operation| &mut operation.attempts);
+    for attempt in attempts {
+        let files = [&mut attempt.image, &mut attempt.mask, &mut attempt.labels];
+        for file in files.into_iter().flatten() {
+            file.file = kernel.path(&file.file);
+        }
+    }
 }
 
 /// Every file that results name.

@@ -19,6 +19,7 @@ use crate::provider::error::{FaultKind, ProviderError};
 
 use super::memory::{self, Memory, MemoryFile};
 use super::names;
+use super::queue::Queue;
 
 /// The provider's name.
 pub(super) const NAME: &str = "kaggle";
@@ -58,6 +59,15 @@ impl KaggleSettings {
         }
     }
 
+    /// The client that Kaggle is reached with.
+    pub(super) fn client(&self) -> Client {
+        let options = ClientOptions {
+            timeouts: Timeouts::default(),
+            proxies: self.proxies.clone(),
+        };
+        Client::new(options, self.clock)
+    }
+
     /// The way to Kaggle, before anybody has signed in.
     ///
     /// # Errors
@@ -69,12 +79,7 @@ impl KaggleSettings {
                 ProviderError::new(NAME, FaultKind::Credentials, error.to_string())
             })?,
         };
-        let options = ClientOptions {
-            timeouts: Timeouts::default(),
-            proxies: self.proxies.clone(),
-        };
-        let client = Client::new(options, self.clock);
-        let connection = Connection::new(client, endpoint, self.clock);
+        let connection = Connection::new(self.client(), endpoint, self.clock);
         // Where time stands still, pauses between repetitions mean nothing.
         Ok(if self.clock.is_frozen() {
             connection.with_sleeper(Arc::new(|_| {}))
@@ -296,6 +301,8 @@ impl Provider for KaggleProvider {
 
     fn cancel(&self, order: &Order<'_>, _: Option<&RunHandle>) -> Result<(), ProviderError> {
         let memory = MemoryFile::of(order.folder).read().map_err(files)?;
+        let run_id = &order.document.run_id;
+        let _ = Queue::of(order).withdraw(run_id).map_err(files)?;
         let Some(kernel) = memory.kernel.filter(|_| memory.over_since.is_none()) else {
             return Ok(());
         };
@@ -371,4 +378,34 @@ impl Provider for KaggleProvider {
 /// The files of an order that go to a worker, as paths relative to its folder.
 pub(super) fn files_of(folder: &Path) -> Result<Vec<String>, ProviderError> {
     crate::bundle::files_of(folder).map_err(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::memory::KernelRun;
+    use super::*;
+
+    proptest! {
+        /// What is lost between the end of a session and the look that sees it.
+        #[test]
+        fn looks_are_rare_and_lose_little(minutes in 0_i64..720, run in "[a-z]{3,12}") {
+            let saved: Timestamp = "2026-11-23T08:00:00Z".parse().unwrap();
+            let now = saved + jiff::SignedDuration::from_mins(minutes);
+            let memory = Memory {
+                kernel: Some(KernelRun {
+                    reference: "tester/remedia-oak".parse().unwrap(),
+                    version: 1,
+                    saved,
+                    folder: None,
+                }),
+                ..Memory::default()
+            };
+            let wait = KaggleProvider::interval(&memory, now, &run).as_secs_f64();
+            let share = wait / (minutes as f64 * 60.0).max(1.0);
+            prop_assert!(wait <= 20.0 || share <= 0.05, "{wait} s after {minutes} min");
+            prop_assert!(wait >= 11.0);
+        }
+    }
 }

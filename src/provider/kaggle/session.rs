@@ -6,19 +6,23 @@ use jiff::Timestamp;
 
 use crate::bundle;
 use crate::kaggle::{
-    DatasetStatus, KaggleError, KernelSession, KernelStatus, NewKernel, SavedKernel, parse_log,
+    DatasetStatus, KaggleError, KernelSession, KernelStatus, NewKernel, Reference, SavedKernel,
+    parse_log,
 };
 use crate::provider::contract::RunState;
 use crate::provider::error::ProviderError;
 
 use super::memory::KernelRun;
 use super::provider::{Desk, KaggleProvider, fault, files};
+use super::queue::{Offer, Queue};
 use super::words;
 
 /// A dataset that is not ready after this long will not be.
 const READY_WITHIN: Duration = Duration::from_secs(2 * 3600);
 /// So long a session may not be shown, or may be shown as over without its outputs.
 pub(super) const SHOWN_WITHIN: Duration = Duration::from_secs(15 * 60);
+/// So long another run may take until it says which session does this one.
+const TAKEN_WITHIN: Duration = Duration::from_secs(30 * 60);
 /// What a session takes beside the worker's own time: a machine, packages, the outputs' way to storage.
 const BESIDE: u64 = 15 * 60;
 /// The longest session.
@@ -37,23 +41,67 @@ impl KaggleProvider {
 
     fn before_the_kernel(&self, desk: &mut Desk<'_>) -> Result<RunState, ProviderError> {
         if let Some(asked) = desk.memory.kernel_asked {
-            match Self::pushed_before(desk)? {
-                Some(saved) => {
-                    Self::pushed(desk, saved)?;
+            match Self::pushed_before(desk, &desk.reference.clone())? {
+                Some((saved, notebook)) => {
+                    Self::pushed(desk, saved, &notebook)?;
                     return Ok(RunState::Queued);
                 }
                 None if !desk.never_made(asked) => return Ok(RunState::Queued),
                 None => {
+                    Queue::of(desk.order)
+                        .give_back(desk.run_id())
+                        .map_err(files)?;
                     desk.memory.kernel_asked = None;
                     desk.keep()?;
                 }
             }
+        }
+        if let Some(waiting) = Self::with_another(desk)? {
+            return Ok(waiting);
         }
         if let Some(waiting) = Self::dataset_is_ready(desk)? {
             return Ok(waiting);
         }
         self.check_allowance(desk)?;
         self.push(desk)
+    }
+
+    /// Whether the run goes along with another one's session, or is about to. Else its offer is withdrawn.
+    fn with_another(desk: &mut Desk<'_>) -> Result<Option<RunState>, ProviderError> {
+        let Some(offered) = desk.memory.offered else {
+            return Ok(None);
+        };
+        let queue = Queue::of(desk.order);
+        if queue.withdraw(desk.run_id()).map_err(files)? {
+            return Ok(None);
+        }
+        let Some(taken) = queue.taker(desk.run_id()).map_err(files)? else {
+            return Ok(None);
+        };
+        let found = match (taken.kernel, taken.reference) {
+            (Some(kernel), _) => Some(kernel),
+            // Whoever took it has not said anything for long: perhaps it cannot any more.
+            (None, Some(reference)) if desk.since(offered) > TAKEN_WITHIN => {
+                Self::pushed_before(desk, &reference)?.map(|(saved, _)| KernelRun {
+                    reference: saved.reference,
+                    version: saved.version,
+                    saved: desk.now,
+                    folder: None,
+                })
+            }
+            (None, _) if desk.since(offered) <= TAKEN_WITHIN => {
+                return Ok(Some(RunState::Queued));
+            }
+            (None, _) => None,
+        };
+        desk.memory.kernel = found.map(|kernel| KernelRun {
+            folder: Some(desk.run_id().to_owned()),
+            ..kernel
+        });
+        desk.memory.offered = None;
+        desk.keep()?;
+        queue.done(desk.run_id()).map_err(files)?;
+        Ok(desk.memory.kernel.is_some().then_some(RunState::Queued))
     }
 
     /// Nothing where the dataset can be used; else what the run waits for.
@@ -117,27 +165,39 @@ impl KaggleProvider {
     }
 
     fn push(&self, desk: &mut Desk<'_>) -> Result<RunState, ProviderError> {
+        desk.memory.kernel_asked = Some(desk.now);
+        desk.keep()?;
+        let queue = Queue::of(desk.order);
+        let room = LONGEST.saturating_sub(limit(desk));
+        let others = queue
+            .take(desk.run_id(), &desk.reference, room)
+            .map_err(files)?;
+        let mut runs = vec![desk.run_id()];
+        runs.extend(others.iter().map(|offer| offer.run_id.as_str()));
+        let seconds: u64 = others.iter().map(|offer| offer.seconds).sum();
         let kernel = NewKernel {
             reference: desk.reference.clone(),
             title: desk.reference.slug().to_owned(),
-            notebook: bundle::notebook_for(desk.run_id()).map_err(files)?,
-            datasets: vec![desk.reference.clone()],
+            notebook: bundle::notebook_for(&runs.join(",")).map_err(files)?,
+            datasets: std::iter::once(&desk.reference)
+                .chain(others.iter().map(|offer| &offer.dataset))
+                .cloned()
+                .collect(),
             machine_shape: Some(self.settings.machine_shape.clone()),
             internet: self.settings.internet,
-            session_timeout_seconds: Some(limit(desk)),
+            session_timeout_seconds: Some(limit(desk) + seconds),
             save_only: false,
         };
-        desk.memory.kernel_asked = Some(desk.now);
-        desk.keep()?;
         match desk.kaggle.save_kernel(&kernel) {
             Ok(saved) => {
-                Self::pushed(desk, saved)?;
+                Self::pushed(desk, saved, &kernel.notebook)?;
                 Ok(RunState::Queued)
             }
             Err(KaggleError::InvalidSources { sources, saved }) => {
                 // It runs without its data and ends at once; another run gets another version.
+                queue.give_back(desk.run_id()).map_err(files)?;
                 if let Some(saved) = saved {
-                    Self::pushed(desk, *saved)?;
+                    Self::pushed(desk, *saved, &kernel.notebook)?;
                 }
                 Ok(RunState::Failed {
                     text: format!(
@@ -149,11 +209,22 @@ impl KaggleProvider {
             }
             Err(error) if error.may_have_happened() => Err(fault(&error, desk.now)),
             Err(error) => {
+                queue.give_back(desk.run_id()).map_err(files)?;
                 desk.memory.kernel_asked = None;
                 desk.keep()?;
                 match error {
-                    // One of the sessions that run has to end first.
-                    KaggleError::SessionLimit { .. } => Ok(RunState::Queued),
+                    // One of the sessions that run has to end first; whoever is next takes this one along.
+                    KaggleError::SessionLimit { .. } => {
+                        desk.memory.offered = Some(desk.now);
+                        desk.keep()?;
+                        let offer = Offer {
+                            run_id: desk.run_id().to_owned(),
+                            dataset: desk.reference.clone(),
+                            seconds: limit(desk),
+                        };
+                        queue.offer(&offer).map_err(files)?;
+                        Ok(RunState::Queued)
+                    }
                     KaggleError::Quota {
                         what,
                         message,
@@ -174,34 +245,53 @@ impl KaggleProvider {
         }
     }
 
-    fn pushed(desk: &mut Desk<'_>, saved: SavedKernel) -> Result<(), ProviderError> {
-        desk.memory.kernel = Some(KernelRun {
+    /// Notes the kernel that does this run, and those that it took along.
+    fn pushed(
+        desk: &mut Desk<'_>,
+        saved: SavedKernel,
+        notebook: &str,
+    ) -> Result<(), ProviderError> {
+        let kernel = KernelRun {
             reference: saved.reference,
             version: saved.version,
             saved: desk.memory.kernel_asked.unwrap_or(desk.now),
+            folder: None,
+        };
+        Queue::of(desk.order)
+            .started(desk.run_id(), &kernel, |run| does(notebook, run))
+            .map_err(files)?;
+        // A session with several runs has a folder for each.
+        let several = bundle::runs_of(notebook).len() > 1;
+        desk.memory.kernel = Some(KernelRun {
+            folder: several.then(|| desk.run_id().to_owned()),
+            ..kernel
         });
+        desk.memory.offered = None;
         desk.memory.kernel_asked = None;
         desk.memory.unseen_since = None;
         desk.keep()
     }
 
     /// The kernel's version that does this run, where a push whose answer was lost made one.
-    fn pushed_before(desk: &Desk<'_>) -> Result<Option<SavedKernel>, ProviderError> {
+    fn pushed_before(
+        desk: &Desk<'_>,
+        reference: &Reference,
+    ) -> Result<Option<(SavedKernel, String)>, ProviderError> {
         let found = desk
             .kaggle
-            .kernel(&desk.reference, None)
+            .kernel(reference, None)
             .map_err(|error| fault(&error, desk.now))?;
         Ok(found.and_then(|kernel| {
             let version = kernel.current_version?;
-            // Only the notebook of this run names it.
-            kernel
-                .notebook
-                .contains(desk.run_id())
-                .then(|| SavedKernel {
+            // Only a notebook that does this run names it.
+            does(&kernel.notebook, desk.run_id()).then(|| {
+                let saved = SavedKernel {
                     url: desk.kaggle.endpoint().kernel_page(&kernel.reference),
                     reference: kernel.reference,
                     version,
-                })
+                };
+                (saved, kernel.notebook)
+            })
         }))
     }
 
@@ -281,6 +371,11 @@ impl KaggleProvider {
             retryable: true,
         })
     }
+}
+
+/// Whether a notebook does a run.
+fn does(notebook: &str, run_id: &str) -> bool {
+    bundle::runs_of(notebook).iter().any(|run| run == run_id)
 }
 
 /// Seconds after which Kaggle ends the session.

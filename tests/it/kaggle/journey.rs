@@ -208,6 +208,59 @@ fn a_session_that_leaves_nothing_tells_why() {
 }
 
 #[test]
+fn a_session_is_followed_and_cancelling_says_what_kaggle_allows() {
+    let slow = Pace {
+        milliseconds: 100_000,
+        questions: None,
+    };
+    let minutes = Minutes::new(&[], slow);
+    let job = minutes.submit("stage");
+    for _ in 0..12 {
+        minutes.cron();
+        if minutes.state(&job) == JobState::Running {
+            break;
+        }
+        minutes.pass(Duration::from_secs(60));
+    }
+    let engine = minutes
+        .house
+        .engine_at(minutes.now(), RetryPolicy::default());
+    assert_eq!(
+        minutes.state(&job),
+        JobState::Running,
+        "{}",
+        minutes.story(&job)
+    );
+    let heard = Mutex::new(Vec::new());
+    let enough = || heard.lock().unwrap().len() > 2;
+    engine
+        .follow(
+            &job,
+            &mut |line| heard.lock().unwrap().push(line.to_owned()),
+            &enough,
+        )
+        .unwrap_or_default();
+    let heard = heard.into_inner().unwrap();
+    assert_eq!(heard[0], format!("looking for {job}-r1"), "{heard:?}");
+
+    engine.cancel(&job, &mut NoEvents).unwrap();
+    assert_eq!(minutes.state(&job), JobState::Cancelled);
+    let story = minutes.story(&job);
+    for words in [
+        "no program stop a session",
+        "/code/tester/remedia-",
+        "ends by itself within",
+    ] {
+        assert!(story.contains(words), "{words}: {story}");
+    }
+    // Whatever comes of the session later is left alone.
+    minutes.pass(Duration::from_secs(600));
+    let asked = minutes.kaggle.transcript().len();
+    assert_eq!(minutes.cron(), None);
+    assert_eq!(minutes.kaggle.transcript().len(), asked);
+}
+
+#[test]
 fn a_lost_answer_makes_nothing_twice() {
     for on in ["CreateDataset", "SaveKernel", "CreateDatasetVersion"] {
         let minutes = Minutes::new(&[Mood::DiesAfter(1)], Pace::default());

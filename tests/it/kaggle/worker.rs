@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use remedia::bundle::{files_of, read_order, read_sums, sha256};
+use remedia::bundle::{files_of, read_order, read_sums, runs_of, sha256};
 use remedia::domain::job::{JobOrder, RunMarker};
 use remedia::domain::operation::OperationKind;
 use remedia::domain::results::{
@@ -37,97 +37,101 @@ pub(super) struct Decorator {
 impl KernelWorker for Decorator {
     fn run(&self, session: &KernelSession) -> WorkerEnd {
         let mood = self.moods.lock().unwrap().pop().unwrap_or(Mood::Good);
-        let run_id = named_run(session.notebook_text());
-        session.log(&format!("looking for {run_id}"));
-        if mood == Mood::Breaks {
-            session.log("RuntimeError: CUDA error: no kernel image is available");
-            return WorkerEnd::Error("Notebook exited with 1".to_owned());
-        }
-        let Some(folder) = find(session.input(), &run_id) else {
-            return WorkerEnd::Error(format!("run {run_id} is not mounted"));
-        };
-        let (order, marker) = read_order(&folder).unwrap();
-        check(&folder);
-        let mut results = Results {
-            schema_version: RESULTS_SCHEMA_VERSION,
-            run_id,
-            job_sha256: marker.job_sha256.clone(),
-            complete: false,
-            worker: WorkerDescription {
-                engine: "decorator".to_owned(),
-                version: "1".to_owned(),
-                device: "none".to_owned(),
-                models: Vec::new(),
-            },
-            photos: Vec::new(),
-            unreadable: Vec::new(),
-        };
-        for (number, photo) in order.photos.iter().enumerate() {
-            if mood == Mood::DiesAfter(number) {
-                session.log("MemoryError");
-                return WorkerEnd::Error("Your notebook tried to allocate more memory".to_owned());
+        let runs = runs_of(session.notebook_text());
+        let several = runs.len() > 1;
+        for run_id in runs {
+            let output = if several {
+                session.working().join(&run_id)
+            } else {
+                session.working().to_owned()
+            };
+            fs_err::create_dir_all(&output).unwrap();
+            match decorate(session, mood, run_id, &output) {
+                WorkerEnd::Complete => {}
+                end => return end,
             }
-            let file = folder
-                .join("photos")
-                .join(format!("{}.jpg", photo.photo_id));
-            let picture = decode(&fs_err::read(file).unwrap(), &DecodeLimits::default()).unwrap();
-            let operations = photo
-                .operations
-                .iter()
-                .filter(|operation| operation.kind == OperationKind::Stage)
-                .map(|operation| {
-                    let attempt = &operation.attempts[0];
-                    let stem = format!("{}.{}", photo.photo_id, attempt.number);
-                    let (image, mask) = furnished(&picture, attempt.seed);
-                    let jpeg = encode_jpeg(&image, &JpegOptions::default()).unwrap();
-                    let result = AttemptResult {
-                        state: AttemptState::Produced,
-                        image: Some(kept(session, &format!("images/{stem}.jpg"), &jpeg, &image)),
-                        mask: Some(kept(
-                            session,
-                            &format!("images/{stem}.mask.png"),
-                            &encode_plane(&mask).unwrap(),
-                            &image,
-                        )),
-                        clip: Some(ClipResult {
-                            model: "decorator".to_owned(),
-                            cosine: Some(0.34),
-                            clip_score: 0.85,
-                            contrast: Some(0.9),
-                        }),
-                        seconds: 1.5,
-                        ..AttemptResult::failed(attempt.number, attempt.seed, None)
-                    };
-                    OperationResult {
-                        kind: operation.kind,
-                        attempts: vec![result],
-                    }
-                })
-                .collect();
-            results.photos.push(PhotoResult {
-                photo_id: photo.photo_id.clone(),
-                operations,
-            });
-            results.complete = number + 1 == order.photos.len();
-            let bytes = serde_json::to_vec(&results).unwrap();
-            fs_err::write(session.working().join("results.json"), bytes).unwrap();
-            session.log(&format!("photo {} of {}", number + 1, order.photos.len()));
         }
         WorkerEnd::Complete
     }
 }
 
-/// The run that a notebook is made for.
-pub(super) fn named_run(notebook: &str) -> String {
-    let notebook: serde_json::Value = serde_json::from_str(notebook).unwrap();
-    let source = notebook["cells"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|cell| cell["source"].as_str())
-        .find_map(|source| source.strip_prefix("RUN_ID = "))
-        .unwrap();
-    serde_json::from_str(source).unwrap()
+fn decorate(session: &KernelSession, mood: Mood, run_id: String, output: &Path) -> WorkerEnd {
+    session.log(&format!("looking for {run_id}"));
+    if mood == Mood::Breaks {
+        session.log("RuntimeError: CUDA error: no kernel image is available");
+        return WorkerEnd::Error("Notebook exited with 1".to_owned());
+    }
+    let Some(folder) = find(session.input(), &run_id) else {
+        return WorkerEnd::Error(format!("run {run_id} is not mounted"));
+    };
+    let (order, marker) = read_order(&folder).unwrap();
+    check(&folder);
+    let mut results = Results {
+        schema_version: RESULTS_SCHEMA_VERSION,
+        run_id,
+        job_sha256: marker.job_sha256.clone(),
+        complete: false,
+        worker: WorkerDescription {
+            engine: "decorator".to_owned(),
+            version: "1".to_owned(),
+            device: "none".to_owned(),
+            models: Vec::new(),
+        },
+        photos: Vec::new(),
+        unreadable: Vec::new(),
+    };
+    for (number, photo) in order.photos.iter().enumerate() {
+        if mood == Mood::DiesAfter(number) {
+            session.log("MemoryError");
+            return WorkerEnd::Error("Your notebook tried to allocate more memory".to_owned());
+        }
+        let file = folder
+            .join("photos")
+            .join(format!("{}.jpg", photo.photo_id));
+        let picture = decode(&fs_err::read(file).unwrap(), &DecodeLimits::default()).unwrap();
+        let operations = photo
+            .operations
+            .iter()
+            .filter(|operation| operation.kind == OperationKind::Stage)
+            .map(|operation| {
+                let attempt = &operation.attempts[0];
+                let stem = format!("{}.{}", photo.photo_id, attempt.number);
+                let (image, mask) = furnished(&picture, attempt.seed);
+                let jpeg = encode_jpeg(&image, &JpegOptions::default()).unwrap();
+                let result = AttemptResult {
+                    state: AttemptState::Produced,
+                    image: Some(kept(output, &format!("images/{stem}.jpg"), &jpeg, &image)),
+                    mask: Some(kept(
+                        output,
+                        &format!("images/{stem}.mask.png"),
+                        &encode_plane(&mask).unwrap(),
+                        &image,
+                    )),
+                    clip: Some(ClipResult {
+                        model: "decorator".to_owned(),
+                        cosine: Some(0.34),
+                        clip_score: 0.85,
+                        contrast: Some(0.9),
+                    }),
+                    seconds: 1.5,
+                    ..AttemptResult::failed(attempt.number, attempt.seed, None)
+                };
+                OperationResult {
+                    kind: operation.kind,
+                    attempts: vec![result],
+                }
+            })
+            .collect();
+        results.photos.push(PhotoResult {
+            photo_id: photo.photo_id.clone(),
+            operations,
+        });
+        results.complete = number + 1 == order.photos.len();
+        let bytes = serde_json::to_vec(&results).unwrap();
+        fs_err::write(output.join("results.json"), bytes).unwrap();
+        session.log(&format!("photo {} of {}", number + 1, order.photos.len()));
+    }
+    WorkerEnd::Complete
 }
 
 /// The folder below `root` that holds the marker of the run.
@@ -166,8 +170,8 @@ fn check(folder: &Path) {
     assert!(order.limits.deadline_seconds.is_some());
 }
 
-fn kept(session: &KernelSession, file: &str, bytes: &[u8], size: &Picture) -> ResultFile {
-    let path = session.working().join(file);
+fn kept(output: &Path, file: &str, bytes: &[u8], size: &Picture) -> ResultFile {
+    let path = output.join(file);
     fs_err::create_dir_all(path.parent().unwrap()).unwrap();
     fs_err::write(path, bytes).unwrap();
     ResultFile {
