@@ -95,6 +95,12 @@ class Service:
         assert process.returncode == code, out + err
         return events(out)
 
+    def python(self, code: str) -> str:
+        """What a piece of code prints that uses the package."""
+        environment = {**self.environment(), "PYTHONPATH": str(NOTEBOOKS)}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        return done.stdout
+
     def results(self) -> dict[str, Any]:
         """`results.json` as it is."""
         document: dict[str, Any] = json.loads((self.output / "results.json").read_text())

@@ -312,3 +312,16 @@ def test_what_was_done_before_a_process_died_is_not_asked_again(tmp_path: Path) 
     Run.answer_rest(Photo(FIRST, 8, 8, asked), Code.INTERNAL, "it died", results)
     numbers = {kind: [one["number"] for one in results.answered(FIRST, kind)] for kind in ("enhance", "stage", "video")}
     assert numbers == {"enhance": [1], "stage": [1, 2], "video": [1]}
+
+
+def test_several_runs_share_a_session(service: Service) -> None:
+    for run in ("oak-1-r1", "elm-1-r1"):
+        service.bundle({FIRST: [operation()]}, where=f"datasets/somebody/{run}", run_id=run)
+    said = service.python("from remedia_worker.run import run_all; run_all('oak-1-r1,gone-1-r1,elm-1-r1')")
+    assert "run gone-1-r1: " in said
+    for run in ("oak-1-r1", "elm-1-r1"):
+        results = json.loads((service.output / run / "results.json").read_text())
+        assert results["complete"]
+        assert results["run_id"] == run
+        (attempt,) = results["photos"][0]["operations"][0]["attempts"]
+        assert (service.output / run / attempt["image"]["file"]).is_file()

@@ -9,10 +9,11 @@ use std::time::Duration;
 use remedia::domain::id::JobId;
 use remedia::domain::retry::RetryPolicy;
 use remedia::domain::state::JobState;
+use remedia::engine::NoEvents;
 
 use super::journey::{Minutes, TOKEN};
 use super::worker::Mood;
-use crate::fake_kaggle::{FaultPlan, Pace};
+use crate::fake_kaggle::{FaultPlan, Pace, Settings};
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
 struct Random(u64);
@@ -64,6 +65,11 @@ fn held(minutes: &Minutes, job: &JobId, seed: u64) {
         story()
     );
     minutes.nothing_leaked();
+    let mut given = minutes.given.lock().unwrap().clone();
+    given.sort_unstable();
+    let all = given.len();
+    given.dedup();
+    assert_eq!(given.len(), all, "a run was done twice: {}", story());
 }
 
 fn moods(random: &mut Random) -> Vec<Mood> {
@@ -98,10 +104,47 @@ fn faults_of_every_kind_lose_nothing_and_make_nothing_twice() {
     );
 }
 
+#[test]
+fn runs_that_share_sessions_are_done_once_whatever_fails() {
+    let mut faults = 0;
+    for seed in 5000.. {
+        let mut random = Random(seed);
+        let minutes = Minutes::new(&moods(&mut random), SLOW);
+        let settings = minutes.kaggle.settings();
+        minutes.kaggle.set_settings(Settings {
+            accelerator_sessions: 1,
+            ..settings
+        });
+        minutes.kaggle.set_faults(FaultPlan::chaos(seed, 0.15, 40));
+        let mut request = minutes.house.request("kaggle", "stage");
+        request.force = true;
+        let engine = minutes
+            .house
+            .engine_at(minutes.now(), RetryPolicy::default());
+        let jobs: Vec<_> = (0..3)
+            .map(|_| engine.submit(&request, &mut NoEvents).unwrap().job)
+            .collect();
+        for _ in 0..400 {
+            minutes.cron();
+            minutes.pass(Duration::from_secs(60));
+            if jobs.iter().all(|job| minutes.state(job).work().is_none()) {
+                break;
+            }
+        }
+        for job in &jobs {
+            held(&minutes, job, seed);
+        }
+        faults += minutes.kaggle.injected_faults().len();
+        if faults >= 100 {
+            break;
+        }
+    }
+}
+
 /// `REMEDIA_TEST_KILLS` says how many processes are killed.
 #[test]
 fn a_process_that_is_killed_at_any_moment_is_gone_on_with() {
-    let wanted = std::env::var("REMEDIA_TEST_KILLS").map_or(40, |text| text.parse().unwrap());
+    let wanted = std::env::var("REMEDIA_TEST_KILLS").map_or(100, |text| text.parse().unwrap());
     let mut kills = 0;
     for seed in 1000.. {
         let mut random = Random(seed);

@@ -21,6 +21,8 @@ pub(super) const ROOMS: [&str; 2] = ["03-bedroom.jpg", "04-kitchen.jpg"];
 pub(super) struct Minutes {
     pub(super) house: House,
     pub(super) kaggle: FakeKaggle,
+    /// Every run that a session was given.
+    pub(super) given: Arc<Mutex<Vec<String>>>,
     now: Mutex<Timestamp>,
     _folder: tempfile::TempDir,
 }
@@ -33,13 +35,16 @@ impl Minutes {
         options.settings.dataset_pace = pace;
         options.settings.queue_pace = pace;
         options.settings.run_pace = pace;
+        let given = Arc::new(Mutex::new(Vec::new()));
         options.worker = Arc::new(Decorator {
             moods: Mutex::new(moods.to_vec()),
+            runs: Arc::clone(&given),
         });
         let kaggle = FakeKaggle::start(options).unwrap();
         Self {
             house: House::furnished(&ROOMS).with_kaggle(&kaggle.url(), TOKEN),
             kaggle,
+            given,
             now: Mutex::new("2026-11-23T08:00:00Z".parse().unwrap()),
             _folder: folder,
         }

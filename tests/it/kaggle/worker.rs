@@ -2,7 +2,7 @@
 //! photo and answers as the contract says.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use remedia::bundle::{files_of, read_order, read_sums, runs_of, sha256};
 use remedia::domain::job::{JobOrder, RunMarker};
@@ -32,6 +32,8 @@ pub(super) enum Mood {
 #[derive(Debug, Default)]
 pub(super) struct Decorator {
     pub(super) moods: Mutex<Vec<Mood>>,
+    /// Every run that it was given, in order.
+    pub(super) runs: Arc<Mutex<Vec<String>>>,
 }
 
 impl KernelWorker for Decorator {
@@ -40,6 +42,7 @@ impl KernelWorker for Decorator {
         let runs = runs_of(session.notebook_text());
         let several = runs.len() > 1;
         for run_id in runs {
+            self.runs.lock().unwrap().push(run_id.clone());
             let output = if several {
                 session.working().join(&run_id)
             } else {
