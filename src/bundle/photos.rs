@@ -9,11 +9,11 @@ use crate::imaging::{self, DecodeLimits, JpegOptions};
 
 use super::error::BundleError;
 
-/// Longest side of a photo at working size, in pixels.
-pub const WORKING_LONG_SIDE: usize = 1536;
+/// Longest side of a photo at working size, in pixels, where the style does not say another.
+pub const WORKING_LONG_SIDE: u32 = 1536;
 
-/// Quality of photos at working size: high, since a worker's result starts from it.
-const WORKING_QUALITY: u8 = 95;
+/// Quality of photos at working size: a worker's result starts from it, and it has to go over the wire.
+const WORKING_QUALITY: u8 = 88;
 
 /// Where a photo lies in an order, with forward slashes.
 #[must_use]
@@ -31,17 +31,18 @@ pub fn write_working_photo(
     prepared: &Path,
     photo: &PhotoId,
     bytes: &[u8],
+    long_side: u32,
     limits: &DecodeLimits,
 ) -> Result<(), BundleError> {
     let known = prepared.join(format!(
-        "{}-{WORKING_LONG_SIDE}-{WORKING_QUALITY}.jpg",
+        "{}-{long_side}-{WORKING_QUALITY}.jpg",
         blake3::hash(bytes).to_hex()
     ));
     let jpeg = match fs_err::read(&known) {
         Ok(jpeg) => jpeg,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let picture = imaging::decode(bytes, limits)?;
-            let picture = imaging::fit(&picture, WORKING_LONG_SIDE)?;
+            let picture = imaging::fit(&picture, long_side as usize)?;
             let options = JpegOptions {
                 quality: WORKING_QUALITY,
                 ..JpegOptions::default()

@@ -41,6 +41,9 @@ pub struct Plan {
     /// How results are judged.
     #[serde(default)]
     pub judging: JudgingRules,
+    /// Longest side, in pixels, of the photos that a worker elsewhere gets; 1536 where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_long_side: Option<u32>,
     /// One entry for each picture to deliver, in delivery order. An exposure bracket is one picture.
     pub photos: Vec<PlannedPhoto>,
     /// Seconds that the whole is expected to take on this machine.

@@ -129,6 +129,11 @@ pub struct Staging {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 2.5))]
     pub clip_score_threshold: Option<f64>,
+    /// Longest side, in pixels, of the photo that a worker elsewhere gets, 512 to 2048; 1536 where it is not
+    /// said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 512, max = 2048))]
+    pub working_long_side: Option<u32>,
     /// Conditioning networks, at most one of each kind.
     #[serde(default)]
     pub controlnets: Vec<ControlNetParameters>,

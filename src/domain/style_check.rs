@@ -81,6 +81,9 @@ impl Style {
         let staging = &self.staging;
         check.text("staging.prompt", &staging.prompt, 300);
         check.longest("staging.negative_prompt", &staging.negative_prompt, 300);
+        if let Some(side) = staging.working_long_side {
+            check.range("staging.working_long_side", f64::from(side), 512.0, 2048.0);
+        }
         if let Some(threshold) = staging.clip_score_threshold {
             check.range("staging.clip_score_threshold", threshold, 0.0, 2.5);
         }

@@ -219,8 +219,9 @@ impl Session<'_> {
         let mut unreadable = Vec::new();
         let remote = self.engine.provider(&executor)?.is_remote();
         if remote {
+            let side = plan.working_long_side.unwrap_or(bundle::WORKING_LONG_SIDE);
             document.photos.retain(|photo| {
-                match self.write_working_photo(&folder, photo, &attempts, &versions) {
+                match self.write_working_photo(&folder, photo, &attempts, &versions, side) {
                     Ok(()) => true,
                     Err(reason) => {
                         unreadable.push((photo.clone(), reason));
@@ -375,6 +376,7 @@ impl Session<'_> {
         photo: &OrderedPhoto,
         attempts: &Attempts<'_>,
         versions: &Versions<'_>,
+        long_side: u32,
     ) -> Result<(), Reason> {
         let first = photo
             .operations
@@ -386,6 +388,7 @@ impl Session<'_> {
             &self.work.prepared(),
             &photo.photo_id,
             &bytes,
+            long_side,
             &self.engine.limits(),
         )
         .map_err(|error| Reason::new(ReasonCode::BadInput, error.to_string()))

@@ -63,6 +63,7 @@ pub fn plan(
         engine_version: capabilities.embedded.engine_version.clone(),
         max_attempts: request.max_attempts,
         judging: request.judging.clone(),
+        working_long_side: style.staging.working_long_side,
         photos,
         estimated_seconds,
     })

@@ -57,6 +57,7 @@ impl Desk {
                     &root.path().join("prepared"),
                     &id,
                     &bytes,
+                    1536,
                     &DecodeLimits::default(),
                 )
                 .unwrap();

@@ -20,7 +20,7 @@ const FILE: &str = "kaggle.json";
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Memory {
-    schema_version: u32,
+    pub(super) schema_version: u32,
     /// Uploads that are over or on their way, by their path in the order.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) uploads: BTreeMap<String, Upload>,

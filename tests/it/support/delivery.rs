@@ -70,6 +70,7 @@ impl Delivery {
                 engine_version: "1".to_owned(),
                 max_attempts: 3,
                 judging: JudgingRules::default(),
+                working_long_side: None,
                 photos: Vec::new(),
                 estimated_seconds: 6.0,
             },
