@@ -2,12 +2,14 @@
 //! elsewhere the photos at working size. It is complete before anybody is asked to do it, and the
 //! same order is the same bytes.
 
+mod answer;
 mod archive;
 mod error;
 mod notebook;
 mod order;
 mod photos;
 
+pub use answer::{Answer, AnswerError, CheckedAnswer, RESULTS_FILE, open_answer};
 pub use archive::{ArchiveContent, verify_archive, write_archive};
 pub use error::BundleError;
 pub use notebook::{notebook_for, runs_of, write_worker};

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::exit;
@@ -87,6 +87,10 @@ pub enum Command {
     Submit(SubmitArgs),
     /// Write what a worker elsewhere would get as one file, without sending it; or check such a file
     Bundle(Box<BundleArgs>),
+    /// Make a job whose pictures a person makes in a browser, and write what the person needs
+    Export(Box<ExportArgs>),
+    /// Take the results of an exported job and finish it
+    Import(ImportArgs),
     /// Drive every job that is due: what cron calls
     Run(RunArgs),
     /// Say where jobs stand
@@ -144,8 +148,8 @@ pub struct ListingArgs {
     /// `auto`, or a list of `enhance`, `stage`, `video`
     #[arg(long, value_name = "LIST")]
     pub operations: Option<String>,
-    /// Who makes pixels that this machine does not make itself: `kaggle`, `local` for nobody, or `fake` for
-    /// tests and dry runs
+    /// Who makes pixels that this machine does not make itself: `kaggle`, `colab`, `local` for nobody, or
+    /// `fake` for tests and dry runs
     #[arg(long, value_name = "NAME")]
     pub provider: Option<String>,
     /// Folder that receives the delivered listing
@@ -256,6 +260,54 @@ pub enum BundleCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+}
+
+/// `remedia export`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  remedia export ./listing --style modern --to colab\n  remedia import JOB ~/Downloads/remedia-results.zip\n\nThe same export again finds the same job and writes the same bytes."
+)]
+pub struct ExportArgs {
+    /// Listing and wishes.
+    #[command(flatten)]
+    pub listing: ListingArgs,
+    /// Where the person makes the pictures
+    #[arg(long, value_enum, value_name = "PLACE")]
+    pub to: ExportTarget,
+    /// Folder for the archive, the notebook and the steps; the default is `./LISTING-colab`
+    #[arg(long, value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
+}
+
+/// Where a person makes pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportTarget {
+    /// Google Colab, in a browser
+    Colab,
+}
+
+impl ExportTarget {
+    /// The provider's name.
+    #[must_use]
+    pub const fn provider(self) -> &'static str {
+        match self {
+            Self::Colab => "colab",
+        }
+    }
+}
+
+/// `remedia import`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  remedia import last ~/Downloads/remedia-results.zip\n  remedia import last part-1.zip part-2.zip\n  remedia import last ./remedia-results\n\n\
+Results of another run or job are refused, and so are changed ones; what is missing is asked for again.\nThe same import again changes nothing."
+)]
+pub struct ImportArgs {
+    /// Job (see `remedia list`)
+    pub job: String,
+    /// What the notebook made: a ZIP archive, the folder that it unpacks to, or several parts
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
 }
 
 /// `remedia run`.

@@ -215,6 +215,8 @@ fn flags(cli: &Cli) -> Flags {
             Some(listing) => listing_flags(flags, listing),
             None => flags,
         },
+        Command::Export(arguments) => listing_flags(flags, &arguments.listing)
+            .with(Key::Provider, Some(arguments.to.provider())),
         Command::Styles(arguments) => flags.with(Key::Styles, arguments.styles.as_ref()),
         _ => flags,
     }

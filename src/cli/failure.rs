@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::domain::id::JobId;
-use crate::engine::EngineError;
+use crate::engine::{AnswerError, EngineError};
 
 use super::exit::Exit;
 
@@ -113,6 +113,12 @@ impl From<EngineError> for Failure {
                 FaultKind::Interrupted => Exit::INTERRUPTED,
                 FaultKind::Answer | FaultKind::Files | FaultKind::Unknown => Exit::ERROR,
             },
+            E::Answer(AnswerError::Files(_)) => Exit::ERROR,
+            E::Answer(AnswerError::Missing(_)) => Exit::USAGE,
+            E::Answer(_)
+            | E::OtherRun { .. }
+            | E::OtherOrder { .. }
+            | E::AnsweredAlready { .. } => Exit::REFUSED,
             other if other.is_retryable() => Exit::TEMPORARY,
             _ => Exit::ERROR,
         };

@@ -152,7 +152,11 @@ pub(crate) fn document(
         Ending::AwaitingOperator { instruction } => (
             Exit::WAITING,
             Some(instruction.clone()),
-            Some(resume.replace("goes on", "goes on when that is done")),
+            Some(if engine.awaits_results(job)? {
+                format!("`remedia import {job} FILE` takes the results")
+            } else {
+                resume.replace("goes on", "goes on when that is done")
+            }),
         ),
         Ending::Bundled => (
             Exit::WAITING,

@@ -188,6 +188,19 @@ pub struct ClipResult {
 }
 
 impl Results {
+    /// Every file that an attempt names, as often as it is named.
+    #[must_use]
+    pub fn files(&self) -> Vec<&str> {
+        self.photos
+            .iter()
+            .flat_map(|photo| &photo.operations)
+            .flat_map(|operation| &operation.attempts)
+            .flat_map(|attempt| [&attempt.image, &attempt.mask, &attempt.labels])
+            .flatten()
+            .map(|file| file.file.as_str())
+            .collect()
+    }
+
     /// What came of `kind` on `photo`.
     #[must_use]
     pub fn operation(&self, photo: &PhotoId, kind: OperationKind) -> Option<&OperationResult> {

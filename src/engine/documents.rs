@@ -19,6 +19,18 @@ use super::error::EngineError;
 /// The version of [`ExtraAttempts`] that this build writes.
 const EXTRA_SCHEMA_VERSION: u32 = 1;
 
+/// The version of [`HandOver`] that this build writes.
+const HAND_OVER_SCHEMA_VERSION: u32 = 1;
+
+/// The folder that a person chose to work from by hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct HandOver {
+    schema_version: u32,
+    /// Absolute.
+    folder: PathBuf,
+}
+
 /// The work folder of one job.
 #[derive(Clone, Debug)]
 pub(super) struct WorkFolder {
@@ -112,6 +124,23 @@ impl WorkFolder {
             return Ok(Vec::new());
         }
         Ok(read::<ExtraAttempts>(&path)?.attempts)
+    }
+
+    pub(super) fn write_hand_over(&self, folder: PathBuf) -> Result<(), EngineError> {
+        let document = HandOver {
+            schema_version: HAND_OVER_SCHEMA_VERSION,
+            folder,
+        };
+        write(&self.root.join("handover.json"), &document)
+    }
+
+    /// The folder that a person chose to work from, where one was chosen.
+    pub(super) fn hand_over(&self) -> Result<Option<PathBuf>, EngineError> {
+        let path = self.root.join("handover.json");
+        if !path.try_exists()? {
+            return Ok(None);
+        }
+        Ok(Some(read::<HandOver>(&path)?.folder))
     }
 
     /// The plan with the attempts that a person asked for.

@@ -100,6 +100,7 @@ impl Session<'_> {
                 return Ok(self.terminal_ending());
             };
             if journey.interrupt.is_requested() {
+                self.leave();
                 return Ok(Ending::Interrupted);
             }
             if journey.deadline_passed() {
@@ -142,6 +143,28 @@ impl Session<'_> {
             if let Some(ending) = ending {
                 return Ok(ending);
             }
+        }
+    }
+
+    /// Lets the executor stop what costs while nobody looks. What cannot be stopped is told and ends nothing.
+    fn leave(&mut self) {
+        if !self.state().is_with_executor() {
+            return;
+        }
+        let left = self.order().and_then(|order| {
+            let (outputs, _) = self.work.run_outputs(&order.record);
+            let source = PathBuf::from(&self.record.source);
+            let provider = self.engine.provider(&order.record.executor)?;
+            provider.leave(&as_order(&order, &source, &outputs))?;
+            Ok(())
+        });
+        if let Err(error) = left {
+            self.tell(&self.event(
+                None,
+                EventKind::Warning {
+                    text: format!("the executor could not be told to stop: {error}"),
+                },
+            ));
         }
     }
 
@@ -199,12 +222,18 @@ impl Session<'_> {
         let provider = self.engine.provider(&order.record.executor)?;
         let (outputs, _) = self.work.run_outputs(&order.record);
         fs_err::create_dir_all(&outputs)?;
+        let by_hand = self.work.hand_over()?;
         let (result, heard) =
             self.with_provider(&order, journey, Stage::Send, |provider, asked, context| {
-                Ok(match provider.find(asked)? {
-                    Some(handle) => (handle, true),
-                    None => (provider.submit(asked, context)?, false),
-                })
+                if let Some(handle) = provider.find(asked)? {
+                    return Ok((handle, true));
+                }
+                if let Some(folder) = &by_hand
+                    && provider.import_folder(asked).is_some()
+                {
+                    provider.hand_over(asked, folder)?;
+                }
+                Ok((provider.submit(asked, context)?, false))
             })?;
         heard?;
         match result {
@@ -606,7 +635,7 @@ fn unreadable_answer(order: &CurrentOrder, text: String) -> Results {
     }
 }
 
-fn as_order<'a>(
+pub(super) fn as_order<'a>(
     order: &'a CurrentOrder,
     source: &'a std::path::Path,
     outputs: &'a std::path::Path,

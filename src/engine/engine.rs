@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::clock::Clock;
 use crate::domain::id::JobId;
 use crate::imaging::DecodeLimits;
+use crate::provider::colab::ColabSettings;
 use crate::provider::kaggle::KaggleSettings;
 use crate::provider::{LocalSettings, Provider, ProviderError, ProviderSettings, Providers};
 use crate::store::{JobRecord, JobStore, SqliteStore};
@@ -56,6 +57,7 @@ impl Engine {
                 proxies: options.kaggle.proxies.clone(),
                 ..KaggleSettings::new(options.kaggle.environment.clone(), clock)
             },
+            colab: ColabSettings { clock },
         });
         Self {
             scorer: Scorer::new(options.clip.clone()),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::bundle::BundleError;
+use crate::bundle::{AnswerError, BundleError};
 use crate::domain::id::JobId;
 use crate::domain::state::{IllegalTransition, JobState};
 use crate::local::clip::ClipError;
@@ -19,6 +19,37 @@ pub enum EngineError {
     /// An order cannot be written or read.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// Results that a person brought are not taken.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// Results that a person brought are another run's.
+    #[error("the results are of run `{found}`, and job `{job}` {}", waits_for(waiting.as_deref()))]
+    OtherRun {
+        /// The job.
+        job: JobId,
+        /// The runs that the results are of.
+        found: String,
+        /// The run that it waits for, where it has one.
+        waiting: Option<String>,
+    },
+    /// Results that a person brought answer other questions than the run asks.
+    #[error(
+        "the results answer another order than run `{run_id}` of job `{job}`: its `job.json` differs"
+    )]
+    OtherOrder {
+        /// The job.
+        job: JobId,
+        /// The run.
+        run_id: String,
+    },
+    /// The run has an answer, and it is another one.
+    #[error("run `{run_id}` of job `{job}` was answered already")]
+    AnsweredAlready {
+        /// The job.
+        job: JobId,
+        /// The run.
+        run_id: String,
+    },
     /// A file of the home or of a job.
     #[error(transparent)]
     Files(#[from] io::Error),
@@ -128,6 +159,13 @@ pub enum EngineError {
     },
 }
 
+fn waits_for(run: Option<&str>) -> String {
+    match run {
+        Some(run) => format!("waits for run `{run}`"),
+        None => "has sent nothing out yet".to_owned(),
+    }
+}
+
 impl EngineError {
     /// Whether the same call may succeed at another time without a person doing anything.
     #[must_use]
@@ -138,8 +176,12 @@ impl EngineError {
             Self::Locked { .. } => true,
             Self::Delivery { retryable, .. } => *retryable,
             Self::Clip(error) => error.is_retryable(),
+            Self::Answer(error) => error.is_retryable(),
             Self::Files(_)
             | Self::Bundle(_)
+            | Self::OtherRun { .. }
+            | Self::OtherOrder { .. }
+            | Self::AnsweredAlready { .. }
             | Self::Transition(_)
             | Self::UnknownJob(_)
             | Self::AmbiguousJob { .. }
@@ -164,6 +206,13 @@ impl EngineError {
             Self::AmbiguousJob { .. } => Some("give more of the job's id".to_owned()),
             Self::Locked { job, .. } => Some(format!(
                 "wait with `remedia wait {job}`, or look with `remedia status {job}`"
+            )),
+            Self::Answer(error) => error.hint(),
+            Self::OtherRun { job, .. } | Self::OtherOrder { job, .. } => Some(format!(
+                "`remedia status {job}` tells what it waits for; `remedia list` shows the other jobs"
+            )),
+            Self::AnsweredAlready { job, .. } => Some(format!(
+                "`remedia show {job}` tells what came of it; `remedia retry {job} --failed` asks for what is missing"
             )),
             Self::NotNow { job, .. } | Self::NothingTo { job, .. } => {
                 Some(format!("`remedia show {job}` tells where it stands"))

@@ -2,6 +2,7 @@
 //! and tells what happened. Only the engine changes a job's state.
 
 mod bundling;
+mod by_hand;
 mod concluding;
 mod delivery;
 mod documents;
@@ -45,8 +46,8 @@ pub use report::{
 };
 pub use request::{
     DriveLimits, DriveOutcome, Ending, EngineOptions, GcItem, GcPlan, GcReason, GcRequest,
-    KaggleOptions, RemoteItem, RemotePlan, RetryRequest, RevertTarget, RunLimits, RunOutcome,
-    SubmitOutcome, SubmitRequest,
+    HandOverOutcome, ImportOutcome, KaggleOptions, RemoteItem, RemotePlan, RetryRequest,
+    RevertTarget, RunLimits, RunOutcome, SubmitOutcome, SubmitRequest,
 };
 pub use rooms::name_rooms;
 pub use sink::{EventSink, NoEvents};
@@ -55,5 +56,5 @@ pub use stats::{
     StatsGroup, StatsReport, StatsRequest,
 };
 
-pub use crate::bundle::{ArchiveContent, BundleError, verify_archive};
+pub use crate::bundle::{AnswerError, ArchiveContent, BundleError, verify_archive};
 pub use crate::store::OperationCounts;

@@ -106,6 +106,32 @@ pub struct SubmitOutcome {
     pub destination: PathBuf,
 }
 
+/// An order as a person has it who brings its results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandOverOutcome {
+    /// The order's identity.
+    pub run_id: String,
+    /// Photos that it holds.
+    pub photos: usize,
+    /// Names of the files in the folder; the steps come first.
+    pub files: Vec<String>,
+}
+
+/// What was taken of results that a person brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportOutcome {
+    /// The run that they answer.
+    pub run_id: String,
+    /// Pictures, masks and label maps that are named and were there.
+    pub pictures: usize,
+    /// Those that are named and were not there; what they belong to is made again.
+    pub missing: Vec<String>,
+    /// Whether the worker reached the end of the order.
+    pub complete: bool,
+    /// Whether the same results had been taken before.
+    pub already: bool,
+}
+
 /// How far to drive.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DriveLimits {

@@ -14,11 +14,14 @@ use crate::local::ENGINE_VERSION;
 const MEGAPIXELS_PER_SECOND: f64 = 4.0;
 
 /// Seconds that one staged picture takes on one T4.
-const KAGGLE_SECONDS: f64 = 15.0;
+const T4_SECONDS: f64 = 15.0;
 /// Seconds until the first picture: a machine, packages, models.
-const KAGGLE_STARTUP: f64 = 420.0;
+const T4_STARTUP: f64 = 420.0;
 /// Longest session of a kernel that leaves time for its outputs, in seconds.
 const KAGGLE_SESSION: u64 = 11 * 3600;
+/// Longest session at Colab that is counted on, in seconds. Free sessions may last twelve hours, but they end
+/// when the page is left alone or the machine is wanted elsewhere, and a person has to sit it out.
+const COLAB_SESSION: u64 = 3 * 3600;
 
 /// Seconds that the fake provider claims for one attempt.
 const FAKE_SECONDS: f64 = 0.1;
@@ -37,14 +40,30 @@ pub fn capabilities(threads: usize) -> Capabilities {
     });
     capabilities.providers.push(fake());
     capabilities.providers.push(kaggle());
+    capabilities.providers.push(colab());
     capabilities
 }
 
-/// Kaggle stages on two T4. The numbers are for Stable Diffusion 1.5 with two ControlNets at 30 steps and for
-/// a session whose models and packages have to be fetched first: estimates, on the careful side.
+/// About how many seconds a run at Colab with so many photos takes.
+pub(super) fn seconds_on_colab(photos: usize) -> u64 {
+    (T4_STARTUP + T4_SECONDS * photos as f64).ceil() as u64
+}
+
+/// Kaggle stages on two T4.
 fn kaggle() -> ProviderCapability {
+    on_a_t4("kaggle", "Kaggle", KAGGLE_SESSION)
+}
+
+/// Colab stages on one T4.
+fn colab() -> ProviderCapability {
+    on_a_t4("colab", "Colab", COLAB_SESSION)
+}
+
+/// Staging on a T4 elsewhere. The numbers are for Stable Diffusion 1.5 with two ControlNets at 30 steps and for
+/// a session whose models and packages have to be fetched first: estimates, on the careful side.
+fn on_a_t4(name: &str, shown: &str, session_seconds: u64) -> ProviderCapability {
     let staged = OperationCapability {
-        seconds_per_attempt: KAGGLE_SECONDS,
+        seconds_per_attempt: T4_SECONDS,
         deterministic: false,
     };
     let missing = |reason: &str| MissingCapability {
@@ -52,9 +71,9 @@ fn kaggle() -> ProviderCapability {
         hint: "leave it out of `--operations`".to_owned(),
     };
     ProviderCapability {
-        name: "kaggle".to_owned(),
-        startup_seconds: KAGGLE_STARTUP,
-        session_seconds: Some(KAGGLE_SESSION),
+        name: name.to_owned(),
+        startup_seconds: T4_STARTUP,
+        session_seconds: Some(session_seconds),
         rehearsal: false,
         operations: BTreeMap::from([(OperationKind::Stage, staged)]),
         missing: BTreeMap::from([
@@ -64,7 +83,7 @@ fn kaggle() -> ProviderCapability {
             ),
             (
                 OperationKind::Video,
-                missing("videos are not made on Kaggle yet"),
+                missing(&format!("videos are not made on {shown} yet")),
             ),
         ]),
     }

@@ -220,6 +220,34 @@ pub trait Provider: Send + Sync + fmt::Debug {
         Ok(())
     }
 
+    /// The folder that results of this order may be put into by hand, its `results.json` last; nothing for
+    /// a provider that fetches them itself.
+    fn import_folder(&self, _order: &Order<'_>) -> Option<PathBuf> {
+        None
+    }
+
+    /// Writes what a person needs to do the order by hand into `folder` and gives the files' names, the steps
+    /// first. Asked before `submit`, the order is done by hand; asked again, the same bytes are written again.
+    ///
+    /// # Errors
+    /// What keeps it from being written; a provider whose orders nobody does by hand refuses.
+    fn hand_over(&self, _order: &Order<'_>, _folder: &Path) -> Result<Vec<String>, ProviderError> {
+        Err(ProviderError::new(
+            self.name(),
+            FaultKind::Refused,
+            "its orders are not done by hand",
+        ))
+    }
+
+    /// A person stopped this process while the provider has the order, and nobody may look for long: what
+    /// costs while nobody looks is stopped, and begins anew at the next poll.
+    ///
+    /// # Errors
+    /// What keeps it from being stopped.
+    fn leave(&self, _order: &Order<'_>) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
     /// Tells each line that the run writes, as it comes, until the run ends or someone interrupts.
     ///
     /// # Errors

@@ -77,7 +77,9 @@ impl ProviderError {
             FaultKind::Quota => Some("run `remedia run` when the allowance is renewed".to_owned()),
             FaultKind::Network => Some("`remedia run` goes on later".to_owned()),
             FaultKind::Credentials => Some("`remedia doctor` tells what is missing".to_owned()),
-            FaultKind::Unknown => Some("providers of this build: local, kaggle, fake".to_owned()),
+            FaultKind::Unknown => {
+                Some("providers of this build: local, kaggle, colab, fake".to_owned())
+            }
             FaultKind::Refused | FaultKind::Answer | FaultKind::Files | FaultKind::Interrupted => {
                 None
             }

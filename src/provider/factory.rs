@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::domain::capabilities::{EMBEDDED_EXECUTOR, LOCAL_PROVIDER};
 
+use super::colab::{ColabProvider, ColabSettings};
 use super::contract::Provider;
 use super::error::{FaultKind, ProviderError};
 use super::fake::{FakeProvider, FakeScript};
@@ -22,6 +23,8 @@ pub struct ProviderSettings {
     pub fake_script: Option<PathBuf>,
     /// For Kaggle.
     pub kaggle: KaggleSettings,
+    /// For Colab.
+    pub colab: ColabSettings,
 }
 
 /// Every provider of this build.
@@ -58,6 +61,7 @@ impl Providers {
             "kaggle" => Ok(Arc::clone(self.kaggle.get_or_init(|| {
                 Arc::new(KaggleProvider::new(self.settings.kaggle.clone()))
             }))),
+            "colab" => Ok(Arc::new(ColabProvider::new(self.settings.colab.clone()))),
             "fake" => {
                 let script = match &self.settings.fake_script {
                     Some(path) => FakeScript::read(path).map_err(|error| {

@@ -3,6 +3,7 @@
 //! becomes of them is not its business.
 
 mod capabilities;
+pub mod colab;
 mod contract;
 mod error;
 mod factory;

@@ -9,6 +9,7 @@
 
 mod cli;
 mod clip;
+mod colab;
 mod composite;
 mod config;
 mod deliver;

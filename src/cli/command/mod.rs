@@ -4,7 +4,9 @@ mod bundle;
 mod completions;
 mod configuration;
 mod doctor;
+mod export;
 mod gc;
+mod import;
 mod inspect;
 mod models;
 mod plan;
@@ -25,6 +27,8 @@ pub(crate) fn execute(command: &Command, context: &Context) -> Result<Exit, Fail
         Command::Plan(arguments) => plan::run(arguments, context),
         Command::Submit(arguments) => submit::run(arguments, context),
         Command::Bundle(arguments) => bundle::run(arguments, context),
+        Command::Export(arguments) => export::run(arguments, context),
+        Command::Import(arguments) => import::run(arguments, context),
         Command::Run(arguments) => run::run(arguments, context),
         Command::Status(arguments) => inspect::status(arguments, context),
         Command::List(arguments) => inspect::list(arguments, context),

@@ -89,7 +89,7 @@ pub(crate) fn cancel(arguments: &JobArgs, context: &Context) -> Result<Exit, Fai
     Ok(Exit::SUCCESS)
 }
 
-fn drive(
+pub(super) fn drive(
     context: &Context,
     engine: &Engine,
     job: &JobId,

@@ -2,6 +2,7 @@
 //! comparison of generated schemas.
 
 pub(crate) mod damage;
+mod decorator;
 pub(crate) mod delivery;
 mod environment;
 pub(crate) mod hub;
@@ -11,6 +12,7 @@ mod photos;
 pub(crate) mod room;
 mod schemas;
 
-pub(crate) use environment::Environment;
+pub(crate) use decorator::decorate;
+pub(crate) use environment::{Environment, Said};
 pub(crate) use photos::{fixture, small_listing};
 pub(crate) use schemas::assert_schema_is_current;

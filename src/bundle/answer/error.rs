@@ -1,0 +1,71 @@
+//! What can be wrong with results that a person brings.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Results were not taken. Nothing of the job was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// The file system.
+    #[error(transparent)]
+    Files(#[from] io::Error),
+    /// There is nothing at the path.
+    #[error("`{0}` is not there")]
+    Missing(PathBuf),
+    /// A file or folder is nothing that results come in, or is unsafe to unpack.
+    #[error("`{path}` is refused: {reason}")]
+    Refused {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// No part holds the document that says what was made.
+    #[error("there is no `results.json` in {0}")]
+    NoResults(String),
+    /// The document cannot be read.
+    #[error("`results.json` in `{path}` cannot be used: {reason}")]
+    Unreadable {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A picture is not the one that the worker wrote.
+    #[error("`{file}` in `{path}` is not what `results.json` names: its SHA-256 differs")]
+    Changed {
+        /// Which picture.
+        file: String,
+        /// Where it lies.
+        path: PathBuf,
+    },
+}
+
+impl AnswerError {
+    /// Whether the same call may succeed at another time: never without other files.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        false
+    }
+
+    /// What the person can do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Files(_) => return None,
+            Self::Missing(_) => {
+                "name the file that the browser saved, usually `remedia-results.zip` in the folder for downloads"
+            }
+            Self::Refused { .. } | Self::NoResults(_) => {
+                "give the `remedia-results.zip` that the notebook made, or the folder that it unpacks to"
+            }
+            Self::Unreadable { .. } => {
+                "download the results from the notebook once more, then import them again"
+            }
+            Self::Changed { .. } => {
+                "download the results once more; or unpack them, remove that picture and import the folder: what is missing is made again"
+            }
+        };
+        Some(text.to_owned())
+    }
+}

@@ -1,0 +1,168 @@
+//! Orders that a person does: handing them over, and taking what the person brings back.
+
+use std::path::{Path, PathBuf};
+
+use crate::bundle;
+use crate::domain::id::JobId;
+use crate::domain::state::JobState;
+use crate::provider::{FaultKind, Order, ProviderError};
+
+use super::drive::as_order;
+use super::engine::Engine;
+use super::error::EngineError;
+use super::request::{HandOverOutcome, ImportOutcome};
+use super::session::Session;
+use super::sink::EventSink;
+
+impl Engine {
+    /// From now on the job's orders are handed to a person in `folder`, absolute: the one that waits at
+    /// once, others when they are made. Gives what was handed over; the same order is the same bytes.
+    ///
+    /// # Errors
+    /// [`EngineError::Locked`] where another process drives it; what keeps the folder from being written.
+    pub fn hand_over(
+        &self,
+        job: &JobId,
+        folder: &Path,
+        events: &mut dyn EventSink,
+    ) -> Result<Option<HandOverOutcome>, EngineError> {
+        if folder.to_str().is_none() {
+            return Err(EngineError::NotUnicode(folder.to_owned()));
+        }
+        let session = Session::open(self, job, events)?;
+        session.work.write_hand_over(folder.to_owned())?;
+        if session.state() != JobState::AwaitingOperator {
+            return Ok(None);
+        }
+        let order = session.order()?;
+        let (outputs, _) = session.work.run_outputs(&order.record);
+        let source = PathBuf::from(&session.record.source);
+        let provider = self.provider(&order.record.executor)?;
+        let files = provider.hand_over(&as_order(&order, &source, &outputs), folder)?;
+        Ok(Some(HandOverOutcome {
+            run_id: order.record.run_id.clone(),
+            photos: order.document.photos.len(),
+            files,
+        }))
+    }
+
+    /// Whether the job waits for a person who brings results, rather than for a person's word.
+    ///
+    /// # Errors
+    /// What keeps the record from being read.
+    pub fn awaits_results(&self, job: &JobId) -> Result<bool, EngineError> {
+        let record = self.record(job)?;
+        if record.state != JobState::AwaitingOperator {
+            return Ok(false);
+        }
+        let Some(order) = self.store().orders(job)?.pop() else {
+            return Ok(false);
+        };
+        let work = self.work(job);
+        let folder = work.order(order.number);
+        let (document, marker) = bundle::read_order(&folder)?;
+        let (outputs, _) = work.run_outputs(&order);
+        let source = PathBuf::from(&record.source);
+        let asked = Order {
+            document: &document,
+            marker: &marker,
+            folder: &folder,
+            source: &source,
+            outputs: &outputs,
+        };
+        let provider = self.provider(&order.executor)?;
+        Ok(provider.import_folder(&asked).is_some())
+    }
+
+    /// Takes the results at `paths` as the answer to the job's present run, as if its provider had
+    /// finished; `drive` then goes on with them. The same results once more change nothing.
+    ///
+    /// # Errors
+    /// [`EngineError::Answer`] for what is no answer or was changed, [`EngineError::OtherRun`] and
+    /// [`EngineError::OtherOrder`] for another's, [`EngineError::AnsweredAlready`] where the run has another answer, [`EngineError::NotNow`] for
+    /// a job that has ended. The job is then as it was.
+    pub fn import(
+        &self,
+        job: &JobId,
+        paths: &[PathBuf],
+        events: &mut dyn EventSink,
+    ) -> Result<ImportOutcome, EngineError> {
+        let answer = bundle::open_answer(paths)?;
+        let session = Session::open(self, job, events)?;
+        let state = session.state();
+        let orders = session.store().orders(job)?;
+        let runs = answer.runs();
+        let known = orders
+            .iter()
+            .rev()
+            .find(|order| runs.contains(&order.run_id.as_str()));
+        let waiting = orders.last().map(|order| order.run_id.clone());
+        let Some(record) = known else {
+            return Err(EngineError::OtherRun {
+                job: job.clone(),
+                found: runs.join("`, `"),
+                waiting,
+            });
+        };
+        let is_present = waiting.as_ref() == Some(&record.run_id);
+        let is_open = is_present && state.is_with_executor() && state != JobState::Collecting;
+        let folder = session.work.order(record.number);
+        if is_present && matches!(state, JobState::Cancelled | JobState::Failed) {
+            return Err(EngineError::NotNow {
+                job: job.clone(),
+                state,
+                request: "take results",
+            });
+        }
+        let already = EngineError::AnsweredAlready {
+            job: job.clone(),
+            run_id: record.run_id.clone(),
+        };
+        let Ok((document, marker)) = bundle::read_order(&folder) else {
+            // The files of a delivered job may have been cleared away.
+            return Err(already);
+        };
+        let (outputs, _) = session.work.run_outputs(record);
+        let source = PathBuf::from(&session.record.source);
+        let provider = self.provider(&record.executor)?;
+        let asked = Order {
+            document: &document,
+            marker: &marker,
+            folder: &folder,
+            source: &source,
+            outputs: &outputs,
+        };
+        let Some(target) = provider.import_folder(&asked) else {
+            return Err(ProviderError::new(
+                provider.name(),
+                FaultKind::Refused,
+                format!("it fetches the results of run `{}` itself", record.run_id),
+            )
+            .into());
+        };
+        let Some(checked) = answer.check(&document, &marker)? else {
+            return Err(EngineError::OtherOrder {
+                job: job.clone(),
+                run_id: record.run_id.clone(),
+            });
+        };
+        let mut outcome = ImportOutcome {
+            run_id: record.run_id.clone(),
+            pictures: checked.pictures(),
+            missing: checked.missing().to_vec(),
+            complete: checked.is_complete(),
+            already: false,
+        };
+        if !is_open {
+            if !answer.is_kept_in(&target) {
+                return Err(already);
+            }
+            outcome.already = true;
+            return Ok(outcome);
+        }
+        checked.write(&target)?;
+        drop(session);
+        self.resume(job, events)?;
+        Ok(outcome)
+    }
+}

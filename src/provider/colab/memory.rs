@@ -1,0 +1,74 @@
+//! What is known of an order at Colab, in a file beside the order.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::fsx;
+
+/// The version of [`Memory`] that this build writes.
+const MEMORY_SCHEMA_VERSION: u32 = 1;
+/// The file's name in the order's folder.
+const FILE: &str = "colab.json";
+
+/// What is known of an order at Colab.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Memory {
+    schema_version: u32,
+    /// Who does it; nothing before it is handed over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) way: Option<Way>,
+    /// The folder that a person works from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) folder: Option<PathBuf>,
+    /// Whether the order has been submitted.
+    pub(super) submitted: bool,
+}
+
+/// Who does an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Way {
+    /// A person, in a browser.
+    Hand,
+}
+
+/// The file that [`Memory`] lies in.
+#[derive(Clone, Debug)]
+pub(super) struct MemoryFile {
+    path: PathBuf,
+}
+
+impl MemoryFile {
+    pub(super) fn of(order: &Path) -> Self {
+        Self {
+            path: order.join(FILE),
+        }
+    }
+
+    pub(super) fn read(&self) -> std::io::Result<Memory> {
+        match fs_err::read(&self.path) {
+            // What cannot be read was written by another build: the order is then handed over again.
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Memory::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn write(&self, memory: &Memory) -> std::io::Result<()> {
+        let document = Memory {
+            schema_version: MEMORY_SCHEMA_VERSION,
+            ..memory.clone()
+        };
+        let bytes = serde_json::to_vec_pretty(&document)?;
+        fsx::write_private(&self.path, |file| file.write_all(&bytes))
+    }
+
+    pub(super) fn remove(&self) -> std::io::Result<()> {
+        match fs_err::remove_file(&self.path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}

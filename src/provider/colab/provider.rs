@@ -1,0 +1,237 @@
+//! The provider itself: which way an order goes, and which step belongs to which call.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::bundle::RESULTS_FILE;
+use crate::clock::Clock;
+use crate::domain::results::{Results, read_results};
+use crate::fsx;
+use crate::provider::capabilities::seconds_on_colab;
+use crate::provider::contract::{Order, Provider, RunContext, RunHandle, RunProgress, RunState};
+use crate::provider::error::{FaultKind, ProviderError};
+
+use super::handover;
+use super::memory::{Memory, MemoryFile, Way};
+
+/// The provider's name.
+pub(super) const NAME: &str = "colab";
+/// Where results lie until they are collected.
+const IMPORT_FOLDER: &str = "import";
+/// Where what a person needs lies.
+const HAND_OVER_FOLDER: &str = "handover";
+
+/// What the provider needs.
+#[derive(Clone, Debug)]
+pub struct ColabSettings {
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Work on Google Colab.
+#[derive(Clone, Debug)]
+pub struct ColabProvider {
+    pub(super) settings: ColabSettings,
+}
+
+/// An order and what is known of it.
+pub(super) struct Desk<'a> {
+    pub(super) order: &'a Order<'a>,
+    pub(super) file: MemoryFile,
+    pub(super) memory: Memory,
+}
+
+impl<'a> Desk<'a> {
+    fn open(order: &'a Order<'a>) -> Result<Self, ProviderError> {
+        let file = MemoryFile::of(order.folder);
+        let memory = file.read().map_err(files)?;
+        Ok(Self {
+            order,
+            file,
+            memory,
+        })
+    }
+
+    /// Writes down what is known.
+    pub(super) fn keep(&self) -> Result<(), ProviderError> {
+        self.file.write(&self.memory).map_err(files)
+    }
+
+    pub(super) fn imports(&self) -> PathBuf {
+        self.order.folder.join(IMPORT_FOLDER)
+    }
+
+    fn has_results(&self) -> Result<bool, ProviderError> {
+        self.imports()
+            .join(RESULTS_FILE)
+            .try_exists()
+            .map_err(files)
+    }
+
+    /// The folder that a person works from.
+    fn hand_over_folder(&self) -> PathBuf {
+        self.memory
+            .folder
+            .clone()
+            .unwrap_or_else(|| self.order.folder.join(HAND_OVER_FOLDER))
+    }
+}
+
+pub(super) fn files(error: impl ToString) -> ProviderError {
+    ProviderError::new(NAME, FaultKind::Files, error.to_string())
+}
+
+fn interrupted() -> ProviderError {
+    ProviderError::new(NAME, FaultKind::Interrupted, "interrupted")
+}
+
+impl ColabProvider {
+    /// A provider with these settings; nobody is asked yet.
+    #[must_use]
+    pub const fn new(settings: ColabSettings) -> Self {
+        Self { settings }
+    }
+
+    fn handle(order: &Order<'_>) -> RunHandle {
+        RunHandle {
+            remote: format!("{NAME}/{}", order.document.run_id),
+        }
+    }
+}
+
+/// About how long a run takes, in minutes, for people.
+fn minutes(order: &Order<'_>) -> u64 {
+    seconds_on_colab(order.document.photos.len()).div_ceil(60)
+}
+
+impl Provider for ColabProvider {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn poll_interval(&self, _: &Order<'_>) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    fn is_remote(&self) -> bool {
+        true
+    }
+
+    fn find(&self, order: &Order<'_>) -> Result<Option<RunHandle>, ProviderError> {
+        let desk = Desk::open(order)?;
+        Ok(desk.memory.submitted.then(|| Self::handle(order)))
+    }
+
+    fn submit(&self, order: &Order<'_>, _: &RunContext<'_>) -> Result<RunHandle, ProviderError> {
+        let mut desk = Desk::open(order)?;
+        desk.memory.way = Some(Way::Hand);
+        handover::write(order, &desk.hand_over_folder(), minutes(order)).map_err(files)?;
+        desk.memory.submitted = true;
+        desk.keep()?;
+        Ok(Self::handle(order))
+    }
+
+    fn poll(
+        &self,
+        order: &Order<'_>,
+        _: &RunHandle,
+        context: &RunContext<'_>,
+    ) -> Result<RunState, ProviderError> {
+        if (context.interrupted)() {
+            return Err(interrupted());
+        }
+        let desk = Desk::open(order)?;
+        if desk.has_results()? {
+            return Ok(RunState::Finished);
+        }
+        let folder = desk.hand_over_folder();
+        // Someone may have tidied up.
+        if !folder
+            .join(handover::STEPS_FILE)
+            .try_exists()
+            .map_err(files)?
+        {
+            handover::write(order, &folder, minutes(order)).map_err(files)?;
+        }
+        Ok(RunState::AwaitingOperator {
+            instruction: handover::instruction(order, &folder),
+        })
+    }
+
+    fn collect(
+        &self,
+        order: &Order<'_>,
+        _: &RunHandle,
+        context: &RunContext<'_>,
+    ) -> Result<Results, ProviderError> {
+        let imports = Desk::open(order)?.imports();
+        let bytes = fs_err::read(imports.join(RESULTS_FILE)).map_err(files)?;
+        let results = read_results(&bytes)
+            .map_err(|error| ProviderError::new(NAME, FaultKind::Answer, error.to_string()))?;
+        fs_err::create_dir_all(order.outputs).map_err(files)?;
+        let names = results.files();
+        let total = names.len() as u64;
+        for (done, name) in (1..).zip(names) {
+            if (context.interrupted)() {
+                return Err(interrupted());
+            }
+            // What leads out of the folder or is not there: whoever judges finds nothing there.
+            let places = fsx::contained(&imports, name).and_then(|from| {
+                let to = fsx::contained(order.outputs, name)?;
+                Ok((from, to))
+            });
+            if let Ok((from, to)) = places {
+                copy(&from, &to).map_err(files)?;
+            }
+            (context.progress)(RunProgress::Count { done, total });
+        }
+        Ok(results)
+    }
+
+    fn cancel(&self, order: &Order<'_>, _: Option<&RunHandle>) -> Result<(), ProviderError> {
+        let desk = Desk::open(order)?;
+        for folder in [IMPORT_FOLDER, HAND_OVER_FOLDER] {
+            match fs_err::remove_dir_all(order.folder.join(folder)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(files(error)),
+                _ => {}
+            }
+        }
+        desk.file.remove().map_err(files)
+    }
+
+    fn operator_done(&self, _: &Order<'_>) -> Result<(), ProviderError> {
+        // Results say it, not a word.
+        Ok(())
+    }
+
+    fn import_folder(&self, order: &Order<'_>) -> Option<PathBuf> {
+        Some(order.folder.join(IMPORT_FOLDER))
+    }
+
+    fn hand_over(&self, order: &Order<'_>, folder: &Path) -> Result<Vec<String>, ProviderError> {
+        let mut desk = Desk::open(order)?;
+        handover::write(order, folder, minutes(order)).map_err(files)?;
+        desk.memory.way = Some(Way::Hand);
+        desk.memory.folder = Some(folder.to_owned());
+        desk.keep()?;
+        Ok(vec![
+            handover::STEPS_FILE.to_owned(),
+            handover::notebook_name(order),
+            handover::archive_name(order),
+        ])
+    }
+}
+
+/// Copies a file that is there; one that is not is left out.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = match fs_err::File::open(from) {
+        Ok(source) => source,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if let Some(folder) = to.parent() {
+        fs_err::create_dir_all(folder)?;
+    }
+    fsx::write_atomic_with(to, |file| io::copy(&mut source, file).map(|_| ()))
+}

@@ -1,0 +1,599 @@
+//! From `export` over a person to `import` and a delivered listing, and everything that a person may bring
+//! instead.
+
+use std::path::{Path, PathBuf};
+
+use crate::colab::desk::{exported, files, machine, pack, pack_folder, text_in, work};
+use crate::support::{Environment, Said};
+
+const ROOMS: [&str; 2] = ["03-bedroom.jpg", "04-kitchen.jpg"];
+
+/// An exported listing and the results that a person has made of it.
+struct Bench {
+    environment: Environment,
+    job: String,
+    results: PathBuf,
+}
+
+impl Bench {
+    fn new(rooms: &[&str], dies_after: Option<usize>) -> Self {
+        let environment = machine(rooms);
+        export(&environment).with_code(7);
+        let job = job(&environment);
+        let (archive, _) = exported(&environment.work().join("oak-colab"), 2);
+        let place = environment.path().join("browser");
+        let results = work(&archive, &place, dies_after);
+        Self {
+            environment,
+            job,
+            results,
+        }
+    }
+
+    fn archive(&self) -> PathBuf {
+        pack_folder(
+            &self.results,
+            &self.environment.work().join("remedia-results.zip"),
+        )
+    }
+
+    fn import(&self, path: &Path) -> Said {
+        self.environment
+            .run(["import", &self.job, path.to_str().unwrap()])
+    }
+
+    fn state(&self) -> String {
+        let status = self.environment.run(["status", &self.job, "--json"]);
+        status.json()["state"].as_str().unwrap().to_owned()
+    }
+
+    /// An archive of the results, changed.
+    fn spoiled(&self, change: impl FnOnce(&mut Vec<(String, Vec<u8>)>)) -> PathBuf {
+        let mut files = files(&self.results);
+        change(&mut files);
+        pack(
+            &self.environment.work().join("spoiled.zip"),
+            files
+                .iter()
+                .map(|(name, bytes)| (name.as_str(), bytes.as_slice())),
+        )
+    }
+}
+
+fn export(environment: &Environment) -> Said {
+    environment.run([
+        "export",
+        "oak",
+        "--style",
+        "modern",
+        "--operations",
+        "enhance,stage",
+        "--to",
+        "colab",
+    ])
+}
+
+fn job(environment: &Environment) -> String {
+    let listed = environment.run(["list", "--json"]).json();
+    listed["jobs"][0]["job"].as_str().unwrap().to_owned()
+}
+
+/// The results with one field of the document changed.
+fn with_document(files: &mut [(String, Vec<u8>)], change: impl FnOnce(&mut serde_json::Value)) {
+    let (_, bytes) = files
+        .iter_mut()
+        .find(|(name, _)| name == "results.json")
+        .unwrap();
+    let mut document = serde_json::from_slice(bytes).unwrap();
+    change(&mut document);
+    *bytes = serde_json::to_vec(&document).unwrap();
+}
+
+#[test]
+fn a_listing_is_exported_made_by_a_person_imported_and_delivered() {
+    let bench = Bench::new(&ROOMS, None);
+    let environment = &bench.environment;
+    let folder = environment.work().join("oak-colab");
+    let (archive, notebook) = exported(&folder, 2);
+    let marker: serde_json::Value =
+        serde_json::from_str(&text_in(&archive, "remedia-run.json")).unwrap();
+    let run = marker["run_id"].as_str().unwrap();
+    assert!(fs_err::read_to_string(notebook).unwrap().contains(run));
+    environment
+        .run(["bundle", "verify", archive.to_str().unwrap()])
+        .with_code(0);
+
+    // Asked again, the same job waits, and every byte is the same.
+    let before = files(&folder);
+    let again = export(environment).with_code(7);
+    assert!(again.error.contains("is known"), "{}", again.error);
+    assert_eq!(files(&folder), before);
+    assert_eq!(before.len(), 3);
+
+    let said = bench.import(&bench.archive()).with_code(0);
+    assert!(said.error.contains("took 4 pictures"), "{}", said.error);
+    assert_eq!(bench.state(), "delivered");
+    assert!(
+        environment
+            .work()
+            .join("remedia-out/oak/gallery.html")
+            .is_file()
+    );
+    let shown = environment.run(["show", &bench.job, "--json"]).json();
+    for photo in shown["photos"].as_array().unwrap() {
+        let stage = &photo["operations"][1];
+        assert_eq!(stage["state"], "accepted", "{stage}");
+        assert_eq!(stage["executor"], "colab");
+    }
+
+    // And once more, by the archive, by its folder, and by the document alone.
+    let delivered = files(&environment.work().join("remedia-out"));
+    for path in [
+        bench.archive(),
+        bench.results.clone(),
+        bench.results.join("results.json"),
+    ] {
+        let said = bench.import(&path).with_code(0);
+        assert!(said.error.contains("taken already"), "{}", said.error);
+    }
+    assert_eq!(files(&environment.work().join("remedia-out")), delivered);
+}
+
+#[test]
+fn the_steps_are_words_for_somebody_who_has_never_seen_a_notebook() {
+    let environment = machine(&ROOMS[..1]);
+    let said = export(&environment).with_code(7);
+    let job = job(&environment);
+    let text = said.out.replace(&job, "oak-JOB");
+    insta::assert_snapshot!(text, @r#"
+    [ENV]/work/oak-colab: 1 photo for run oak-JOB-r2
+
+    Making pictures with Google Colab
+    =================================
+
+    Colab lends you a computer with a graphics card, in the browser and free of charge. The two files beside this
+    text are all that it needs: 1 photo, about 8 minutes. You need a Google account.
+
+      1. Open https://colab.research.google.com in a browser and sign in.
+      2. Choose  File > Upload notebook  and give it
+             oak-JOB-r2.ipynb
+      3. Choose  Runtime > Change runtime type,  pick  T4 GPU  and save.
+      4. Choose  Runtime > Run all.  If Colab warns that it did not write this notebook, choose  Run anyway.
+      5. Below the second grey box a button  Choose files  appears. Give it
+             oak-JOB-r2.zip
+      6. Leave the page open until it is done. The computer must not go to sleep.
+      7. At the end the browser saves  remedia-results.zip  in its folder for downloads. Then type
+
+             remedia import oak-JOB remedia-results.zip
+
+         with the place of the file before its name, such as  ~/Downloads/remedia-results.zip
+
+    If something goes wrong
+
+      * "this session has no GPU": do step 3, then step 4 again. If Colab has none to lend, try again in some hours.
+      * Colab ended the session early: what was finished is not lost while the page shows it. Click the folder at
+        the left edge, download  results.json  and the pictures from  remedia-results  into one folder, and give that
+        folder to  remedia import  instead. What is missing is asked for again.
+      * "the data of run ... is not here": another archive was given in step 5. Choose  Runtime > Disconnect and
+        delete runtime,  then begin with step 3.
+
+    The files are made for exactly this run of remedia; its results are refused for any other.
+
+    Run oak-JOB-r2
+    "#);
+    let resumed = environment.run(["resume", &job]).with_code(7);
+    let told = resumed.error.replace(&job, "oak-JOB");
+    let told: String = told
+        .lines()
+        .rev()
+        .take(2)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    insta::assert_snapshot!(told, @r#"
+    hint: `remedia import oak-JOB FILE` takes the results
+    run `oak-JOB-r2.ipynb` from `[ENV]/work/oak-colab` in Google Colab (`README.txt` there tells every step), then type `remedia import oak-JOB remedia-results.zip`
+    "#);
+}
+
+#[test]
+fn the_folder_is_the_one_that_is_named_and_programs_get_a_document() {
+    let environment = machine(&ROOMS[..1]);
+    let said = environment.run([
+        "export",
+        "oak",
+        "--operations",
+        "stage",
+        "--to",
+        "colab",
+        "--folder",
+        "for me/now",
+        "--json",
+    ]);
+    let document = said.with_code(7).json();
+    assert_eq!(document["state"], "awaiting_operator");
+    assert_eq!(document["photos"], 1);
+    assert_eq!(document["folder"], "[ENV]/work/for me/now");
+    for name in document["files"].as_array().unwrap() {
+        let path = environment
+            .work()
+            .join("for me/now")
+            .join(name.as_str().unwrap());
+        assert!(path.is_file(), "{name}");
+    }
+    let other = environment
+        .run(["export", "oak", "--to", "colab", "--provider", "kaggle"])
+        .with_code(2);
+    assert!(other.error.contains("hint: "), "{}", other.error);
+    environment.run(["export", "oak"]).with_code(2);
+}
+
+#[test]
+fn parts_folders_and_packed_folders_are_taken_too() {
+    let together = |bench: &Bench, pictures: &str| {
+        let all = files(&bench.results);
+        let (documents, rest): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|(name, _)| name == "results.json");
+        let part = |name: &str, files: &[(String, Vec<u8>)]| {
+            pack(
+                &bench.environment.work().join(name),
+                files
+                    .iter()
+                    .map(|(name, bytes)| (name.as_str(), bytes.as_slice())),
+            )
+        };
+        let first = part("part-1.zip", &[documents, rest[..1].to_vec()].concat());
+        let second = part("part-2.zip", &rest[1..]);
+        let said = bench
+            .environment
+            .run([
+                "import",
+                "last",
+                first.to_str().unwrap(),
+                second.to_str().unwrap(),
+            ])
+            .with_code(0);
+        assert!(said.error.contains(pictures), "{}", said.error);
+    };
+    let bench = Bench::new(&ROOMS[..1], None);
+    together(&bench, "took 2 pictures");
+    assert_eq!(bench.state(), "delivered");
+
+    // A browser unpacked it, and the person packed the folder with everything round it.
+    let bench = Bench::new(&ROOMS[..1], None);
+    let within: Vec<(String, Vec<u8>)> = files(&bench.results)
+        .into_iter()
+        .map(|(name, bytes)| (format!("Downloads/remedia-results/{name}"), bytes))
+        .chain([("Downloads/__MACOSX/._x".to_owned(), vec![1, 2, 3])])
+        .collect();
+    let packed = pack(
+        &bench.environment.work().join("all.zip"),
+        within
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.as_slice())),
+    );
+    bench.import(&packed).with_code(0);
+
+    // A browser saved file by file, into one folder.
+    let bench = Bench::new(&ROOMS[..1], None);
+    let flat = bench.environment.work().join("flat");
+    fs_err::create_dir_all(&flat).unwrap();
+    for (name, bytes) in files(&bench.results) {
+        fs_err::write(flat.join(name.rsplit('/').next().unwrap()), bytes).unwrap();
+    }
+    let said = bench.import(&flat).with_code(0);
+    assert!(said.error.contains("took 2 pictures"), "{}", said.error);
+
+    // A folder with the archive in it, among other things.
+    let bench = Bench::new(&ROOMS[..1], None);
+    let downloads = bench.environment.work().join("Downloads");
+    fs_err::create_dir_all(&downloads).unwrap();
+    fs_err::write(downloads.join("other.zip"), b"no archive").unwrap();
+    fs_err::rename(bench.archive(), downloads.join("remedia-results (1).zip")).unwrap();
+    bench.import(&downloads).with_code(0);
+    assert_eq!(bench.state(), "delivered");
+}
+
+#[test]
+fn what_is_missing_is_said_and_made_again() {
+    // The session died after one photo of two, and one picture was not downloaded.
+    let bench = Bench::new(&ROOMS, Some(1));
+    let said = bench.import(&bench.archive()).with_code(7);
+    assert!(
+        said.error.contains("did not reach its end"),
+        "{}",
+        said.error
+    );
+    assert!(said.error.contains("remedia import"), "{}", said.error);
+    // The next run lies where the person works, and holds what is missing.
+    let folder = bench.environment.work().join("oak-colab");
+    let (archive, _) = exported(&folder, 3);
+    let order: serde_json::Value = serde_json::from_str(&text_in(&archive, "job.json")).unwrap();
+    assert_eq!(order["photos"].as_array().unwrap().len(), 1);
+    assert!(
+        fs_err::read_to_string(folder.join("README.txt"))
+            .unwrap()
+            .contains("-r3.zip")
+    );
+    // What was taken before is known, and what comes too late is refused.
+    let known = bench.import(&bench.archive()).with_code(7);
+    assert!(known.error.contains("taken already"), "{}", known.error);
+    let late =
+        bench.spoiled(|files| with_document(files, |document| document["complete"] = true.into()));
+    let late = bench.import(&late).with_code(6);
+    assert!(
+        late.error.contains("was answered already"),
+        "{}",
+        late.error
+    );
+    let place = bench.environment.path().join("second");
+    let results = work(&archive, &place, None);
+    bench.import(&results).with_code(0);
+    assert_eq!(bench.state(), "delivered");
+}
+
+#[test]
+fn a_picture_that_is_not_there_costs_only_itself() {
+    let bench = Bench::new(&ROOMS, None);
+    let mut gone = String::new();
+    let half = bench.spoiled(|files| {
+        let at = files
+            .iter()
+            .position(|(name, _)| name.ends_with(".jpg"))
+            .unwrap();
+        gone = files.remove(at).0;
+    });
+    let said = bench.import(&half).with_code(7);
+    assert!(
+        said.error.contains(&format!("missing: {gone}")),
+        "{}",
+        said.error
+    );
+    let shown = bench.environment.run(["show", &bench.job, "--json"]).json();
+    let states: Vec<_> = shown["photos"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|photo| photo["operations"][1]["state"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        states.iter().filter(|state| *state == "accepted").count(),
+        1,
+        "{states:?}"
+    );
+}
+
+#[test]
+fn what_is_not_the_answer_is_refused_in_clear_words() {
+    let bench = Bench::new(&ROOMS[..1], None);
+    let other = Bench::new(&ROOMS[1..], None);
+    let named = |text: &str| {
+        text.replace(&bench.job, "oak-JOB")
+            .replace(&other.job, "oak-OTHER")
+    };
+    let mut told = String::new();
+    let mut refuse = |what: &str, path: &Path, code: i32| {
+        let said = bench.import(path).with_code(code);
+        assert!(said.out.is_empty(), "{}", said.out);
+        assert_eq!(bench.state(), "awaiting_operator", "{what}");
+        told.push_str(&format!("{what}\n{}\n", named(&said.error)));
+    };
+    let place = bench.environment.work();
+    refuse(
+        "another job",
+        &pack_folder(&other.results, &place.join("other.zip")),
+        6,
+    );
+    refuse(
+        "another run",
+        &bench.spoiled(|files| {
+            with_document(files, |document| {
+                document["run_id"] = format!("{}-r9", bench.job).into();
+            });
+        }),
+        6,
+    );
+    refuse(
+        "another order",
+        &bench.spoiled(|files| {
+            with_document(files, |document| {
+                document["job_sha256"] = "0".repeat(64).into()
+            });
+        }),
+        6,
+    );
+    refuse(
+        "changed",
+        &bench.spoiled(|files| {
+            let (_, bytes) = files
+                .iter_mut()
+                .find(|(name, _)| name.ends_with(".jpg"))
+                .unwrap();
+            bytes.truncate(bytes.len() / 2);
+        }),
+        6,
+    );
+    refuse(
+        "leads out",
+        &bench.spoiled(|files| files.push(("../../evil.jpg".to_owned(), b"x".to_vec()))),
+        6,
+    );
+    refuse(
+        "leads out on Windows",
+        &bench.spoiled(|files| files.push(("..\\evil.jpg".to_owned(), b"x".to_vec()))),
+        6,
+    );
+    refuse(
+        "names what leads out",
+        &bench.spoiled(|files| {
+            with_document(files, |document| {
+                let image = document
+                    .pointer_mut("/photos/0/operations/0/attempts/0/image/file")
+                    .unwrap();
+                *image = "../../../evil.jpg".into();
+            });
+        }),
+        6,
+    );
+    refuse(
+        "bomb",
+        &bench.spoiled(|files| files.push(("images/bomb.png".to_owned(), vec![0; 20 << 20]))),
+        6,
+    );
+    refuse(
+        "no document",
+        &bench.spoiled(|files| files.retain(|(name, _)| name != "results.json")),
+        6,
+    );
+    refuse(
+        "cut document",
+        &bench.spoiled(|files| {
+            let (_, bytes) = files
+                .iter_mut()
+                .find(|(name, _)| name == "results.json")
+                .unwrap();
+            bytes.truncate(40);
+        }),
+        6,
+    );
+    let whole = fs_err::read(bench.archive()).unwrap();
+    fs_err::write(place.join("cut.zip"), &whole[..whole.len() / 2]).unwrap();
+    refuse("half an archive", &place.join("cut.zip"), 6);
+    fs_err::write(place.join("page.zip"), "<!doctype html>").unwrap();
+    refuse("a web page", &place.join("page.zip"), 6);
+    refuse("nothing", &place.join("none.zip"), 2);
+    insta::assert_snapshot!(told, @r#"
+    another job
+    error: the results are of run `oak-OTHER-r2`, and job `oak-JOB` waits for run `oak-JOB-r2`
+    hint: `remedia status oak-JOB` tells what it waits for; `remedia list` shows the other jobs
+
+    another run
+    error: the results are of run `oak-JOB-r9`, and job `oak-JOB` waits for run `oak-JOB-r2`
+    hint: `remedia status oak-JOB` tells what it waits for; `remedia list` shows the other jobs
+
+    another order
+    error: the results answer another order than run `oak-JOB-r2` of job `oak-JOB`: its `job.json` differs
+    hint: `remedia status oak-JOB` tells what it waits for; `remedia list` shows the other jobs
+
+    changed
+    error: `images/332fc70f91a0003a906f391e2c4f1bfb.1.jpg` in `[ENV]/work/spoiled.zip` is not what `results.json` names: its SHA-256 differs
+    hint: download the results once more; or unpack them, remove that picture and import the folder: what is missing is made again
+
+    leads out
+    error: `[ENV]/work/spoiled.zip` is refused: path `../../evil.jpg` is refused: it goes up with `..`
+    hint: give the `remedia-results.zip` that the notebook made, or the folder that it unpacks to
+
+    leads out on Windows
+    error: `[ENV]/work/spoiled.zip` is refused: path `../evil.jpg` is refused: it goes up with `..`
+    hint: give the `remedia-results.zip` that the notebook made, or the folder that it unpacks to
+
+    names what leads out
+    error: `results.json` is refused: it names `../../../evil.jpg` as a picture, which is no place for one
+    hint: give the `remedia-results.zip` that the notebook made, or the folder that it unpacks to
+
+    bomb
+    error: `[ENV]/work/spoiled.zip` is refused: it would unpack to far more than pictures are; `images/bomb.png` alone to 20971520 bytes
+    hint: give the `remedia-results.zip` that the notebook made, or the folder that it unpacks to
+
+    no document
+    error: there is no `results.json` in `[ENV]/work/spoiled.zip`
+    hint: give the `remedia-results.zip` that the notebook made, or the folder that it unpacks to
+
+    cut document
+    error: `results.json` in `[ENV]/work/spoiled.zip` cannot be used: EOF while parsing a string at line 1 column 40
+    hint: download the results from the notebook once more, then import them again
+
+    half an archive
+    error: `[ENV]/work/cut.zip` is refused: it is no sound ZIP archive: invalid Zip archive: Could not find EOCD
+    hint: give the `remedia-results.zip` that the notebook made, or the folder that it unpacks to
+
+    a web page
+    error: `[ENV]/work/page.zip` is refused: it is no sound ZIP archive: invalid Zip archive: Could not find EOCD
+    hint: give the `remedia-results.zip` that the notebook made, or the folder that it unpacks to
+
+    nothing
+    error: `[ENV]/work/none.zip` is not there
+    hint: name the file that the browser saved, usually `remedia-results.zip` in the folder for downloads
+    "#);
+    // Nothing of it stayed, and the right results are taken.
+    assert!(!bench.environment.path().join("evil.jpg").exists());
+    bench.import(&bench.archive()).with_code(0);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_a_folder_are_not_followed() {
+    let bench = Bench::new(&ROOMS[..1], None);
+    let secret = bench.environment.path().join("secret.jpg");
+    let image = files(&bench.results)
+        .into_iter()
+        .find(|(name, _)| name.ends_with(".jpg"))
+        .unwrap();
+    fs_err::write(&secret, &image.1).unwrap();
+    let inside = bench.results.join(&image.0);
+    fs_err::remove_file(&inside).unwrap();
+    std::os::unix::fs::symlink(&secret, &inside).unwrap();
+    let said = bench.import(&bench.results).with_code(7);
+    assert!(said.error.contains("missing: "), "{}", said.error);
+}
+
+#[test]
+fn other_jobs_take_no_results_and_a_cancelled_one_says_so() {
+    let bench = Bench::new(&ROOMS[..1], None);
+    let archive = bench.archive();
+    let text = archive.to_str().unwrap();
+    bench.environment.run(["cancel", &bench.job]).with_code(0);
+    let said = bench.import(&archive).with_code(1);
+    assert!(said.error.contains("cancelled"), "{}", said.error);
+    // Begun again, it is another run, and the old results are not its answer.
+    bench.environment.run(["resume", &bench.job]).with_code(7);
+    assert_eq!(bench.state(), "awaiting_operator");
+    bench.import(&archive).with_code(6);
+    bench
+        .environment
+        .run(["submit", "oak", "--operations", "enhance"])
+        .with_code(0);
+    let listed = bench.environment.run(["list", "--json"]).json();
+    let local = listed["jobs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|job| job["job"].as_str().unwrap())
+        .find(|job| *job != bench.job)
+        .unwrap()
+        .to_owned();
+    bench.environment.run(["import", &local, text]).with_code(6);
+    bench
+        .environment
+        .run(["import", "nothing", text])
+        .with_code(2);
+}
+
+#[test]
+fn an_import_that_was_cut_off_is_done_by_the_next() {
+    let bench = Bench::new(&ROOMS, None);
+    let shown = bench.environment.run(["show", &bench.job, "--json"]).json();
+    let order = Path::new(
+        &shown["work"]
+            .as_str()
+            .unwrap()
+            .replace("[ENV]", &bench.environment.path().display().to_string()),
+    )
+    .join("orders");
+    let order = fs_err::read_dir(order)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.join("colab.json").is_file())
+        .unwrap();
+    // Pictures without their document: as if the process had been killed between the two.
+    let kept = order.join("import/images");
+    fs_err::create_dir_all(&kept).unwrap();
+    fs_err::write(kept.join("half.jpg"), b"half").unwrap();
+    bench.environment.run(["resume", &bench.job]).with_code(7);
+    // The document too, but the job was not driven on.
+    crate::colab::desk::copy_folder(&bench.results, &order.join("import"));
+    bench.environment.run(["run", "--once"]).with_code(0);
+    assert_eq!(bench.state(), "delivered");
+    let said = bench.import(&bench.archive()).with_code(0);
+    assert!(said.error.contains("taken already"), "{}", said.error);
+}
