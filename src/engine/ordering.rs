@@ -217,7 +217,8 @@ impl Session<'_> {
         let folder = self.work.order(number);
         fs_err::create_dir_all(&folder)?;
         let mut unreadable = Vec::new();
-        let remote = self.engine.provider(&executor)?.is_remote();
+        let provider = self.engine.provider(&executor)?;
+        let remote = provider.is_remote();
         if remote {
             let side = plan.working_long_side.unwrap_or(bundle::WORKING_LONG_SIDE);
             document.photos.retain(|photo| {
@@ -273,6 +274,15 @@ impl Session<'_> {
                 change.operations = operations;
                 change.events = events;
             });
+        }
+        if !provider.stays_here() {
+            // A file's name may tell whose house it is.
+            for photo in &mut document.photos {
+                photo.file = bundle::working_photo_path(&photo.photo_id);
+                for source in &mut photo.sources {
+                    source.file.clone_from(&photo.file);
+                }
+            }
         }
         let beside = if remote {
             bundle::write_worker(&folder)?
@@ -415,12 +425,20 @@ impl Session<'_> {
         match made {
             Some(file) => fs_err::read(self.work.outputs().join(file))
                 .map_err(|error| Reason::new(ReasonCode::MissingOutput, error.to_string())),
-            None => crate::provider::read_source(
-                std::path::Path::new(&self.record.source),
-                &photo.file,
-                id,
-                &self.engine.limits(),
-            ),
+            None => {
+                // An order that leaves the machine does not say the photo's own name.
+                let photos = self
+                    .store()
+                    .photos(&self.record.id)
+                    .map_err(|error| Reason::new(ReasonCode::Internal, error.to_string()))?;
+                let own = photos.iter().find(|known| &known.id == id);
+                crate::provider::read_source(
+                    std::path::Path::new(&self.record.source),
+                    own.map_or(photo.file.as_str(), |own| own.file.as_str()),
+                    id,
+                    &self.engine.limits(),
+                )
+            }
         }
     }
 }

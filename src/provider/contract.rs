@@ -145,6 +145,11 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Whether the work is done elsewhere, so that this process may leave meanwhile.
     fn is_remote(&self) -> bool;
 
+    /// Whether orders stay on this machine, so that they may say the photos' own names.
+    fn stays_here(&self) -> bool {
+        !self.is_remote()
+    }
+
     /// Whether the provider has this order.
     ///
     /// # Errors

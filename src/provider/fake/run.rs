@@ -77,6 +77,10 @@ impl Provider for FakeProvider {
         true
     }
 
+    fn stays_here(&self) -> bool {
+        true
+    }
+
     fn find(&self, order: &Order<'_>) -> Result<Option<RunHandle>, ProviderError> {
         let lost = self.play("find", &self.script.find)?;
         if lost {

@@ -62,7 +62,7 @@ mod tests {
             ),
             (
                 "a-very-long-street-name-in-the-old-town-8e3033bfbaaf",
-                "remedia-a-very-long-street-name-in-t-8e3033bfbaaf",
+                "remedia-a-very-long-street-name-in-th-8e3033bfbaaf",
             ),
             (
                 "a-very-long-street-name-in-the-old-town-8e3033bfbaaf-12",

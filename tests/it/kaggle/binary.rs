@@ -162,6 +162,13 @@ fn a_bundle_is_the_same_bytes_and_holds_nothing_private() {
     };
     let first = bundle("one.zip", "2026-01-02T03:04:05Z");
     assert_eq!(first, bundle("two.zip", "2027-01-02T03:04:05Z"));
+    let archive = fs_err::File::open(terminal.house.root().join("one.zip")).unwrap();
+    let mut archive = zip::ZipArchive::new(archive).unwrap();
+    let job = std::io::read_to_string(archive.by_name("job.json").unwrap()).unwrap();
+    assert!(
+        job.contains("photos/") && !job.contains("bedroom.jpg"),
+        "{job}"
+    );
     for private in [TOKEN, terminal.house.root().to_str().unwrap(), "tester"] {
         let found = first
             .windows(private.len())
