@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::domain::id::JobId;
 use crate::domain::state::JobState;
 use crate::fsx;
-use crate::store::JobFilter;
+use crate::store::{JobFilter, JobRecord};
 
 use super::engine::Engine;
 use super::error::EngineError;
@@ -30,29 +30,13 @@ impl Engine {
             schema_version: REPORT_SCHEMA_VERSION,
             ..GcPlan::default()
         };
-        let mut before = None;
-        loop {
-            let page = self.store().list(&JobFilter {
-                states: vec![JobState::Delivered, JobState::Cancelled, JobState::Failed],
-                limit: PAGE,
-                before: before.take(),
-            })?;
-            let Some(last) = page.last() else { break };
-            before = Some(last.id.clone());
-            for job in &page {
-                let age =
-                    Duration::try_from(self.now().duration_since(job.updated)).unwrap_or_default();
-                if age < request.older_than {
-                    continue;
-                }
-                let reason = match job.state {
-                    JobState::Delivered => GcReason::Delivered,
-                    _ => GcReason::Stopped,
-                };
-                for part in ["outputs", "orders", "prepared"] {
-                    let path = format!("jobs/{}/{part}", job.id);
-                    self.add(&mut plan, path, reason)?;
-                }
+        for job in self.ended_jobs(request)? {
+            let reason = match job.state {
+                JobState::Delivered => GcReason::Delivered,
+                _ => GcReason::Stopped,
+            };
+            for part in ["outputs", "orders", "prepared"] {
+                self.add(&mut plan, format!("jobs/{}/{part}", job.id), reason)?;
             }
         }
         let jobs = self.jobs_folder();
@@ -75,6 +59,27 @@ impl Engine {
         plan.items.sort_by(|one, other| one.path.cmp(&other.path));
         plan.bytes = plan.items.iter().map(|item| item.bytes).sum();
         Ok(plan)
+    }
+
+    /// Jobs that have ended, and as long ago as is asked.
+    fn ended_jobs(&self, request: &GcRequest) -> Result<Vec<JobRecord>, EngineError> {
+        let mut ended = Vec::new();
+        let mut before = None;
+        loop {
+            let page = self.store().list(&JobFilter {
+                states: vec![JobState::Delivered, JobState::Cancelled, JobState::Failed],
+                limit: PAGE,
+                before: before.take(),
+            })?;
+            let Some(last) = page.last() else {
+                return Ok(ended);
+            };
+            before = Some(last.id.clone());
+            ended.extend(page.into_iter().filter(|job| {
+                let age = self.now().duration_since(job.updated);
+                Duration::try_from(age).unwrap_or_default() >= request.older_than
+            }));
+        }
     }
 
     /// Removes what the plan names, as far as nobody works on it now; gives what was removed.
@@ -125,26 +130,10 @@ impl Engine {
     /// When the store cannot be read or a provider cannot be asked.
     pub fn remote_plan(&self, request: &GcRequest) -> Result<RemotePlan, EngineError> {
         let mut by_provider: BTreeMap<String, Vec<(JobId, PathBuf)>> = BTreeMap::new();
-        let mut before = None;
-        loop {
-            let page = self.store().list(&JobFilter {
-                states: vec![JobState::Delivered, JobState::Cancelled, JobState::Failed],
-                limit: PAGE,
-                before: before.take(),
-            })?;
-            let Some(last) = page.last() else { break };
-            before = Some(last.id.clone());
-            for job in page {
-                let age =
-                    Duration::try_from(self.now().duration_since(job.updated)).unwrap_or_default();
-                if age >= request.older_than {
-                    let work = self.work_folder(&job.id);
-                    by_provider
-                        .entry(job.provider)
-                        .or_default()
-                        .push((job.id, work));
-                }
-            }
+        for job in self.ended_jobs(request)? {
+            let work = self.work_folder(&job.id);
+            let jobs = by_provider.entry(job.provider).or_default();
+            jobs.push((job.id, work));
         }
         let mut plan = RemotePlan {
             schema_version: REPORT_SCHEMA_VERSION,
