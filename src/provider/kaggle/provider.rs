@@ -186,14 +186,20 @@ impl KaggleProvider {
         self.settings.clock.now()
     }
 
-    /// Kaggle, signed in. Done once; after a refusal again the next time.
+    /// Kaggle, signed in: once, again before the sign-in ends, and after a refusal.
     pub(super) fn kaggle(&self) -> Result<Arc<Kaggle>, ProviderError> {
         let mut known = self
             .signed_in
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(kaggle) = known.as_ref() {
-            return Ok(Arc::clone(kaggle));
+            // A token that ends soon would end in the middle of a run that is waited for.
+            let ends_soon = kaggle.signed_in().expires.is_some_and(|expires| {
+                expires.duration_since(self.now()) < jiff::SignedDuration::from_mins(30)
+            });
+            if !ends_soon {
+                return Ok(Arc::clone(kaggle));
+            }
         }
         let connection = self.settings.connection()?;
         let signed_in = connection
