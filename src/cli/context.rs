@@ -12,6 +12,7 @@ use crate::http::Secret;
 use crate::kaggle::KaggleEnvironment;
 use crate::local::clip::ClipFiles;
 use crate::models::{Cache, proxies};
+use crate::provider::colab::{ColabCommand, PASSED_ON};
 
 use super::failure::Failure;
 use super::printer::{Form, Printer};
@@ -35,6 +36,8 @@ pub(crate) struct Context {
     fake_script: Option<PathBuf>,
     /// Who signs in to Kaggle, and how it is reached.
     pub(crate) kaggle: KaggleOptions,
+    /// The official command of Colab, where it is on this machine.
+    pub(crate) colab: Option<ColabCommand>,
 }
 
 impl Context {
@@ -48,6 +51,7 @@ impl Context {
             .get(config::env::FAKE_SCRIPT)
             .map(|path| working_directory.join(path));
         let kaggle = kaggle(&environment)?;
+        let colab = colab(&environment, &working_directory);
         let resolved = config::load(&LoadRequest {
             flags: flags(cli),
             environment: environment.clone(),
@@ -79,6 +83,7 @@ impl Context {
             working_directory,
             fake_script,
             kaggle,
+            colab,
         })
     }
 
@@ -106,6 +111,7 @@ impl Context {
             clip: self.clip().unwrap_or_default(),
             fake_script: self.fake_script.clone(),
             kaggle: self.kaggle.clone(),
+            colab: self.colab.clone(),
             ..EngineOptions::new(self.working_directory.join(&settings.home))
         }
     }
@@ -191,6 +197,26 @@ fn kaggle(environment: &Environment) -> Result<KaggleOptions, Failure> {
         },
         address: text(config::env::KAGGLE_URL)?,
         proxies: proxies(environment)?,
+    })
+}
+
+/// The official command of Colab: the one that is named, else the one that `PATH` finds.
+fn colab(environment: &Environment, working_directory: &Path) -> Option<ColabCommand> {
+    let program = match environment.get(config::env::COLAB_COMMAND) {
+        Some(named) if named == "off" => return None,
+        Some(named) => working_directory.join(named),
+        None => std::env::split_paths(environment.get(config::env::PATH)?)
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join("colab"))
+            .find(|program| program.is_file())?,
+    };
+    let environment = PASSED_ON
+        .iter()
+        .filter_map(|name| Some(((*name).into(), environment.get(name)?.to_owned())))
+        .collect();
+    Some(ColabCommand {
+        program,
+        environment,
     })
 }
 

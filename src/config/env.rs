@@ -100,6 +100,10 @@ variables! {
     XDG_CONFIG_HOME = "XDG_CONFIG_HOME";
     /// For tests: another address of Kaggle's API, on this machine alone.
     KAGGLE_URL = "REMEDIA_KAGGLE_URL";
+    /// The official `colab` command, or `off` to leave it alone; the default is the one that `PATH` finds.
+    COLAB_COMMAND = "REMEDIA_COLAB_COMMAND";
+    /// Folders that the `colab` command is looked for in.
+    PATH = "PATH";
     /// Proxy for `https` addresses.
     HTTPS_PROXY = "HTTPS_PROXY";
     /// Proxy for `http` addresses.

@@ -57,7 +57,10 @@ impl Engine {
                 proxies: options.kaggle.proxies.clone(),
                 ..KaggleSettings::new(options.kaggle.environment.clone(), clock)
             },
-            colab: ColabSettings { clock },
+            colab: ColabSettings {
+                command: options.colab.clone(),
+                clock,
+            },
         });
         Self {
             scorer: Scorer::new(options.clip.clone()),

@@ -15,6 +15,7 @@ use crate::domain::state::JobState;
 use crate::http::Proxies;
 use crate::kaggle::KaggleEnvironment;
 use crate::local::clip::ClipFiles;
+use crate::provider::colab::ColabCommand;
 use crate::store::OperationCounts;
 
 /// How an engine works; the values come from the settings.
@@ -44,6 +45,8 @@ pub struct EngineOptions {
     pub fake_script: Option<PathBuf>,
     /// Who signs in to Kaggle, and how it is reached.
     pub kaggle: KaggleOptions,
+    /// The official command of Colab, where it is on this machine.
+    pub colab: Option<ColabCommand>,
 }
 
 /// How Kaggle is reached.
@@ -74,6 +77,7 @@ impl EngineOptions {
             clip: None,
             fake_script: None,
             kaggle: KaggleOptions::default(),
+            colab: None,
         }
     }
 }

@@ -10,7 +10,10 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use remedia::bundle::{read_order, sha256, write_order, write_working_photo};
+use remedia::bundle::{
+    open_answer, read_order, sha256, working_photo_path, write_order, write_working_photo,
+};
+use remedia::clock::Clock;
 use remedia::domain::enhancement::{EnhancementSettings, Look};
 use remedia::domain::id::PhotoId;
 use remedia::domain::job::{
@@ -18,8 +21,12 @@ use remedia::domain::job::{
 };
 use remedia::domain::operation::OperationKind;
 use remedia::domain::plan::{AttemptParameters, PlannedAttempt, PlannedSource, StyleReference};
-use remedia::domain::results::{AttemptState, Results};
+use remedia::domain::results::{
+    AttemptResult, AttemptState, OperationResult, PhotoResult, RESULTS_SCHEMA_VERSION, ResultFile,
+    Results, WorkerDescription,
+};
 use remedia::imaging::{DecodeLimits, JpegOptions, Picture, encode_jpeg, probe};
+use remedia::provider::colab::{ColabProvider, ColabSettings};
 use remedia::provider::fake::{FakeProvider, FakeScript};
 use remedia::provider::{
     FaultKind, LocalProvider, LocalSettings, Order, Provider, ProviderError, RunContext, RunHandle,
@@ -117,6 +124,13 @@ impl Desk {
         })
     }
 
+    fn colab(&self) -> WithPerson {
+        let now = "2026-05-04T10:00:00Z".parse().unwrap();
+        WithPerson(ColabProvider::new(ColabSettings::by_hand(Clock::frozen(
+            now,
+        ))))
+    }
+
     fn fake(&self) -> FakeProvider {
         let script = FakeScript {
             queued_polls: 1,
@@ -124,6 +138,132 @@ impl Desk {
             ..FakeScript::default()
         };
         FakeProvider::new(self.root.path().join("far"), script)
+    }
+}
+
+/// A provider whose orders a person does, as soon as it says that it waits for one.
+#[derive(Debug)]
+struct WithPerson(ColabProvider);
+
+impl WithPerson {
+    /// Takes the archive from the folder, gives every photo back as it is, and brings the results.
+    fn work(&self, order: &Order<'_>) {
+        let handed = tempfile::tempdir().unwrap();
+        let names = self.0.hand_over(order, handed.path()).unwrap();
+        assert_eq!(names.len(), 3);
+        let archive = names.iter().find(|name| name.ends_with(".zip")).unwrap();
+        let archive = fs_err::File::open(handed.path().join(archive)).unwrap();
+        let bundle = handed.path().join("bundle");
+        zip::ZipArchive::new(archive)
+            .unwrap()
+            .extract(&bundle)
+            .unwrap();
+        let (asked, marker) = read_order(&bundle).unwrap();
+        let photos = asked.photos.iter().map(|photo| {
+            let file = working_photo_path(&photo.photo_id);
+            let bytes = fs_err::read(bundle.join(&file)).unwrap();
+            let header = probe(&bytes).unwrap();
+            let attempt = &photo.operations[0].attempts[0];
+            let result = AttemptResult {
+                state: AttemptState::Produced,
+                image: Some(ResultFile {
+                    file,
+                    sha256: sha256(&bytes),
+                    width: header.width,
+                    height: header.height,
+                }),
+                ..AttemptResult::failed(attempt.number, attempt.seed, None)
+            };
+            PhotoResult {
+                photo_id: photo.photo_id.clone(),
+                operations: vec![OperationResult {
+                    kind: photo.operations[0].kind,
+                    attempts: vec![result],
+                }],
+            }
+        });
+        let results = Results {
+            schema_version: RESULTS_SCHEMA_VERSION,
+            run_id: marker.run_id.clone(),
+            job_sha256: marker.job_sha256.clone(),
+            complete: true,
+            worker: WorkerDescription {
+                engine: "person".to_owned(),
+                version: "1".to_owned(),
+                device: "none".to_owned(),
+                models: Vec::new(),
+            },
+            photos: photos.collect(),
+            unreadable: Vec::new(),
+        };
+        let bytes = serde_json::to_vec(&results).unwrap();
+        fs_err::write(bundle.join("results.json"), bytes).unwrap();
+        let answer = open_answer(&[bundle]).unwrap();
+        let checked = answer.check(&asked, &marker).unwrap().unwrap();
+        assert!(checked.missing().is_empty());
+        checked
+            .write(&self.0.import_folder(order).unwrap())
+            .unwrap();
+    }
+}
+
+impl Provider for WithPerson {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn poll_interval(&self, order: &Order<'_>) -> std::time::Duration {
+        self.0.poll_interval(order)
+    }
+
+    fn is_remote(&self) -> bool {
+        self.0.is_remote()
+    }
+
+    fn find(&self, order: &Order<'_>) -> Result<Option<RunHandle>, ProviderError> {
+        self.0.find(order)
+    }
+
+    fn submit(
+        &self,
+        order: &Order<'_>,
+        context: &RunContext<'_>,
+    ) -> Result<RunHandle, ProviderError> {
+        self.0.submit(order, context)
+    }
+
+    fn poll(
+        &self,
+        order: &Order<'_>,
+        run: &RunHandle,
+        context: &RunContext<'_>,
+    ) -> Result<RunState, ProviderError> {
+        let state = self.0.poll(order, run, context)?;
+        if let RunState::AwaitingOperator { instruction } = &state {
+            assert!(
+                instruction.contains("remedia import oak-1 "),
+                "{instruction}"
+            );
+            self.work(order);
+        }
+        Ok(state)
+    }
+
+    fn collect(
+        &self,
+        order: &Order<'_>,
+        run: &RunHandle,
+        context: &RunContext<'_>,
+    ) -> Result<Results, ProviderError> {
+        self.0.collect(order, run, context)
+    }
+
+    fn cancel(&self, order: &Order<'_>, run: Option<&RunHandle>) -> Result<(), ProviderError> {
+        self.0.cancel(order, run)
+    }
+
+    fn operator_done(&self, order: &Order<'_>) -> Result<(), ProviderError> {
+        self.0.operator_done(order)
     }
 }
 
@@ -271,6 +411,7 @@ macro_rules! provider_rules {
 
 provider_rules!(local, local);
 provider_rules!(fake, fake);
+provider_rules!(colab, colab);
 
 #[test]
 fn the_embedded_engine_makes_only_what_is_missing_or_damaged() {

@@ -34,10 +34,13 @@ pub(super) fn write(order: &Order<'_>, folder: &Path, minutes: u64) -> Result<()
     Ok(())
 }
 
-/// What a person is told in one sentence.
-pub(super) fn instruction(order: &Order<'_>, folder: &Path) -> String {
+/// What a person is told in one sentence; `reason` is why the official command does not do it.
+pub(super) fn instruction(order: &Order<'_>, folder: &Path, reason: Option<&str>) -> String {
+    let why = reason.map_or_else(String::new, |reason| {
+        format!("the `colab` command is here but not signed in ({reason}), so a person is asked: ")
+    });
     format!(
-        "run `{}` from `{folder}` in Google Colab (`{STEPS_FILE}` there tells every step), then type `remedia import {} {RESULTS_ARCHIVE}`",
+        "{why}run `{}` from `{folder}` in Google Colab (`{STEPS_FILE}` there tells every step), then type `remedia import {} {RESULTS_ARCHIVE}`",
         notebook_name(order),
         order.document.job_id,
         folder = folder.display(),

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fsx;
 
+use super::session::ColabSession;
+
 /// The version of [`Memory`] that this build writes.
 const MEMORY_SCHEMA_VERSION: u32 = 1;
 /// The file's name in the order's folder.
@@ -24,6 +26,12 @@ pub(super) struct Memory {
     pub(super) folder: Option<PathBuf>,
     /// Whether the order has been submitted.
     pub(super) submitted: bool,
+    /// Why a person does it although the official command is here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+    /// The session that does it, from before it is asked for until it is known to be ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) session: Option<ColabSession>,
 }
 
 /// Who does an order.
@@ -32,6 +40,8 @@ pub(super) struct Memory {
 pub(super) enum Way {
     /// A person, in a browser.
     Hand,
+    /// The official command.
+    Command,
 }
 
 /// The file that [`Memory`] lies in.

@@ -3,8 +3,11 @@
 //! is installed and signed in, it is driven instead: one step for each poll, everything that costs is written
 //! down before it is asked for, and its results take the same way in as those that a person brings.
 
+mod command;
 mod handover;
 mod memory;
 mod provider;
+mod session;
 
+pub use command::{ColabCommand, PASSED_ON};
 pub use provider::{ColabProvider, ColabSettings};

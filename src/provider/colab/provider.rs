@@ -12,8 +12,10 @@ use crate::provider::capabilities::seconds_on_colab;
 use crate::provider::contract::{Order, Provider, RunContext, RunHandle, RunProgress, RunState};
 use crate::provider::error::{FaultKind, ProviderError};
 
+use super::command::ColabCommand;
 use super::handover;
 use super::memory::{Memory, MemoryFile, Way};
+use super::session::{self, Driver};
 
 /// The provider's name.
 pub(super) const NAME: &str = "colab";
@@ -25,8 +27,21 @@ const HAND_OVER_FOLDER: &str = "handover";
 /// What the provider needs.
 #[derive(Clone, Debug)]
 pub struct ColabSettings {
+    /// The official command, where one is on this machine.
+    pub command: Option<ColabCommand>,
     /// The time.
     pub clock: Clock,
+}
+
+impl ColabSettings {
+    /// Every order is done by a person.
+    #[must_use]
+    pub const fn by_hand(clock: Clock) -> Self {
+        Self {
+            command: None,
+            clock,
+        }
+    }
 }
 
 /// Work on Google Colab.
@@ -93,6 +108,38 @@ impl ColabProvider {
         Self { settings }
     }
 
+    fn command(&self) -> Result<&ColabCommand, ProviderError> {
+        self.settings.command.as_ref().ok_or_else(|| {
+            ProviderError::new(
+                NAME,
+                FaultKind::Credentials,
+                "the `colab` command that drives this order is not here any more",
+            )
+        })
+    }
+
+    /// Who does an order: the official command where it is here and signed in, else a person.
+    fn choose(&self, desk: &mut Desk<'_>, context: &RunContext<'_>) -> Result<Way, ProviderError> {
+        let Some(command) = &self.settings.command else {
+            return Ok(Way::Hand);
+        };
+        match session::probe(command, desk.order.folder, context.interrupted)? {
+            Ok(()) => Ok(Way::Command),
+            Err(why) => {
+                desk.memory.reason = Some(why);
+                Ok(Way::Hand)
+            }
+        }
+    }
+
+    /// Ends the session of an order, where it has one.
+    fn end(&self, desk: &mut Desk<'_>) -> Result<(), ProviderError> {
+        if desk.memory.session.is_none() {
+            return Ok(());
+        }
+        session::end(self.command()?, desk, desk.order.folder)
+    }
+
     fn handle(order: &Order<'_>) -> RunHandle {
         RunHandle {
             remote: format!("{NAME}/{}", order.document.run_id),
@@ -110,8 +157,12 @@ impl Provider for ColabProvider {
         NAME
     }
 
-    fn poll_interval(&self, _: &Order<'_>) -> Duration {
-        Duration::from_secs(60)
+    fn poll_interval(&self, order: &Order<'_>) -> Duration {
+        let memory = MemoryFile::of(order.folder).read().unwrap_or_default();
+        match &memory.session {
+            Some(session) if !session.is_at_work() => Duration::from_secs(1),
+            _ => Duration::from_secs(30),
+        }
     }
 
     fn is_remote(&self) -> bool {
@@ -123,10 +174,20 @@ impl Provider for ColabProvider {
         Ok(desk.memory.submitted.then(|| Self::handle(order)))
     }
 
-    fn submit(&self, order: &Order<'_>, _: &RunContext<'_>) -> Result<RunHandle, ProviderError> {
+    fn submit(
+        &self,
+        order: &Order<'_>,
+        context: &RunContext<'_>,
+    ) -> Result<RunHandle, ProviderError> {
         let mut desk = Desk::open(order)?;
-        desk.memory.way = Some(Way::Hand);
-        handover::write(order, &desk.hand_over_folder(), minutes(order)).map_err(files)?;
+        let way = match desk.memory.way {
+            Some(way) => way,
+            None => self.choose(&mut desk, context)?,
+        };
+        desk.memory.way = Some(way);
+        if way == Way::Hand {
+            handover::write(order, &desk.hand_over_folder(), minutes(order)).map_err(files)?;
+        }
         desk.memory.submitted = true;
         desk.keep()?;
         Ok(Self::handle(order))
@@ -141,9 +202,23 @@ impl Provider for ColabProvider {
         if (context.interrupted)() {
             return Err(interrupted());
         }
-        let desk = Desk::open(order)?;
+        let mut desk = Desk::open(order)?;
         if desk.has_results()? {
-            return Ok(RunState::Finished);
+            // A process may have ended between the results and the session's end.
+            match self.end(&mut desk) {
+                // What is here is not held up for ever by what cannot be stopped.
+                Err(error) if session::is_worth_another_try(&mut desk)? => return Err(error),
+                _ => return Ok(RunState::Finished),
+            }
+        }
+        if desk.memory.way == Some(Way::Command) {
+            let driver = Driver {
+                command: self.command()?,
+                desk: &mut desk,
+                context,
+                now: self.settings.clock.now(),
+            };
+            return driver.step();
         }
         let folder = desk.hand_over_folder();
         // Someone may have tidied up.
@@ -155,7 +230,7 @@ impl Provider for ColabProvider {
             handover::write(order, &folder, minutes(order)).map_err(files)?;
         }
         Ok(RunState::AwaitingOperator {
-            instruction: handover::instruction(order, &folder),
+            instruction: handover::instruction(order, &folder, desk.memory.reason.as_deref()),
         })
     }
 
@@ -190,7 +265,8 @@ impl Provider for ColabProvider {
     }
 
     fn cancel(&self, order: &Order<'_>, _: Option<&RunHandle>) -> Result<(), ProviderError> {
-        let desk = Desk::open(order)?;
+        let mut desk = Desk::open(order)?;
+        self.end(&mut desk)?;
         for folder in [IMPORT_FOLDER, HAND_OVER_FOLDER] {
             match fs_err::remove_dir_all(order.folder.join(folder)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(files(error)),
@@ -205,12 +281,17 @@ impl Provider for ColabProvider {
         Ok(())
     }
 
+    fn leave(&self, order: &Order<'_>) -> Result<(), ProviderError> {
+        self.end(&mut Desk::open(order)?)
+    }
+
     fn import_folder(&self, order: &Order<'_>) -> Option<PathBuf> {
         Some(order.folder.join(IMPORT_FOLDER))
     }
 
     fn hand_over(&self, order: &Order<'_>, folder: &Path) -> Result<Vec<String>, ProviderError> {
         let mut desk = Desk::open(order)?;
+        self.end(&mut desk)?;
         handover::write(order, folder, minutes(order)).map_err(files)?;
         desk.memory.way = Some(Way::Hand);
         desk.memory.folder = Some(folder.to_owned());

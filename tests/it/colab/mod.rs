@@ -1,4 +1,8 @@
 //! Everything about Colab: by hand, and by a stand-in for the official command.
 
 mod by_hand;
+#[cfg(unix)]
+mod command;
 mod desk;
+#[cfg(unix)]
+mod stand_in;
