@@ -24,6 +24,11 @@ const IMPORT_FOLDER: &str = "import";
 /// Where what a person needs lies.
 const HAND_OVER_FOLDER: &str = "handover";
 
+/// Least time between two looks at a worker.
+const SHORTEST_WAIT: Duration = Duration::from_secs(4);
+/// Most time between two looks at a worker.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
 /// What the provider needs.
 #[derive(Clone, Debug)]
 pub struct ColabSettings {
@@ -113,7 +118,7 @@ impl ColabProvider {
             ProviderError::new(
                 NAME,
                 FaultKind::Credentials,
-                "the `colab` command that drives this order is not here any more",
+                "the `colab` command that drives this order is not here any more; REMEDIA_COLAB_COMMAND names it",
             )
         })
     }
@@ -159,10 +164,15 @@ impl Provider for ColabProvider {
 
     fn poll_interval(&self, order: &Order<'_>) -> Duration {
         let memory = MemoryFile::of(order.folder).read().unwrap_or_default();
-        match &memory.session {
-            Some(session) if !session.is_at_work() => Duration::from_secs(1),
-            _ => Duration::from_secs(30),
-        }
+        let Some(session) = &memory.session else {
+            return LONGEST_WAIT;
+        };
+        // Soon at first, when it may end for want of a GPU; later a share of the time that it takes already.
+        session
+            .time_at_work(self.settings.clock.now())
+            .map_or(Duration::from_secs(1), |elapsed| {
+                (elapsed / 10).clamp(SHORTEST_WAIT, LONGEST_WAIT)
+            })
     }
 
     fn is_remote(&self) -> bool {

@@ -66,9 +66,10 @@ pub(super) struct ColabSession {
 }
 
 impl ColabSession {
-    /// Whether the worker was started.
-    pub(super) const fn is_at_work(&self) -> bool {
-        self.started.is_some()
+    /// How long the worker has been at work; nothing before it was started.
+    pub(super) fn time_at_work(&self, now: jiff::Timestamp) -> Option<Duration> {
+        let started = self.started?;
+        Some(Duration::try_from(now.duration_since(started)).unwrap_or_default())
     }
 }
 
@@ -264,9 +265,7 @@ impl Driver<'_, '_> {
         let told = self.ask("status", STATUS, &serde_json::json!({ "root": ROOT }))?;
         let total = self.desk.order.document.photos.len() as u64;
         let allowed = self.desk.order.document.limits.deadline_seconds;
-        let elapsed = session
-            .started
-            .and_then(|started| Duration::try_from(self.now.duration_since(started)).ok());
+        let elapsed = session.time_at_work(self.now);
         let late = elapsed.unwrap_or_default().as_secs() > allowed.unwrap_or(3600) + BESIDE;
         let alive = told.state == "running" && told.silent < SILENT;
         if alive && !late {

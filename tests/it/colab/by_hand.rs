@@ -397,7 +397,7 @@ fn what_is_not_the_answer_is_refused_in_clear_words() {
         "another order",
         &bench.spoiled(|files| {
             with_document(files, |document| {
-                document["job_sha256"] = "0".repeat(64).into()
+                document["job_sha256"] = "0".repeat(64).into();
             });
         }),
         6,

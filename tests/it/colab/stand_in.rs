@@ -2,6 +2,12 @@
 //! chatter round what a script prints, exit code 0 after an exception and after stopping what is not there. It
 //! is a small shell script that calls this very test binary, which plays the command on folders.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command says something"
+)]
+
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

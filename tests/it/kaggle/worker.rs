@@ -43,7 +43,7 @@ impl KernelWorker for Decorator {
             _ => None,
         };
         if !decorate(&folder, session.working(), dies_after, &|line| {
-            session.log(line)
+            session.log(line);
         }) {
             session.log("MemoryError");
             return WorkerEnd::Error("Your notebook tried to allocate more memory".to_owned());
