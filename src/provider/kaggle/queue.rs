@@ -19,6 +19,9 @@ const KERNEL: &str = "kernel.json";
 /// The file that says whose kernel it is, before it is known whether it runs.
 const TAKER: &str = "taker.json";
 
+/// How often an offer that is in no place is looked for before it counts as gone.
+const LOOKS: usize = 5;
+
 /// A run that waits for a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Offer {
@@ -72,6 +75,20 @@ impl Queue {
     /// Takes an offer back; whether it was still open.
     pub(super) fn withdraw(&self, run_id: &str) -> io::Result<bool> {
         found(fs_err::remove_file(self.open().join(file(run_id))))
+    }
+
+    /// Takes the offer of a run back; who has it where it is taken. Between two looks another process may
+    /// take it or give it back, so what is in neither place is looked for again.
+    pub(super) fn reclaim(&self, run_id: &str) -> io::Result<Option<Taken>> {
+        for _ in 0..LOOKS {
+            if self.withdraw(run_id)? {
+                return Ok(None);
+            }
+            if let Some(taken) = self.taker(run_id)? {
+                return Ok(Some(taken));
+            }
+        }
+        Ok(None)
     }
 
     /// Takes open offers, the oldest names first, as long as together they fit into `room` seconds, for the
@@ -246,8 +263,9 @@ mod tests {
         let taken = queue.take("elm-r1", &reference, 90).unwrap();
         assert_eq!(taken, [offer("ash-r1", 40), offer("oak-r1", 40)]);
         assert!(!queue.withdraw("ash-r1").unwrap());
-        assert!(queue.withdraw("yew-r1").unwrap());
-        let waiting = queue.taker("oak-r1").unwrap().unwrap();
+        assert_eq!(queue.reclaim("yew-r1").unwrap(), None);
+        assert!(!queue.withdraw("yew-r1").unwrap());
+        let waiting = queue.reclaim("oak-r1").unwrap().unwrap();
         assert_eq!(
             (waiting.reference, waiting.kernel),
             (Some(reference.clone()), None)

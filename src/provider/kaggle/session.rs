@@ -72,10 +72,7 @@ impl KaggleProvider {
             return Ok(None);
         };
         let queue = Queue::of(desk.order);
-        if queue.withdraw(desk.run_id()).map_err(files)? {
-            return Ok(None);
-        }
-        let Some(taken) = queue.taker(desk.run_id()).map_err(files)? else {
+        let Some(taken) = queue.reclaim(desk.run_id()).map_err(files)? else {
             return Ok(None);
         };
         let found = match (taken.kernel, taken.reference) {
