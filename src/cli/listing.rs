@@ -14,7 +14,7 @@ use crate::domain::plan::Plan;
 use crate::domain::room::Room;
 use crate::domain::step::StepOverride;
 use crate::domain::style::Style;
-use crate::engine;
+use crate::engine::{self, SubmitOutcome, SubmitRequest};
 use crate::imaging::DecodeLimits;
 use crate::ingest::{self, BracketMode, IngestOptions};
 use crate::planner::styles::StyleLibrary;
@@ -23,6 +23,7 @@ use crate::provider;
 
 use super::context::Context;
 use super::failure::Failure;
+use super::wording;
 
 /// The time that reading a folder may take before a bar is drawn.
 const BEFORE_A_BAR: Duration = Duration::from_millis(300);
@@ -36,6 +37,35 @@ pub(crate) struct Planned {
     pub(crate) source: PathBuf,
     /// What is to be done.
     pub(crate) plan: Plan,
+}
+
+impl Planned {
+    /// Says what comes, loudly what will not be done, and makes the request for a job of it.
+    pub(crate) fn announced(
+        self,
+        context: &Context,
+        force: bool,
+    ) -> Result<SubmitRequest, Failure> {
+        for line in wording::before_the_work(&self.listing, &self.plan) {
+            context.printer.note(&line);
+        }
+        Ok(SubmitRequest {
+            listing: self.listing,
+            source: self.source,
+            plan: self.plan,
+            out: std::path::absolute(context.working_directory.join(&context.settings().out))?,
+            force,
+        })
+    }
+}
+
+/// Which job does it, and whether it was there before.
+pub(crate) fn tell_job(context: &Context, submitted: &SubmitOutcome) {
+    context.printer.note(&if submitted.existing {
+        format!("job {} is known: {}", submitted.job, submitted.state)
+    } else {
+        format!("job {}", submitted.job)
+    });
 }
 
 /// Reads the listing and plans it; nothing is written.

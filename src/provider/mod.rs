@@ -10,6 +10,7 @@ mod factory;
 pub mod fake;
 pub mod kaggle;
 mod local;
+mod remembered;
 mod source;
 
 pub use capabilities::capabilities;

@@ -6,10 +6,10 @@ use crate::cli::arguments::{BundleArgs, BundleCommand};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::listing::{Planned, read_and_plan};
+use crate::cli::listing::read_and_plan;
 use crate::cli::progress::Progress;
-use crate::cli::wording::{self, bytes, counted};
-use crate::engine::{self, ArchiveContent, SubmitRequest};
+use crate::cli::wording::{bytes, counted};
+use crate::engine::{self, ArchiveContent};
 
 /// The version of [`BundleDocument`] that this build writes.
 const BUNDLE_SCHEMA_VERSION: u32 = 1;
@@ -36,21 +36,7 @@ pub(crate) fn run(arguments: &BundleArgs, context: &Context) -> Result<Exit, Fai
         }
         (None, Some(listing)) => {
             context.watch_signals()?;
-            let Planned {
-                listing,
-                source,
-                plan,
-            } = read_and_plan(listing, context)?;
-            for line in wording::before_the_work(&listing, &plan) {
-                context.printer.note(&line);
-            }
-            let request = SubmitRequest {
-                listing,
-                source,
-                plan,
-                out: context.working_directory.clone(),
-                force: false,
-            };
+            let request = read_and_plan(listing, context)?.announced(context, false)?;
             let target = std::path::absolute(context.working_directory.join(&arguments.to))?;
             let mut progress = Progress::new(&context.printer);
             let content = engine::bundle(

@@ -6,13 +6,13 @@ use crate::cli::arguments::ExportArgs;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::listing::{Planned, read_and_plan};
+use crate::cli::listing::{read_and_plan, tell_job};
 use crate::cli::outcome;
 use crate::cli::progress::Progress;
-use crate::cli::wording::{self, counted};
+use crate::cli::wording::counted;
 use crate::domain::id::JobId;
 use crate::domain::state::JobState;
-use crate::engine::{DriveLimits, SubmitRequest};
+use crate::engine::DriveLimits;
 
 /// The version of [`ExportDocument`] that this build writes.
 const EXPORT_SCHEMA_VERSION: u32 = 1;
@@ -47,36 +47,18 @@ pub(crate) fn run(arguments: &ExportArgs, context: &Context) -> Result<Exit, Fai
         .hint("leave `--provider` out, or use `remedia submit`"));
     }
     context.watch_signals()?;
-    let Planned {
-        listing,
-        source,
-        plan,
-    } = read_and_plan(&arguments.listing, context)?;
-    let printer = &context.printer;
-    for line in wording::before_the_work(&listing, &plan) {
-        printer.note(&line);
-    }
+    let planned = read_and_plan(&arguments.listing, context)?;
     let folder = match &arguments.folder {
         Some(folder) => folder.clone(),
-        None => format!("{}-{place}", listing.slug).into(),
+        None => format!("{}-{place}", planned.listing.slug).into(),
     };
     let folder = std::path::absolute(context.working_directory.join(folder))?;
+    let request = planned.announced(context, false)?;
     let engine = context.engine()?;
-    let mut progress = Progress::new(printer);
-    let request = SubmitRequest {
-        listing,
-        source,
-        plan,
-        out: std::path::absolute(context.working_directory.join(&context.settings().out))?,
-        force: false,
-    };
+    let mut progress = Progress::new(&context.printer);
     let submitted = engine.submit(&request, &mut progress)?;
     let job = &submitted.job;
-    printer.note(&if submitted.existing {
-        format!("job {job} is known: {}", submitted.state)
-    } else {
-        format!("job {job}")
-    });
+    tell_job(context, &submitted);
     engine.hand_over(job, &folder, &mut progress)?;
     let limits = DriveLimits::to_the_end();
     let driven = engine
@@ -103,7 +85,7 @@ pub(crate) fn run(arguments: &ExportArgs, context: &Context) -> Result<Exit, Fai
         exit_code: Exit::WAITING.code(),
         steps,
     };
-    printer.either(&document, |document| {
+    context.printer.either(&document, |document| {
         format!(
             "{}: {} for run {}\n\n{}",
             document.folder,

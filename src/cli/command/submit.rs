@@ -4,39 +4,20 @@ use crate::cli::arguments::SubmitArgs;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::listing::{Planned, read_and_plan};
+use crate::cli::listing::{read_and_plan, tell_job};
 use crate::cli::outcome;
 use crate::cli::progress::Progress;
-use crate::cli::wording;
-use crate::engine::{DriveLimits, SubmitRequest};
+use crate::engine::DriveLimits;
 
 /// Records the job and, unless it is to be left to a later run, does it.
 pub(crate) fn run(arguments: &SubmitArgs, context: &Context) -> Result<Exit, Failure> {
     context.watch_signals()?;
-    let Planned {
-        listing,
-        source,
-        plan,
-    } = read_and_plan(&arguments.listing, context)?;
-    let printer = &context.printer;
-    for line in wording::before_the_work(&listing, &plan) {
-        printer.note(&line);
-    }
+    let planned = read_and_plan(&arguments.listing, context)?;
+    let request = planned.announced(context, arguments.force)?;
     let engine = context.engine()?;
-    let mut progress = Progress::new(printer);
-    let request = SubmitRequest {
-        listing,
-        source,
-        plan,
-        out: std::path::absolute(context.working_directory.join(&context.settings().out))?,
-        force: arguments.force,
-    };
+    let mut progress = Progress::new(&context.printer);
     let submitted = engine.submit(&request, &mut progress)?;
-    printer.note(&if submitted.existing {
-        format!("job {} is known: {}", submitted.job, submitted.state)
-    } else {
-        format!("job {}", submitted.job)
-    });
+    tell_job(context, &submitted);
     if arguments.detach {
         return outcome::detached(context, &submitted);
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fsx;
+use crate::provider::remembered::Remembered;
 
 use super::session::ColabSession;
 
@@ -46,39 +46,25 @@ pub(super) enum Way {
 
 /// The file that [`Memory`] lies in.
 #[derive(Clone, Debug)]
-pub(super) struct MemoryFile {
-    path: PathBuf,
-}
+pub(super) struct MemoryFile(Remembered<Memory>);
 
 impl MemoryFile {
     pub(super) fn of(order: &Path) -> Self {
-        Self {
-            path: order.join(FILE),
-        }
+        Self(Remembered::new(order, FILE))
     }
 
     pub(super) fn read(&self) -> std::io::Result<Memory> {
-        match fs_err::read(&self.path) {
-            // What cannot be read was written by another build: the order is then handed over again.
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Memory::default()),
-            Err(error) => Err(error),
-        }
+        self.0.read()
     }
 
     pub(super) fn write(&self, memory: &Memory) -> std::io::Result<()> {
-        let document = Memory {
+        self.0.write(&Memory {
             schema_version: MEMORY_SCHEMA_VERSION,
             ..memory.clone()
-        };
-        let bytes = serde_json::to_vec_pretty(&document)?;
-        fsx::write_private(&self.path, |file| file.write_all(&bytes))
+        })
     }
 
     pub(super) fn remove(&self) -> std::io::Result<()> {
-        match fs_err::remove_file(&self.path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        self.0.remove()
     }
 }

@@ -3,13 +3,14 @@
 //! it, and they go as soon as the uploads are over.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::fsx;
 use crate::kaggle::{Reference, UploadSession, UploadToken};
+use crate::provider::remembered::Remembered;
 
 /// The version of [`Memory`] that this build writes.
 const MEMORY_SCHEMA_VERSION: u32 = 1;
@@ -116,32 +117,21 @@ pub(super) fn next_generation(work: &Path) -> std::io::Result<()> {
 
 /// The file that [`Memory`] lies in.
 #[derive(Clone, Debug)]
-pub(super) struct MemoryFile {
-    path: PathBuf,
-}
+pub(super) struct MemoryFile(Remembered<Memory>);
 
 impl MemoryFile {
     pub(super) fn of(order: &Path) -> Self {
-        Self {
-            path: order.join(FILE),
-        }
+        Self(Remembered::new(order, FILE))
     }
 
     pub(super) fn read(&self) -> std::io::Result<Memory> {
-        match fs_err::read(&self.path) {
-            // What cannot be read was written by another build: then Kaggle is asked for all of it.
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Memory::default()),
-            Err(error) => Err(error),
-        }
+        self.0.read()
     }
 
     pub(super) fn write(&self, memory: &Memory) -> std::io::Result<()> {
-        let document = Memory {
+        self.0.write(&Memory {
             schema_version: MEMORY_SCHEMA_VERSION,
             ..memory.clone()
-        };
-        let bytes = serde_json::to_vec_pretty(&document)?;
-        fsx::write_private(&self.path, |file| file.write_all(&bytes))
+        })
     }
 }
