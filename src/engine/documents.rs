@@ -178,8 +178,7 @@ impl WorkFolder {
         }
         if let Ok(entries) = fs_err::read_dir(self.root.join("orders")) {
             for entry in entries.flatten() {
-                folders.push(entry.path());
-                folders.push(entry.path().join("photos"));
+                folders_below(&entry.path(), &mut folders);
             }
         }
         folders
@@ -192,6 +191,16 @@ impl WorkFolder {
             removed += fsx::remove_temporary_files(&folder)?;
         }
         Ok(removed)
+    }
+}
+
+/// A folder and every folder inside it; a link is not followed.
+fn folders_below(folder: &Path, folders: &mut Vec<PathBuf>) {
+    folders.push(folder.to_owned());
+    for entry in fs_err::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            folders_below(&entry.path(), folders);
+        }
     }
 }
 

@@ -78,8 +78,19 @@ impl Remote {
         fsx::write_atomic(path, &bytes).map_err(broken)
     }
 
-    /// Counts a call; gives how many of its sort there were before.
+    /// Counts a call; gives how many of its sort there were before. One process counts at a time, and clears
+    /// what one that was killed while it counted left.
     pub(super) fn count(&self, call: &str) -> Result<usize, ProviderError> {
+        fs_err::create_dir_all(&self.root).map_err(broken)?;
+        let lock = fs_err::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(self.root.join("lock"))
+            .map_err(broken)?;
+        // Given back when the file is closed, also by a kill.
+        lock.file().lock().map_err(broken)?;
+        fsx::remove_temporary_files(&self.root).map_err(broken)?;
         let path = self.root.join("calls.json");
         let mut calls: Calls = Self::read(&path)?.unwrap_or_default();
         let count = calls.counts.entry(call.to_owned()).or_default();
@@ -94,6 +105,10 @@ impl Remote {
     }
 
     pub(super) fn save(&self, run_id: &str, run: &RemoteRun) -> Result<(), ProviderError> {
+        // Only who drives the job writes here, so whatever is half-written is a dead process's.
+        for folder in [self.folder(run_id), self.outputs(run_id)] {
+            fsx::remove_temporary_files(&folder).map_err(broken)?;
+        }
         Self::write(&self.folder(run_id).join("run.json"), run)
     }
 

@@ -46,6 +46,9 @@ pub(super) struct Taken {
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     root: PathBuf,
+    /// A folder that only who drives this run writes to. Documents are made there and then moved, so that a
+    /// killed process leaves nothing half-written where several look.
+    workshop: PathBuf,
 }
 
 impl Queue {
@@ -55,6 +58,7 @@ impl Queue {
         let home = order.work().ancestors().nth(2).unwrap_or(order.work());
         Self {
             root: home.join("kaggle-queue"),
+            workshop: order.folder.to_owned(),
         }
     }
 
@@ -69,7 +73,7 @@ impl Queue {
     /// Offers a run.
     pub(super) fn offer(&self, offer: &Offer) -> io::Result<()> {
         fs_err::create_dir_all(self.open())?;
-        write(&self.open().join(file(&offer.run_id)), offer)
+        self.put(&self.open().join(file(&offer.run_id)), offer)
     }
 
     /// Takes an offer back; whether it was still open.
@@ -109,7 +113,7 @@ impl Queue {
             }
             if mine.is_empty() {
                 fs_err::create_dir_all(&folder)?;
-                write(&folder.join(TAKER), reference)?;
+                self.put(&folder.join(TAKER), reference)?;
             }
             let name = file(&offer.run_id);
             if found(fs_err::rename(self.open().join(&name), folder.join(&name)))? {
@@ -139,7 +143,7 @@ impl Queue {
             }
         }
         if any {
-            write(&folder.join(KERNEL), kernel)?;
+            self.put(&folder.join(KERNEL), kernel)?;
         }
         Ok(any)
     }
@@ -176,6 +180,13 @@ impl Queue {
             found(fs_err::remove_dir_all(folder))?;
         }
         Ok(())
+    }
+
+    fn put<T: Serialize>(&self, path: &Path, document: &T) -> io::Result<()> {
+        let made = self.workshop.join("kaggle-queue.json");
+        fsx::write_atomic(&made, &serde_json::to_vec_pretty(document)?)?;
+        fs_err::rename(made, path)?;
+        path.parent().map_or(Ok(()), fsx::sync_directory)
     }
 
     fn folder_of(&self, run_id: &str) -> io::Result<Option<PathBuf>> {
@@ -227,11 +238,6 @@ fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
     }
 }
 
-fn write<T: Serialize>(path: &Path, document: &T) -> io::Result<()> {
-    let bytes = serde_json::to_vec_pretty(document)?;
-    fsx::write_atomic_with(path, |file| file.write_all(&bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +255,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let queue = Queue {
             root: folder.path().join("kaggle-queue"),
+            workshop: folder.path().to_owned(),
         };
         let reference: Reference = "tester/remedia-elm".parse().unwrap();
         assert_eq!(queue.take("elm-r1", &reference, 100).unwrap(), []);
