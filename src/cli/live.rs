@@ -5,9 +5,14 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
+use indicatif::ProgressBar;
+use serde_json::{Map, Value};
+
 use crate::domain::id::JobId;
 use crate::engine::{Engine, Interrupt};
 use crate::fsx::printable;
+
+use super::progress::single_bar;
 
 /// Passes on what the job's runs elsewhere say, one run after the other, until the job has ended.
 pub(crate) fn hear(
@@ -37,12 +42,7 @@ pub(crate) fn hear(
 /// A line that a worker elsewhere wrote, for people: what it tells programs in words, its signs of life left
 /// out, everything else as it is.
 pub(crate) fn worker_line(line: &str) -> Option<String> {
-    let document = serde_json::from_str::<serde_json::Value>(line).ok();
-    let fields = document
-        .as_ref()
-        .and_then(|document| document.get("remedia"))
-        .and_then(|fields| fields.as_object());
-    let Some(fields) = fields else {
+    let Some(fields) = fields(line) else {
         return (!line.trim().is_empty()).then(|| format!("worker: {}\n", printable(line)));
     };
     let event = fields.get("event")?.as_str()?;
@@ -50,19 +50,68 @@ pub(crate) fn worker_line(line: &str) -> Option<String> {
         return None;
     }
     let mut text = format!("worker: {}", printable(event).replace('_', " "));
-    for (name, value) in fields {
+    for (name, value) in &fields {
         let value = match value {
             _ if name == "event" || name == "at" => continue,
-            serde_json::Value::String(value) => printable(value),
-            value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => {
-                value.to_string()
-            }
+            Value::String(value) => printable(value),
+            value @ (Value::Number(_) | Value::Bool(_)) => value.to_string(),
             _ => continue,
         };
         text.push_str(&format!(", {} {value}", printable(name).replace('_', " ")));
     }
     text.push('\n');
     Some(text)
+}
+
+/// How many photos of how many a worker says that it has done.
+fn worker_count(line: &str) -> Option<(u64, u64)> {
+    let fields = fields(line)?;
+    let number = |name: &str| fields.get(name).and_then(Value::as_u64);
+    let (done, total) = (number("done")?, number("photos")?);
+    (total > 0).then_some((done.min(total), total))
+}
+
+fn fields(line: &str) -> Option<Map<String, Value>> {
+    let mut document = serde_json::from_str::<Value>(line).ok()?;
+    match document.get_mut("remedia")?.take() {
+        Value::Object(fields) => Some(fields),
+        _ => None,
+    }
+}
+
+/// How far the photos of a run elsewhere are, on a terminal; on anything else it is not seen.
+#[derive(Debug)]
+pub(crate) struct WorkerBar(Option<ProgressBar>);
+
+impl WorkerBar {
+    /// A bar where bars are drawn; it appears with the first count.
+    pub(crate) fn new(draws_bars: bool) -> Self {
+        Self(draws_bars.then(|| single_bar("photos")))
+    }
+
+    /// Moves the bar where a line says how far the worker is.
+    pub(crate) fn hear(&self, line: &str) {
+        if let (Some(bar), Some((done, total))) = (&self.0, worker_count(line)) {
+            bar.set_length(total);
+            bar.set_position(done);
+        }
+    }
+
+    /// Writes something with the bar out of the way.
+    pub(crate) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.0 {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+impl Drop for WorkerBar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +127,15 @@ mod tests {
         );
         assert_eq!(worker_line(r#"{"remedia": {"event": "heartbeat"}}"#), None);
         assert_eq!(worker_line("  "), None);
+        let counted = r#"{"remedia": {"event": "photo", "done": 3, "photos": 20}}"#;
+        assert_eq!(worker_count(counted), Some((3, 20)));
+        for other in [
+            line,
+            "done 3 of 20",
+            r#"{"remedia": {"done": 1, "photos": 0}}"#,
+        ] {
+            assert_eq!(worker_count(other), None, "{other}");
+        }
         assert_eq!(
             worker_line("loading\u{1b}[2J").as_deref(),
             Some("worker: loading\\u{1b}[2J\n")

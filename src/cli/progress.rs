@@ -113,12 +113,8 @@ impl Bars {
 
     fn update(&mut self, stage: Stage, done: u64, total: u64) {
         let bar = self.stages.entry(stage).or_insert_with(|| {
-            let style = ProgressStyle::with_template(BAR).map(|style| style.with_key("left", left));
-            self.all.add(
-                ProgressBar::new(total)
-                    .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-                    .with_message(wording::stage(stage)),
-            )
+            let bar = ProgressBar::new(total).with_style(bar_style());
+            self.all.add(bar.with_message(wording::stage(stage)))
         });
         bar.set_length(total);
         bar.set_position(done);
@@ -131,6 +127,20 @@ impl Bars {
     fn clear(&self) {
         let _ = self.all.clear();
     }
+}
+
+fn bar_style() -> ProgressStyle {
+    ProgressStyle::with_template(BAR).map_or_else(
+        |_| ProgressStyle::default_bar(),
+        |style| style.with_key("left", left),
+    )
+}
+
+/// A bar of its own on standard error, named `message`, which nothing moves yet.
+pub(crate) fn single_bar(message: &'static str) -> ProgressBar {
+    ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(15))
+        .with_style(bar_style())
+        .with_message(message)
 }
 
 /// The time that a stage still takes; nothing before its first unit is done, when nobody knows.

@@ -171,11 +171,8 @@ impl WorkFolder {
 
     /// Every folder of the job in which files are written.
     pub(super) fn written_folders(&self) -> Vec<PathBuf> {
-        let mut folders = vec![self.root.clone(), self.outputs(), self.prepared()];
-        if let Ok(entries) = fs_err::read_dir(self.outputs()) {
-            let inside = entries.flatten().map(|entry| entry.path());
-            folders.extend(inside.filter(|path| path.is_dir()));
-        }
+        let mut folders = vec![self.root.clone(), self.prepared()];
+        folders_below(&self.outputs(), &mut folders);
         if let Ok(entries) = fs_err::read_dir(self.root.join("orders")) {
             for entry in entries.flatten() {
                 folders_below(&entry.path(), &mut folders);
@@ -191,6 +188,14 @@ impl WorkFolder {
             removed += fsx::remove_temporary_files(&folder)?;
         }
         Ok(removed)
+    }
+
+    /// Clears what downloads left that nobody goes on with any more.
+    pub(super) fn remove_parts(&self) -> Result<(), EngineError> {
+        for folder in self.written_folders() {
+            fsx::remove_parts(&folder)?;
+        }
+        Ok(())
     }
 }
 

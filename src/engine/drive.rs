@@ -73,6 +73,9 @@ impl Engine {
             waited: false,
         };
         let ending = session.drive(&mut journey)?;
+        if session.state().is_terminal() {
+            session.work.remove_parts()?;
+        }
         Ok(outcome(&session, ending))
     }
 }

@@ -8,6 +8,10 @@ use std::path::Path;
 /// one left.
 pub const TEMPORARY_PREFIX: &str = ".remedia-tmp-";
 
+/// The part of a download that was cut starts with this: unlike a temporary file it is of use to the next
+/// run, which goes on where it ends.
+pub const PART_PREFIX: &str = ".remedia-part-";
+
 /// Writes `bytes` to `path` atomically.
 ///
 /// # Errors
@@ -99,6 +103,19 @@ pub fn sync_directory(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// What the file system says; a folder that does not exist has none.
 pub fn remove_temporary_files(folder: &Path) -> io::Result<usize> {
+    remove_files_named(folder, TEMPORARY_PREFIX)
+}
+
+/// Removes what downloads that were cut left directly in `folder`, where nobody will go on with them; gives
+/// how many files.
+///
+/// # Errors
+/// As [`remove_temporary_files`].
+pub fn remove_parts(folder: &Path) -> io::Result<usize> {
+    remove_files_named(folder, PART_PREFIX)
+}
+
+fn remove_files_named(folder: &Path, prefix: &str) -> io::Result<usize> {
     let entries = match fs_err::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
@@ -110,7 +127,7 @@ pub fn remove_temporary_files(folder: &Path) -> io::Result<usize> {
         let ours = entry
             .file_name()
             .to_str()
-            .is_some_and(|name| name.starts_with(TEMPORARY_PREFIX));
+            .is_some_and(|name| name.starts_with(prefix));
         if ours && entry.file_type()?.is_file() {
             fs_err::remove_file(entry.path())?;
             removed += 1;
@@ -140,9 +157,12 @@ mod tests {
     #[test]
     fn leftovers_of_a_killed_run_are_cleared_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        fs_err::write(folder.path().join(".remedia-tmp-abc"), b"part").unwrap();
-        fs_err::write(folder.path().join("photo.jpg"), b"whole").unwrap();
+        for name in [".remedia-tmp-abc", ".remedia-part-abc", "photo.jpg"] {
+            fs_err::write(folder.path().join(name), b"content").unwrap();
+        }
         assert_eq!(remove_temporary_files(folder.path()).unwrap(), 1);
+        assert!(folder.path().join(".remedia-part-abc").exists());
+        assert_eq!(remove_parts(folder.path()).unwrap(), 1);
         assert!(folder.path().join("photo.jpg").exists());
         assert_eq!(
             remove_temporary_files(&folder.path().join("none")).unwrap(),

@@ -4,7 +4,7 @@ mod atomic;
 mod contained;
 
 pub use atomic::{
-    TEMPORARY_PREFIX, WriteSeek, remove_temporary_files, sync_directory, write_atomic,
-    write_atomic_with, write_private,
+    PART_PREFIX, TEMPORARY_PREFIX, WriteSeek, remove_parts, remove_temporary_files, sync_directory,
+    write_atomic, write_atomic_with, write_private,
 };
 pub use contained::{PathRefused, contained, printable};

@@ -9,7 +9,7 @@ use data_encoding::HEXLOWER;
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 
-use crate::fsx::{self, TEMPORARY_PREFIX};
+use crate::fsx::{self, PART_PREFIX};
 use crate::http::{Headers, HttpError, Method, Request, Response};
 
 use super::client::{Connection, Watch};
@@ -293,8 +293,8 @@ impl Part {
         let name = place.file_name().unwrap_or_default().to_string_lossy();
         let digest = HEXLOWER.encode(&Sha256::digest(name.as_bytes()));
         let short = digest.get(..24).unwrap_or_default();
-        let path = folder.join(format!("{TEMPORARY_PREFIX}{short}.part"));
-        let validator_path = folder.join(format!("{TEMPORARY_PREFIX}{short}.etag"));
+        let path = folder.join(format!("{PART_PREFIX}{short}"));
+        let validator_path = folder.join(format!("{PART_PREFIX}{short}.etag"));
         let mut file = fs::OpenOptions::new()
             .create(true)
             .truncate(false)

@@ -18,6 +18,9 @@ pub(super) const SERVICE: &str = "kernels.KernelsApiService";
 /// The largest page of kernels that the service gives.
 const PAGE: u32 = 100;
 
+/// The service's name for the user's own kernels.
+const MINE: &str = "PROFILE";
+
 /// How far a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KernelStatus {
@@ -133,6 +136,8 @@ pub struct Kernel {
     pub is_private: bool,
     /// The machine that it runs on.
     pub machine_shape: String,
+    /// Whether it is said to run on a GPU, whichever.
+    pub gpu: bool,
     /// Datasets that are mounted, as the service names them.
     pub datasets: Vec<String>,
     /// When it ran last.
@@ -148,10 +153,24 @@ impl Kernel {
             notebook,
             is_private: metadata.is_private,
             machine_shape: metadata.machine_shape,
+            gpu: metadata.enable_gpu,
             datasets: metadata.dataset_data_sources,
             last_run: metadata.last_run_time,
         })
     }
+
+    /// Whether it runs on a GPU, as far as is told.
+    #[must_use]
+    pub fn is_on_gpu(&self) -> bool {
+        self.gpu || self.machine_shape.starts_with("Nvidia")
+    }
+}
+
+fn listed(kernels: Vec<KernelMetadata>) -> Vec<Kernel> {
+    kernels
+        .into_iter()
+        .filter_map(|metadata| Kernel::read(metadata, String::new()))
+        .collect()
 }
 
 pub(super) fn name(reference: &Reference, version: Option<u32>) -> KernelName<'_> {
@@ -262,9 +281,28 @@ impl Kaggle {
         reference: &Reference,
         version: u32,
     ) -> Result<Option<KernelSession>, KaggleError> {
-        let what = format!("the state of version {version} of kernel {reference}");
+        self.session(reference, Some(version))
+    }
+
+    /// How far the newest session of a kernel is.
+    pub(super) fn newest_session(
+        &self,
+        reference: &Reference,
+    ) -> Result<Option<KernelSession>, KaggleError> {
+        self.session(reference, None)
+    }
+
+    fn session(
+        &self,
+        reference: &Reference,
+        version: Option<u32>,
+    ) -> Result<Option<KernelSession>, KaggleError> {
+        let what = match version {
+            Some(version) => format!("the state of version {version} of kernel {reference}"),
+            None => format!("the state of kernel {reference}"),
+        };
         let rpc = Rpc::read(SERVICE, "GetKernelSessionStatus", what);
-        let question = name(reference, Some(version));
+        let question = name(reference, version);
         let answer = if_shown(self.ask::<SessionStatusAnswer>(&rpc, &question))?;
         Ok(answer.map(|answer| KernelSession {
             status: KernelStatus::read(&answer.status),
@@ -297,19 +335,29 @@ impl Kaggle {
         let rpc = Rpc::read(SERVICE, "ListKernels", "the list of your kernels");
         self.connection().pages(rpc.what(), |token| {
             let question = ListKernels {
-                group: "PROFILE",
+                group: MINE,
+                sort_by: None,
                 search,
                 page_size: PAGE,
                 page_token: token,
             };
             let answer: KernelsAnswer = self.ask(&rpc, &question)?;
-            let kernels: Vec<Kernel> = answer
-                .kernels
-                .into_iter()
-                .filter_map(|metadata| Kernel::read(metadata, String::new()))
-                .collect();
-            Ok((kernels, answer.next_page_token))
+            Ok((listed(answer.kernels), answer.next_page_token))
         })
+    }
+
+    /// The user's own kernels that ran last, up to `count` of them.
+    pub(super) fn newest_kernels(&self, count: u32) -> Result<Vec<Kernel>, KaggleError> {
+        let rpc = Rpc::read(SERVICE, "ListKernels", "the list of your newest kernels");
+        let question = ListKernels {
+            group: MINE,
+            sort_by: Some("DATE_RUN"),
+            search: "",
+            page_size: count,
+            page_token: "",
+        };
+        let answer: KernelsAnswer = self.ask(&rpc, &question)?;
+        Ok(listed(answer.kernels))
     }
 }
 

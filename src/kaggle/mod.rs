@@ -18,6 +18,7 @@ mod pages;
 mod quota;
 mod reference;
 mod rpc;
+mod running;
 mod sources;
 mod tree;
 mod upload_all;

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use crate::fsx::{PathRefused, TEMPORARY_PREFIX, contained, printable};
+use crate::fsx::{PART_PREFIX, PathRefused, TEMPORARY_PREFIX, contained, printable};
 
 use super::client::{Kaggle, Watch, if_shown};
 use super::download::Download;
@@ -160,9 +160,11 @@ pub struct Outputs {
 /// [`PathRefused`] for a name that leaves the folder, or is kept for files that are on their way.
 pub fn output_path(folder: &Path, name: &str) -> Result<PathBuf, PathRefused> {
     let path = contained(folder, name)?;
-    let hidden = name
-        .split('/')
-        .any(|part| part.to_ascii_lowercase().starts_with(TEMPORARY_PREFIX));
+    let hidden = name.to_ascii_lowercase().split('/').any(|part| {
+        [TEMPORARY_PREFIX, PART_PREFIX]
+            .iter()
+            .any(|kept| part.starts_with(kept))
+    });
     if hidden {
         return Err(PathRefused(
             printable(name),
@@ -414,6 +416,7 @@ mod tests {
             "",
             "x\0",
             ".remedia-tmp-x",
+            ".remedia-part-x",
             "a/.REMEDIA-tmp-x/b",
         ] {
             assert!(output_path(folder, wrong).is_err(), "{wrong:?}");

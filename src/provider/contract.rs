@@ -118,6 +118,8 @@ pub struct Account {
     pub allowance: Option<(Duration, Duration)>,
     /// When the allowance is renewed.
     pub renewed: Option<Timestamp>,
+    /// What of the account's work holds a GPU now, and how much may at a time; nothing where it is not told.
+    pub running: Option<(Vec<String>, usize)>,
     /// How far this machine's clock is from the provider's, where that could be seen.
     pub clock_off_by: Option<Duration>,
 }

@@ -116,9 +116,13 @@ pub(super) fn list(call: &Call<'_>) -> Result<Value, RpcError> {
     let mine = group.ends_with("PROFILE") || call.text("user") == call.user;
     let search = call.text("search").to_lowercase();
     let state = call.core.state();
-    let found: Vec<Value> = state
-        .kernels
-        .iter()
+    let mut kernels: Vec<&Kernel> = state.kernels.iter().collect();
+    if call.text("sortBy") == "DATE_RUN" {
+        let last_run = |kernel: &&Kernel| kernel.versions.last().map(|last| last.created_ms);
+        kernels.sort_by_key(|kernel| std::cmp::Reverse(last_run(kernel)));
+    }
+    let found: Vec<Value> = kernels
+        .into_iter()
         .filter(|kernel| !kernel.deleted)
         .filter(|kernel| {
             if mine {

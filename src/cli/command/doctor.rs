@@ -247,6 +247,22 @@ fn kaggle(context: &Context) -> Vec<Check> {
             "set it: tokens and signed addresses are good for minutes",
         ));
     }
+    if let Some((running, most)) = account.running.filter(|(running, _)| !running.is_empty()) {
+        let text = format!(
+            "{} of {most} GPU sessions run: {}",
+            running.len(),
+            running.join(", ")
+        );
+        checks.push(if running.len() >= most {
+            Check::warning(
+                "kaggle sessions",
+                text,
+                "further runs wait until one of them has ended",
+            )
+        } else {
+            Check::good("kaggle sessions", text)
+        });
+    }
     if let Some((left, allowed)) = account.allowance {
         let text = format!(
             "{:.1} of {:.0} GPU hours are left this week{}",

@@ -102,10 +102,12 @@ fn print_logs(
     let printer = &context.printer;
     let mut after = 0;
     let mut collected = Vec::new();
+    let bar = live::WorkerBar::new(arguments.follow && printer.draws_bars());
     loop {
         for line in lines.try_iter() {
+            bar.hear(&line);
             if let Some(text) = live::worker_line(&line) {
-                printer.result(&text)?;
+                bar.aside(|| printer.result(&text))?;
             }
         }
         // The state is read before the events, so that the last events of a job that ends in
@@ -126,7 +128,7 @@ fn print_logs(
                 }
                 Form::Text => {
                     let lines: String = report.events.iter().map(wording::event_line).collect();
-                    printer.result(&lines)?;
+                    bar.aside(|| printer.result(&lines))?;
                 }
             }
         }

@@ -198,6 +198,8 @@ pub(in super::super) struct KernelMetadata {
     pub(in super::super) current_version_number: u32,
     #[serde(deserialize_with = "flag")]
     pub(in super::super) is_private: bool,
+    #[serde(deserialize_with = "flag")]
+    pub(in super::super) enable_gpu: bool,
     #[serde(deserialize_with = "text")]
     pub(in super::super) machine_shape: String,
     #[serde(deserialize_with = "list")]

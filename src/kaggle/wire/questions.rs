@@ -121,6 +121,8 @@ pub(in super::super) struct ListOutputs<'a> {
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct ListKernels<'a> {
     pub(in super::super) group: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in super::super) sort_by: Option<&'static str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(in super::super) search: &'a str,
     pub(in super::super) page_size: u32,

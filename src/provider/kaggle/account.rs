@@ -12,6 +12,7 @@ use crate::provider::error::ProviderError;
 use super::memory;
 use super::names;
 use super::provider::{KaggleProvider, fault, files};
+use super::session::{MOST_SESSIONS, session_start};
 
 const DATASET: &str = "dataset";
 const KERNEL: &str = "kernel";
@@ -33,6 +34,13 @@ impl KaggleProvider {
             warnings: signed_in.warnings.clone(),
             allowance: Some((quota.gpu.remaining(), quota.gpu.allowed)),
             renewed: quota.resets,
+            running: kaggle
+                .running_gpu_kernels(session_start(self.now()))
+                .ok()
+                .map(|running| {
+                    let names = running.iter().map(ToString::to_string).collect();
+                    (names, MOST_SESSIONS)
+                }),
             clock_off_by: self.clock_off_by(),
         })
     }

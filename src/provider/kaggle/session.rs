@@ -26,7 +26,9 @@ const TAKEN_WITHIN: Duration = Duration::from_secs(30 * 60);
 /// What a session takes beside the worker's own time: a machine, packages, the outputs' way to storage.
 const BESIDE: u64 = 15 * 60;
 /// The longest session.
-const LONGEST: u64 = 12 * 3600;
+pub(super) const LONGEST: u64 = 12 * 3600;
+/// GPU sessions that one account may have at a time.
+pub(super) const MOST_SESSIONS: usize = 2;
 /// How long after its limit a session that is shown as running is given up.
 const GRACE: Duration = Duration::from_secs(2 * 3600);
 
@@ -63,6 +65,9 @@ impl KaggleProvider {
             return Ok(waiting);
         }
         self.check_allowance(desk)?;
+        if Self::sessions_are_taken(desk)? {
+            return Self::wait_for_a_session(desk);
+        }
         self.push(desk)
     }
 
@@ -161,6 +166,29 @@ impl KaggleProvider {
         Err(fault(&error, desk.now))
     }
 
+    /// Whether every GPU session that the account may have is known to be taken.
+    fn sessions_are_taken(desk: &Desk<'_>) -> Result<bool, ProviderError> {
+        match desk.kaggle.running_gpu_kernels(session_start(desk.now)) {
+            Ok(running) => Ok(running.len() >= MOST_SESSIONS),
+            Err(error) if error.is_credentials() => Err(fault(&error, desk.now)),
+            // The push's own answer tells as well.
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// One of the sessions that run has to end first; whoever is next takes this run along.
+    fn wait_for_a_session(desk: &mut Desk<'_>) -> Result<RunState, ProviderError> {
+        desk.memory.offered = Some(desk.now);
+        desk.keep()?;
+        let offer = Offer {
+            run_id: desk.run_id().to_owned(),
+            dataset: desk.reference.clone(),
+            seconds: limit(desk),
+        };
+        Queue::of(desk.order).offer(&offer).map_err(files)?;
+        Ok(RunState::Queued)
+    }
+
     fn push(&self, desk: &mut Desk<'_>) -> Result<RunState, ProviderError> {
         desk.memory.kernel_asked = Some(desk.now);
         desk.keep()?;
@@ -210,18 +238,7 @@ impl KaggleProvider {
                 desk.memory.kernel_asked = None;
                 desk.keep()?;
                 match error {
-                    // One of the sessions that run has to end first; whoever is next takes this one along.
-                    KaggleError::SessionLimit { .. } => {
-                        desk.memory.offered = Some(desk.now);
-                        desk.keep()?;
-                        let offer = Offer {
-                            run_id: desk.run_id().to_owned(),
-                            dataset: desk.reference.clone(),
-                            seconds: limit(desk),
-                        };
-                        queue.offer(&offer).map_err(files)?;
-                        Ok(RunState::Queued)
-                    }
+                    KaggleError::SessionLimit { .. } => Self::wait_for_a_session(desk),
                     KaggleError::Quota {
                         what,
                         message,
@@ -379,6 +396,12 @@ fn does(notebook: &str, run_id: &str) -> bool {
 fn limit(desk: &Desk<'_>) -> u64 {
     let own = desk.order.document.limits.deadline_seconds.unwrap_or(3600);
     (own + BESIDE).min(LONGEST)
+}
+
+/// The earliest moment at which a session that still runs can have begun.
+pub(super) fn session_start(now: Timestamp) -> Timestamp {
+    let longest = jiff::SignedDuration::try_from(Duration::from_secs(LONGEST)).unwrap_or_default();
+    now.checked_sub(longest).unwrap_or(Timestamp::MIN)
 }
 
 /// A day later: when nobody says when hours are renewed.

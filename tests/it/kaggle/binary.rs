@@ -1,12 +1,18 @@
 //! Kaggle as people meet it: on the command line.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::journey::{ROOMS, TOKEN};
 use super::worker::Decorator;
-use crate::engine::House;
-use crate::fake_kaggle::{FakeKaggle, FakeOptions};
+use crate::engine::{House, collect_files};
+use crate::fake_kaggle::{
+    ClockMode, FakeKaggle, FakeOptions, FaultKind, FaultPlan, Pace, ScriptedFault,
+};
 
 struct Terminal {
     house: House,
@@ -16,9 +22,14 @@ struct Terminal {
 
 impl Terminal {
     fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut FakeOptions)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut options = FakeOptions::new(folder.path());
         options.worker = Arc::new(Decorator::default());
+        change(&mut options);
         Self {
             house: House::furnished(&ROOMS),
             kaggle: FakeKaggle::start(options).unwrap(),
@@ -50,24 +61,33 @@ impl Terminal {
     }
 }
 
+const SUBMIT: [&str; 10] = [
+    "submit",
+    "12 Oak Lane",
+    "--style",
+    "modern",
+    "--operations",
+    "stage",
+    "--provider",
+    "kaggle",
+    "--out",
+    "out",
+];
+
+/// Tries again and again, for a minute at most.
+#[track_caller]
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(60), "never: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn a_person_waits_for_the_whole_way() {
     let terminal = Terminal::new();
-    let (_, error) = terminal.run(
-        &[
-            "submit",
-            "12 Oak Lane",
-            "--style",
-            "modern",
-            "--operations",
-            "stage",
-            "--provider",
-            "kaggle",
-            "--out",
-            "out",
-        ],
-        0,
-    );
+    let (_, error) = terminal.run(&SUBMIT, 0);
     assert!(error.contains("queued"), "{error}");
     assert!(
         terminal
@@ -195,5 +215,147 @@ fn a_bundle_is_the_same_bytes_and_holds_nothing_private() {
     for name in ["cut.zip", "changed.zip", "12 Oak Lane/03-bedroom.jpg"] {
         let (_, error) = terminal.run(&["bundle", "verify", name], 1);
         assert!(error.contains("is refused"), "{name}: {error}");
+    }
+}
+
+/// The length of every part of a file below `folder`, in which somebody writes.
+fn parts(folder: &Path) -> Vec<u64> {
+    let mut found = Vec::new();
+    for entry in fs_err::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() {
+            found.extend(parts(&entry.path()));
+        } else if name.starts_with(".remedia-part-") && !name.ends_with(".etag") {
+            let length = entry.metadata().map_or(0, |found| found.len());
+            found.extend((length > 0).then_some(length));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_download_that_was_cut_is_gone_on_with_by_the_next_process() {
+    let terminal = Terminal::new();
+    // The results come at once, then every picture drop by drop.
+    terminal.kaggle.set_faults(FaultPlan {
+        scripted: vec![ScriptedFault {
+            on: "Download".to_owned(),
+            occurrence: 2,
+            times: 1000,
+            kind: FaultKind::Trickle { total_ms: 60_000 },
+        }],
+        ..FaultPlan::default()
+    });
+    let mut submit = terminal
+        .remedia(&SUBMIT)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("a part of a picture", || {
+        !parts(&terminal.house.home()).is_empty()
+    });
+    submit.kill().unwrap();
+    submit.wait().unwrap();
+    let left = parts(&terminal.house.home());
+    terminal.kaggle.set_faults(FaultPlan::default());
+    let gallery = terminal.house.root().join("out/12-oak-lane/gallery.html");
+    until("the delivery", || {
+        let once = terminal.remedia(&["run", "--once"]).output().unwrap();
+        assert!(once.status.code().is_some(), "{once:?}");
+        gallery.exists()
+    });
+    let transcript = terminal.kaggle.transcript();
+    let rests: Vec<&str> = transcript
+        .iter()
+        .filter(|record| record.operation == "Download" && record.status == Some(206))
+        .filter_map(|record| record.range.as_deref())
+        .collect();
+    assert_eq!(
+        rests,
+        left.iter()
+            .map(|length| format!("bytes={length}-"))
+            .collect::<Vec<_>>()
+    );
+    let mut files = Vec::new();
+    collect_files(&terminal.house.home(), &terminal.house.home(), &mut files);
+    let forgotten: Vec<&String> = files
+        .iter()
+        .map(|(name, _)| name)
+        .filter(|name| name.contains(".remedia-"))
+        .collect();
+    assert!(forgotten.is_empty(), "{forgotten:?}");
+}
+
+#[test]
+fn what_a_session_says_is_followed_until_the_job_is_delivered() {
+    let slow = Pace {
+        milliseconds: 100_000,
+        questions: None,
+    };
+    let terminal = Terminal::with(|options| {
+        options.clock = ClockMode::Manual;
+        options.settings.run_pace = slow;
+    });
+    let mut submit = SUBMIT.to_vec();
+    submit.push("--detach");
+    let (out, _) = terminal.run(&submit, 7);
+    let job = out.split_whitespace().next().unwrap().to_owned();
+    // Cron looks after the job each minute of a clock that the test moves.
+    let mut minute = 0;
+    let mut cron = || {
+        minute += 1;
+        let status = terminal
+            .remedia(&["run", "--once"])
+            .env("REMEDIA_TEST_NOW", format!("2026-11-23T08:{minute:02}:00Z"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.code().is_some(), "{status:?}");
+    };
+    until("a session that runs", || {
+        cron();
+        terminal.run(&["show", &job], 0).0.contains("running")
+    });
+    // Only what began within the longest session's time can run.
+    let doctor = |now: &str| {
+        let mut doctor = terminal.remedia(&["doctor"]);
+        let output = doctor.env("REMEDIA_TEST_NOW", now).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(!doctor("2026-11-24T08:00:00Z").contains("GPU sessions"));
+    let out = doctor("2026-11-23T09:00:00Z");
+    assert!(
+        out.contains("1 of 2 GPU sessions run: tester/remedia-12-oak-lane-"),
+        "{out}"
+    );
+
+    let mut follow = terminal
+        .remedia(&["logs", "--follow", &job])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    let mut heard = Vec::new();
+    for line in &mut lines {
+        heard.push(line.unwrap());
+        if heard.last().unwrap().contains("photo 2 of 2") {
+            break;
+        }
+    }
+    let run = format!("worker: looking for {job}-r1");
+    assert!(heard.contains(&run), "{heard:#?}");
+    terminal.kaggle.advance(Duration::from_secs(200));
+    until("the delivery", || {
+        cron();
+        terminal.run(&["show", &job], 0).0.contains("delivered")
+    });
+    heard.extend(lines.map(Result::unwrap));
+    assert!(follow.wait().unwrap().success());
+    // Nothing is told twice, and the end is told too.
+    for once in [run.as_str(), "photo 1 of 2", "photo 2 of 2", ": 11 files"] {
+        let count = heard.iter().filter(|line| line.contains(once)).count();
+        assert_eq!(count, 1, "{once}: {heard:#?}");
     }
 }

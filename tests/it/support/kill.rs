@@ -129,7 +129,7 @@ pub(crate) fn rounds(root: &Path, start: &Start<'_>, photos: u32, kills: u32, se
         assert_eq!(check_record(&here, &name), recorded, "{name}");
         for folder in [&here.home, &here.out, &listing] {
             for path in tree(folder).keys() {
-                assert!(!path.contains(".remedia-tmp-"), "{name}: `{path}` is left");
+                assert!(!path.contains(".remedia-"), "{name}: `{path}` is left");
             }
         }
         assert_eq!(tree(&listing), originals, "{name}: an original was touched");
