@@ -41,6 +41,18 @@ pub struct ArchiveContent {
 /// # Errors
 /// [`BundleError`] where the order is not whole or the file cannot be written; nothing half-written stays.
 pub fn write_archive(folder: &Path, target: &Path) -> Result<ArchiveContent, BundleError> {
+    write_archive_below(folder, target, "")
+}
+
+/// As [`write_archive`], with every name in the archive put behind `prefix`, which is empty or ends with `/`.
+///
+/// # Errors
+/// As [`write_archive`].
+pub fn write_archive_below(
+    folder: &Path,
+    target: &Path,
+    prefix: &str,
+) -> Result<ArchiveContent, BundleError> {
     let (order, marker) = read_order(folder)?;
     let sums = read_sums(
         &folder.join(SUMS_FILE),
@@ -62,7 +74,7 @@ pub fn write_archive(folder: &Path, target: &Path) -> Result<ArchiveContent, Bun
                 )));
             }
             bytes += content.len() as u64;
-            archive.start_file(name.as_str(), options(name))?;
+            archive.start_file(format!("{prefix}{name}"), options(name))?;
             archive.write_all(&content)?;
         }
         archive.finish()?;

@@ -10,7 +10,7 @@ mod order;
 mod photos;
 
 pub use answer::{Answer, AnswerError, CheckedAnswer, RESULTS_FILE, open_answer};
-pub use archive::{ArchiveContent, verify_archive, write_archive};
+pub use archive::{ArchiveContent, verify_archive, write_archive, write_archive_below};
 pub use error::BundleError;
 pub use notebook::{notebook_for, runs_of, write_worker};
 pub use order::{

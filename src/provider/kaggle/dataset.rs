@@ -2,18 +2,16 @@
 //! so a listing of the dataset says by itself which run it holds, and a version that is not the newest yet
 //! cannot pass for it.
 
-use std::path::Path;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use crate::kaggle::{
-    DatasetFile, FileToUpload, FileTree, KaggleError, NewDataset, NewVersion, UploadEvent,
-};
+use crate::kaggle::{FileToUpload, FileTree, KaggleError, NewDataset, NewVersion, UploadEvent};
 use crate::provider::contract::{RunContext, RunProgress};
 use crate::provider::error::{FaultKind, ProviderError};
 
+use super::freight::{Freight, freight, is_of_run, is_whole, unload};
 use super::memory::Upload;
-use super::provider::{Desk, KaggleProvider, NAME, fault, files, files_of};
+use super::provider::{Desk, KaggleProvider, NAME, fault, files};
 
 impl KaggleProvider {
     /// Whether Kaggle has the order.
@@ -42,6 +40,8 @@ impl KaggleProvider {
         desk.memory.dataset_made = Some(desk.now);
         desk.memory.dataset_asked = None;
         desk.memory.uploads.clear();
+        // Before it is noted, so that a process that dies between the two leaves nothing behind.
+        unload(desk.order.folder)?;
         desk.keep()
     }
 
@@ -76,17 +76,14 @@ impl KaggleProvider {
             .dataset(&desk.reference)
             .map_err(|error| fault(&error, now))?
             .is_some();
-        let names = files_of(desk.order.folder)?;
-        Self::upload(desk, &names, context)?;
+        let freight = freight(desk.order.folder, desk.run_id())?;
+        Self::upload(desk, &freight, context)?;
         let mut tree = FileTree::new();
-        for name in &names {
-            let upload = desk
-                .memory
-                .uploads
-                .get(name)
-                .ok_or_else(|| files(format!("`{name}` was uploaded and its token is gone")))?;
-            let path = format!("{}/{name}", desk.run_id());
-            tree.add(&path, upload.token().clone()).map_err(files)?;
+        for one in &freight {
+            let upload = (desk.memory.uploads.get(&one.name))
+                .ok_or_else(|| files(format!("the upload of `{}` is not known", one.name)))?;
+            tree.add(&one.place, upload.token().clone())
+                .map_err(files)?;
         }
         desk.memory.dataset_asked = Some(now);
         desk.keep()?;
@@ -128,48 +125,36 @@ impl KaggleProvider {
 
     fn upload(
         desk: &mut Desk<'_>,
-        names: &[String],
+        freight: &[Freight],
         context: &RunContext<'_>,
     ) -> Result<(), ProviderError> {
-        let open: Vec<&String> = names
+        let open: Vec<&Freight> = freight
             .iter()
-            .filter(|name| {
-                let known = desk.memory.uploads.get(*name);
+            .filter(|one| {
+                let known = desk.memory.uploads.get(&one.name);
                 !known.is_some_and(|upload| upload.finished && !upload.session.is_stale(desk.now))
             })
             .collect();
-        let size = |name: &str| -> Result<u64, ProviderError> {
-            Ok(fs_err::metadata(desk.order.folder.join(name))
-                .map_err(files)?
-                .len())
-        };
-        let mut total = 0;
-        for name in names {
-            total += size(name)?;
-        }
-        let mut before = total;
-        let mut wanted = Vec::with_capacity(open.len());
-        for name in &open {
-            before -= size(name)?;
-            wanted.push(FileToUpload {
-                name: Path::new(name)
-                    .file_name()
-                    .map(|name| name.to_string_lossy().into_owned())
-                    .unwrap_or_default(),
-                path: desk.order.folder.join(name),
+        let total: u64 = freight.iter().map(|one| one.bytes).sum();
+        let before = total - open.iter().map(|one| one.bytes).sum::<u64>();
+        let wanted: Vec<FileToUpload> = open
+            .iter()
+            .map(|one| FileToUpload {
+                name: one.file_name().to_owned(),
+                path: one.path.clone(),
                 session: desk
                     .memory
                     .uploads
-                    .get(*name)
+                    .get(&one.name)
                     .map(|upload| upload.session.clone()),
-            });
-        }
+            })
+            .collect();
         let state = Mutex::new((desk.memory.clone(), vec![0_u64; open.len()]));
         let (file, kaggle) = (desk.file.clone(), std::sync::Arc::clone(&desk.kaggle));
         let listener = |index: usize, event: UploadEvent<'_>| -> Result<(), KaggleError> {
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
             let (memory, done) = &mut *state;
-            let Some(name) = open.get(index) else {
+            let Some(one) = open.get(index) else {
                 return Ok(());
             };
             match event {
@@ -178,11 +163,11 @@ impl KaggleProvider {
                         session: session.clone(),
                         finished: false,
                     };
-                    memory.uploads.insert((*name).clone(), upload);
+                    memory.uploads.insert(one.name.clone(), upload);
                     file.write(memory)?;
                 }
                 UploadEvent::Finished(_) => {
-                    if let Some(upload) = memory.uploads.get_mut(*name) {
+                    if let Some(upload) = memory.uploads.get_mut(&one.name) {
                         upload.finished = true;
                     }
                     file.write(memory)?;
@@ -212,24 +197,6 @@ impl KaggleProvider {
             .dataset_files(&desk.reference, None)
             .map_err(|error| fault(&error, desk.now))?
             .unwrap_or_default();
-        for name in files_of(desk.order.folder)? {
-            let bytes = fs_err::metadata(desk.order.folder.join(&name))
-                .map_err(files)?
-                .len();
-            let path = format!("{}/{name}", desk.run_id());
-            let shown = listed.iter().any(|file| {
-                file.bytes == bytes
-                    && (file.name == path || file.name.ends_with(&format!("/{path}")))
-            });
-            if !shown {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        is_whole(&listed, desk.order.folder, desk.run_id())
     }
-}
-
-/// Whether a listed file lies in the folder of a run.
-fn is_of_run(file: &DatasetFile, run_id: &str) -> bool {
-    file.name.split('/').any(|part| part == run_id)
 }

@@ -6,6 +6,7 @@
 
 mod account;
 mod dataset;
+mod freight;
 mod memory;
 mod names;
 mod outputs;

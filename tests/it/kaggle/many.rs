@@ -8,7 +8,7 @@ use remedia::engine::{GcRequest, NoEvents, RetryRequest};
 
 use super::journey::Minutes;
 use crate::engine::collect_files;
-use crate::fake_kaggle::Pace;
+use crate::fake_kaggle::{FaultKind, FaultPlan, Pace};
 
 const SLOW: Pace = Pace {
     milliseconds: 150_000,
@@ -113,4 +113,49 @@ fn remains_are_deleted_when_asked_and_a_retry_takes_another_name() {
     );
     let again = format!("{}-g1", Minutes::slug(&job));
     assert_eq!(minutes.kaggle.kernel_versions(&again), 1);
+}
+
+#[test]
+fn many_photos_go_up_as_one_archive_whether_or_not_kaggle_unpacks_it() {
+    for unpacks in [true, false] {
+        let minutes = Minutes::new(&[], Pace::default());
+        let mut settings = minutes.kaggle.settings();
+        settings.unpack_archives = unpacks;
+        minutes.kaggle.set_settings(settings);
+        let listing = minutes.house.listing();
+        let photo = fs_err::read(listing.join("03-bedroom.jpg")).unwrap();
+        // A few bytes behind the picture's end make it another photo.
+        for number in 0..24_u8 {
+            let other = [photo.as_slice(), &[number]].concat();
+            fs_err::write(listing.join(format!("2{number}-bedroom.jpg")), other).unwrap();
+        }
+        // The upload breaks off and goes on in the next process.
+        minutes
+            .kaggle
+            .set_faults(FaultPlan::once("Upload", 1, FaultKind::UploadCut));
+        let job = minutes.submit("stage");
+        minutes.until_it_rests(&job, 30);
+        assert_eq!(
+            minutes.state(&job),
+            JobState::Delivered,
+            "{}",
+            minutes.story(&job)
+        );
+        let slug = Minutes::slug(&job);
+        assert_eq!(minutes.kaggle.dataset_versions(&slug), 1);
+        assert_eq!(minutes.kaggle.kernel_versions(&slug), 1);
+        let uploads = minutes
+            .kaggle
+            .transcript()
+            .iter()
+            .filter(|record| record.path.ends_with("/StartBlobUpload"))
+            .count();
+        assert_eq!(uploads, 1);
+        let files = minutes.kaggle.dataset_files(&slug);
+        assert_eq!(files.len() > 50, unpacks, "{files:?}");
+        let mut left = Vec::new();
+        collect_files(&minutes.house.home(), &minutes.house.home(), &mut left);
+        assert!(!left.iter().any(|(name, _)| name.ends_with(".zip")));
+        minutes.nothing_leaked();
+    }
 }

@@ -63,8 +63,10 @@ impl KernelWorker for Decorator {
     }
 }
 
-/// The folder below `root` that holds the marker of the run.
+/// The folder below `root` that holds the marker of the run; an archive that nobody unpacked is unpacked
+/// beside `root`.
 fn find(root: &Path, run_id: &str) -> Option<PathBuf> {
+    let unpacked = root.with_file_name("unpacked");
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
         let marker = fs_err::read(folder.join("remedia-run.json")).ok();
@@ -74,8 +76,14 @@ fn find(root: &Path, run_id: &str) -> Option<PathBuf> {
             return Some(folder);
         }
         for entry in fs_err::read_dir(&folder).into_iter().flatten().flatten() {
-            if entry.path().is_dir() {
-                folders.push(entry.path());
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "zip") {
+                let file = fs_err::File::open(&path).unwrap();
+                let mut archive = zip::ZipArchive::new(file).unwrap();
+                archive.extract(&unpacked).unwrap();
+                folders.push(unpacked.clone());
             }
         }
     }
