@@ -393,11 +393,19 @@ impl Session<'_> {
             .first()
             .map_or(OperationKind::Enhance, |operation| operation.kind);
         let bytes = self.base(photo, first, attempts, versions)?;
+        let source = std::path::Path::new(&self.record.source);
+        let original_bytes = photo
+            .sources
+            .iter()
+            .filter_map(|one| fs_err::metadata(source.join(&one.file)).ok())
+            .map(|found| found.len())
+            .sum();
         bundle::write_working_photo(
             folder,
             &self.work.prepared(),
             &photo.photo_id,
             &bytes,
+            original_bytes,
             long_side,
             &self.engine.limits(),
         )

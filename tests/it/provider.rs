@@ -64,6 +64,7 @@ impl Desk {
                     &root.path().join("prepared"),
                     &id,
                     &bytes,
+                    bytes.len() as u64,
                     1536,
                     &DecodeLimits::default(),
                 )
