@@ -178,6 +178,9 @@ impl From<crate::ingest::IngestError> for Failure {
                 "remedia reads JPEG, PNG, WebP and TIFF; `--recursive` looks into sub-folders"
             }
             E::ListingFile { .. } => "mend listing.toml, then ask again",
+            E::Mask { .. } => {
+                "a mask is a picture of the photo's shape, white where it may change; mend it or take it out of listing.toml"
+            }
             E::PatternFitsNothing { .. } => {
                 "give the file's name as `remedia plan FOLDER` shows it"
             }

@@ -57,6 +57,7 @@ mod tests {
             height: 2,
             room,
             group: None,
+            mask: None,
             operations: Vec::new(),
         }
     }

@@ -131,6 +131,10 @@ pub struct OrderedOperation {
     /// The words by which the result is scored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip: Option<ClipPrompts>,
+    /// The mask of what may change, relative to the order, which wins over any that the worker would make: 8-bit
+    /// grey, of the photo's proportions, 255 may be redrawn, values between may darken or tint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask: Option<String>,
 }
 
 /// The marker beside `job.json`.

@@ -69,6 +69,20 @@ pub struct Photo {
     /// Photos of the same physical room share this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// Where a person lets it be changed; `None` where that is found by looking at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask: Option<StatedMask>,
+}
+
+/// A picture that a person made of where a photo may be changed: white may be redrawn, black stays as it is,
+/// and greys may darken or tint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatedMask {
+    /// Its file, relative to the listing folder, with forward slashes.
+    pub file: String,
+    /// blake3 digest of the file, 64 lower-case hexadecimal digits.
+    pub blake3: String,
 }
 
 /// Exposure facts from EXIF. No serial number, position, owner or thumbnail is ever kept.

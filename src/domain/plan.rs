@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::enhancement::{EnhancementSettings, Look};
 use super::id::PhotoId;
 use super::judgement::JudgingRules;
+use super::listing::StatedMask;
 use super::operation::{OperationKind, OperationRequest};
 use super::room::Room;
 use super::style::RetryReason;
@@ -80,6 +81,9 @@ pub struct PlannedPhoto {
     /// Photos of the same physical room share this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// Where a person lets it be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask: Option<StatedMask>,
     /// What is done, in order.
     pub operations: Vec<PlannedOperation>,
 }

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use crate::bundle::{sha256, working_photo_path};
+use crate::bundle::{read_mask, sha256, working_photo_path};
 use crate::composite::{CompositeError, CompositeRequest, composite};
 use crate::domain::capabilities::EMBEDDED_EXECUTOR;
 use crate::domain::job::{OrderedOperation, OrderedPhoto};
@@ -257,7 +257,16 @@ impl Session<'_> {
                 "the worker does not say what it was allowed to change",
             ));
         };
-        let mask = self.plane(order, mask, "mask")?;
+        let mut mask = self.plane(order, mask, "mask")?;
+        let drawn = read_mask(
+            &order.folder,
+            &subject.photo.photo_id,
+            &self.engine.limits(),
+        );
+        if let Some(drawn) = drawn.map_err(|error| internal(&error))? {
+            // Whatever a worker was told: where the person did not let it, nothing changes.
+            mask.limit(&drawn);
+        }
         let labels = attempt
             .labels
             .as_ref()

@@ -219,18 +219,25 @@ impl Session<'_> {
         let mut unreadable = Vec::new();
         let provider = self.engine.provider(&executor)?;
         let remote = provider.is_remote();
-        if remote {
-            let side = plan.working_long_side.unwrap_or(bundle::WORKING_LONG_SIDE);
-            document.photos.retain(|photo| {
-                match self.write_working_photo(&folder, photo, &attempts, &versions, side) {
-                    Ok(()) => true,
-                    Err(reason) => {
-                        unreadable.push((photo.clone(), reason));
-                        false
-                    }
+        let side = plan.working_long_side.unwrap_or(bundle::WORKING_LONG_SIDE);
+        let mut masks = Vec::new();
+        document.photos.retain(|photo| {
+            let written = if remote {
+                self.write_working_photo(&folder, photo, &attempts, &versions, side)
+            } else {
+                Ok(())
+            };
+            match written.and_then(|()| self.write_mask(&folder, photo, &plan, side)) {
+                Ok(mask) => {
+                    masks.extend(mask);
+                    true
                 }
-            });
-        }
+                Err(reason) => {
+                    unreadable.push((photo.clone(), reason));
+                    false
+                }
+            }
+        });
         let mut operations = Vec::new();
         let mut events = Vec::new();
         for photo in &photos {
@@ -284,11 +291,10 @@ impl Session<'_> {
                 }
             }
         }
-        let beside = if remote {
-            bundle::write_worker(&folder)?
-        } else {
-            Vec::new()
-        };
+        let mut beside = masks;
+        if remote {
+            beside.extend(bundle::write_worker(&folder)?);
+        }
         bundle::write_order(&folder, &document, &beside)?;
         let count = u32::try_from(document.photos.len()).unwrap_or(u32::MAX);
         events.push(self.event(
@@ -412,6 +418,32 @@ impl Session<'_> {
         .map_err(|error| Reason::new(ReasonCode::BadInput, error.to_string()))
     }
 
+    /// Puts the mask that a person drew into the order, where an operation of it has one; gives its path.
+    fn write_mask(
+        &self,
+        folder: &std::path::Path,
+        photo: &OrderedPhoto,
+        plan: &Plan,
+        long_side: u32,
+    ) -> Result<Option<String>, Reason> {
+        let path = photo.operations.iter().find_map(|one| one.mask.clone());
+        let planned = plan
+            .photos
+            .iter()
+            .find(|one| one.photo_id == photo.photo_id);
+        let (Some(path), Some(mask)) = (path, planned.and_then(|one| one.mask.as_ref())) else {
+            return Ok(None);
+        };
+        let bad = |text: String| Reason::new(ReasonCode::BadInput, format!("its mask: {text}"));
+        let source = std::path::Path::new(&self.record.source);
+        let limits = self.engine.limits();
+        let bytes = crate::ingest::read_mask_bytes(source, mask, &limits)
+            .map_err(|error| bad(error.to_string()))?;
+        bundle::write_mask(folder, &photo.photo_id, &bytes, long_side, &limits)
+            .map_err(|error| bad(error.to_string()))?;
+        Ok(Some(path))
+    }
+
     /// The file of the photo as it is before `operation`: what is delivered of the operations before
     /// it, or the original.
     pub(super) fn base(
@@ -481,6 +513,8 @@ fn ordered_photo(
                     .iter()
                     .find(|operation| operation.kind == record.kind)
                     .and_then(|operation| operation.clip.clone()),
+                mask: (record.kind == OperationKind::Stage && planned.mask.is_some())
+                    .then(|| bundle::mask_path(&planned.photo_id)),
             });
         }
     }

@@ -35,6 +35,16 @@ impl Plane {
         })
     }
 
+    /// Makes every sample at most that of `other` at the same place; `other` may have any size.
+    pub fn limit(&mut self, other: &Self) {
+        let (width, height) = (self.width, self.height);
+        for (index, sample) in self.samples.iter_mut().enumerate() {
+            let (x, y) = (index % width, index / width);
+            let most = other.at(x * other.width / width, y * other.height / height);
+            *sample = (*sample).min(most);
+        }
+    }
+
     /// The sample at `(x, y)`; 0 outside.
     #[must_use]
     pub fn at(&self, x: usize, y: usize) -> u8 {

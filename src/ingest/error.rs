@@ -69,6 +69,16 @@ pub enum IngestError {
         /// Exposures per view.
         exposures: usize,
     },
+    /// A mask that `listing.toml` names cannot be used.
+    #[error("the mask `{mask}` of `{photo}` cannot be used: {problem}")]
+    Mask {
+        /// The mask's file.
+        mask: String,
+        /// The photo that it is for.
+        photo: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// Pictures of different size were stated to be one bracket.
     #[error(
         "`{first}` and `{second}` cannot be one bracket: one has {first_size} pixels, the other {second_size}"

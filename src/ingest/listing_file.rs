@@ -17,7 +17,7 @@ pub(super) const NAME: &str = "listing.toml";
 
 const MAX_BYTES: u64 = 1 << 20;
 const TOP_KEYS: &[&str] = &["title", "address", "brackets", "photo", "bracket"];
-const PHOTO_KEYS: &[&str] = &["file", "room", "group", "order", "skip"];
+const PHOTO_KEYS: &[&str] = &["file", "room", "group", "order", "skip", "mask"];
 const BRACKET_KEYS: &[&str] = &["files"];
 
 /// What `listing.toml` states.
@@ -39,6 +39,7 @@ pub(super) struct StatedPhoto {
     pub(super) group: Option<String>,
     pub(super) order: Option<u32>,
     pub(super) skip: bool,
+    pub(super) mask: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -62,6 +63,7 @@ struct PhotoTable {
     order: Option<u32>,
     #[serde(default)]
     skip: bool,
+    mask: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -148,6 +150,7 @@ pub(super) fn parse(text: &str) -> Result<ListingFile, ListingFileError> {
             group,
             order: table.order,
             skip: table.skip,
+            mask: table.mask,
         });
     }
     let mut groups: Vec<Vec<String>> = Vec::new();

@@ -7,6 +7,7 @@ mod bracket_name;
 mod error;
 mod folder;
 mod listing_file;
+mod mask;
 mod open;
 mod options;
 mod photo;
@@ -15,7 +16,7 @@ mod room_name;
 mod room_words;
 
 pub use error::{IngestError, ListingFileError};
-pub use open::{PhotoError, read_photo_bytes};
+pub use open::{PhotoError, read_mask_bytes, read_photo_bytes};
 pub use options::{BracketMode, IngestOptions, InvalidBracketMode};
 pub use read::read_listing;
 pub use room_name::{group_from_name, room_from_name};

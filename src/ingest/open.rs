@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use fs_err::File;
 
 use crate::domain::id::PhotoId;
+use crate::domain::listing::StatedMask;
 use crate::fsx::{contained, printable};
 use crate::imaging::DecodeLimits;
 
@@ -97,13 +98,36 @@ pub fn read_photo_bytes(
     expected: &PhotoId,
     limits: &DecodeLimits,
 ) -> Result<Vec<u8>, PhotoError> {
+    let same = |digest: &blake3::Hash| PhotoId::from_digest(digest) == *expected;
+    read_expected(folder, file, limits, same)
+}
+
+/// Reads the bytes of a mask of a listing, which must still be the ones that were stated.
+///
+/// # Errors
+/// As [`read_photo_bytes`].
+pub fn read_mask_bytes(
+    folder: &Path,
+    mask: &StatedMask,
+    limits: &DecodeLimits,
+) -> Result<Vec<u8>, PhotoError> {
+    let same = |digest: &blake3::Hash| digest.to_hex().as_str() == mask.blake3;
+    read_expected(folder, &mask.file, limits, same)
+}
+
+fn read_expected(
+    folder: &Path,
+    file: &str,
+    limits: &DecodeLimits,
+    is_expected: impl FnOnce(&blake3::Hash) -> bool,
+) -> Result<Vec<u8>, PhotoError> {
     let path = contained(folder, file).map_err(|refused| PhotoError::Refused {
         file: printable(file),
         rule: refused.1.to_owned(),
     })?;
     let root = fs_err::canonicalize(folder).map_err(|error| PhotoError::from_io(file, error))?;
     let bytes = read_plain(&path, &root, file, limits.max_file_bytes)?.bytes;
-    if PhotoId::from_digest(&blake3::hash(&bytes)) != *expected {
+    if !is_expected(&blake3::hash(&bytes)) {
         return Err(PhotoError::Changed {
             file: printable(file),
         });

@@ -129,6 +129,7 @@ pub(super) fn examine(
         room_origin: None,
         room_confidence: None,
         group: None,
+        mask: None,
     })
 }
 

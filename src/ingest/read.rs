@@ -11,6 +11,7 @@ use super::bracket;
 use super::error::{IngestError, ListingFileError};
 use super::folder::{self, Candidate, natural_order};
 use super::listing_file::{self, ListingFile, StatedPhoto, nearest, same_file};
+use super::mask;
 use super::options::{BracketMode, IngestOptions};
 use super::photo::{self, Glance};
 use super::room_name::{group_from_name, room_from_name};
@@ -41,7 +42,8 @@ pub fn read_listing(
         .map(|candidate| candidate.file.clone())
         .collect();
     check_stated_files(&stated, &known, folder)?;
-    let wanted = glance_at_all(walk.candidates, &stated, &root, options, &mut left_out);
+    let candidates = without_masks(walk.candidates, &stated);
+    let wanted = glance_at_all(candidates, &stated, &root, options, &mut left_out);
     let examined = examine_all(&wanted, &root, options, progress);
 
     // Brackets of a stated size count files, and one that cannot be used keeps its place in the
@@ -86,6 +88,7 @@ pub fn read_listing(
     let mut brackets = bracket::find(&slots, mode, &stated.groups)?;
     let mut photos: Vec<Photo> = slots.into_iter().flatten().collect();
     state_rooms(&mut photos, &stated, options, &known)?;
+    mask::state_masks(&mut photos, &stated, &root, options)?;
     arrange(&mut photos, &stated);
     let place: HashMap<&str, usize> = photos
         .iter()
@@ -156,6 +159,21 @@ fn check_stated_files(
         }
     }
     Ok(())
+}
+
+/// The files that are not named as somebody's mask: a mask is a picture and no photo.
+fn without_masks(candidates: Vec<Candidate>, stated: &ListingFile) -> Vec<Candidate> {
+    let is_mask = |file: &str| {
+        let mut masks = stated
+            .photos
+            .iter()
+            .filter_map(|photo| photo.mask.as_deref());
+        masks.any(|mask| same_file(mask, file))
+    };
+    candidates
+        .into_iter()
+        .filter(|candidate| !is_mask(&candidate.file))
+        .collect()
 }
 
 /// Keeps the files whose first bytes are those of a photo, up to the allowed number.
@@ -235,7 +253,7 @@ fn describe_nothing(left_out: &[LeftOut], recursive: bool) -> String {
     format!("`{}` cannot be used ({}){others}", first.file, first.reason)
 }
 
-fn stated_photo<'a>(stated: &'a ListingFile, file: &str) -> Option<&'a StatedPhoto> {
+pub(super) fn stated_photo<'a>(stated: &'a ListingFile, file: &str) -> Option<&'a StatedPhoto> {
     stated
         .photos
         .iter()

@@ -45,6 +45,8 @@ struct PhotoContent<'a> {
     sources: Vec<(&'a PhotoId, Option<f64>)>,
     room: Option<Room>,
     group: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mask: Option<&'a str>,
     operations: Vec<OperationContent<'a>>,
 }
 
@@ -72,6 +74,7 @@ pub fn job_key(listing: &Listing, plan: &Plan, delivery: DeliveryKey) -> blake3:
             .collect(),
         room: photo.room,
         group: photo.group.as_deref(),
+        mask: photo.mask.as_ref().map(|mask| mask.blake3.as_str()),
         operations: photo
             .operations
             .iter()

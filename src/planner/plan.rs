@@ -158,6 +158,7 @@ impl Planner<'_> {
             height: photo.height,
             room,
             group,
+            mask: photo.mask.clone(),
             operations,
         }))
     }

@@ -8,7 +8,8 @@ use remedia::domain::listing::{BracketEvidence, LeftOutCode, Listing, Photo, Roo
 use remedia::domain::room::Room;
 use remedia::imaging::DecodeLimits;
 use remedia::ingest::{
-    BracketMode, IngestError, IngestOptions, PhotoError, read_listing, read_photo_bytes,
+    BracketMode, IngestError, IngestOptions, PhotoError, read_listing, read_mask_bytes,
+    read_photo_bytes,
 };
 
 use crate::support::fixture;
@@ -273,6 +274,46 @@ fn a_wrong_listing_toml_names_file_key_and_neighbour() {
         let error = read(folder.path()).unwrap_err().to_string();
         assert!(error.contains("listing.toml`: "), "{error}");
         assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_mask_is_no_photo_and_one_that_does_not_fit_is_an_error() {
+    let listing = |mask: &str, size: (usize, usize)| {
+        folder_of(&[
+            ("kitchen.jpg", sized_jpeg(1, 600, 400)),
+            ("floor.jpg", sized_jpeg(2, size.0, size.1)),
+            (
+                "listing.toml",
+                format!("[[photo]]\nfile = \"kitchen.jpg\"\nmask = \"{mask}\"\n").into_bytes(),
+            ),
+        ])
+    };
+    let folder = listing("./floor.jpg", (300, 200));
+    let read_in = read(folder.path()).unwrap();
+    assert_eq!(names(&read_in), ["kitchen.jpg"]);
+    let mask = photo(&read_in, "kitchen.jpg").mask.clone().unwrap();
+    assert_eq!(mask.file, "floor.jpg");
+    let limits = DecodeLimits::default();
+    assert!(read_mask_bytes(folder.path(), &mask, &limits).is_ok());
+    fs_err::write(folder.path().join("floor.jpg"), b"another").unwrap();
+    assert!(matches!(
+        read_mask_bytes(folder.path(), &mask, &limits),
+        Err(PhotoError::Changed { .. })
+    ));
+    for (mask, size, words) in [
+        ("floor.jpg", (400, 400), "another shape"),
+        ("ceiling.jpg", (300, 200), "put it back"),
+        ("../floor.jpg", (300, 200), ""),
+        ("listing.toml", (300, 200), ""),
+    ] {
+        let error = read(listing(mask, size).path()).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!(
+                "the mask `{mask}` of `kitchen.jpg` cannot be used"
+            )) && error.contains(words),
+            "{error}"
+        );
     }
 }
 

@@ -61,6 +61,7 @@ fn photo(file: &str, room: Option<Room>) -> Photo {
         room_origin: room.map(|_| RoomOrigin::FileName),
         room_confidence: None,
         group: None,
+        mask: None,
     }
 }
 

@@ -294,6 +294,7 @@ fn ordered(id: PhotoId, file: String, number: u8) -> OrderedPhoto {
                 },
             }],
             clip: None,
+            mask: None,
         }],
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn work(archive: &Path, place: &Path, dies_after: Option<usize>) -> P
     unpack(archive, &bundle);
     let results = place.join("remedia-results");
     fs_err::create_dir_all(&results).unwrap();
-    decorate(&bundle, &results, dies_after, &|_| ());
+    decorate(&bundle, &results, dies_after, true, &|_| ());
     results
 }
 

@@ -222,7 +222,7 @@ fn run(what: &str, ask: &Value, content: &Path, fault: Option<&str>) -> Value {
             fs_err::create_dir_all(&results).unwrap();
             let dies_after =
                 fault.map(|fault| fault.strip_prefix("dies ").unwrap().parse().unwrap());
-            let ended = decorate(&bundle, &results, dies_after, &|_| ());
+            let ended = decorate(&bundle, &results, dies_after, true, &|_| ());
             fs_err::write(content.join("code"), if ended { "0" } else { "1" }).unwrap();
             json!({"state": "started"})
         }

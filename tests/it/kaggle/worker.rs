@@ -19,6 +19,8 @@ pub(super) enum Mood {
     DiesAfter(usize),
     /// It leaves nothing.
     Breaks,
+    /// It draws beyond the mask that it was given.
+    IgnoresMasks,
 }
 
 /// The worker; its moods are taken from the end, then all is good.
@@ -54,7 +56,10 @@ impl KernelWorker for Decorator {
                 Mood::DiesAfter(photos) => Some(photos),
                 _ => None,
             };
-            if !decorate(&folder, &output, dies_after, &|line| session.log(line)) {
+            let obeys = mood != Mood::IgnoresMasks;
+            if !decorate(&folder, &output, dies_after, obeys, &|line| {
+                session.log(line);
+            }) {
                 session.log("MemoryError");
                 return WorkerEnd::Error("Your notebook tried to allocate more memory".to_owned());
             }

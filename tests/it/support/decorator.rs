@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use remedia::bundle::{files_of, read_order, read_sums, sha256};
+use remedia::bundle::{files_of, read_mask, read_order, read_sums, sha256};
 use remedia::domain::job::JobOrder;
 use remedia::domain::operation::OperationKind;
 use remedia::domain::results::{
@@ -20,6 +20,7 @@ pub(crate) fn decorate(
     folder: &Path,
     working: &Path,
     dies_after: Option<usize>,
+    obeys_masks: bool,
     log: &dyn Fn(&str),
 ) -> bool {
     let (order, marker) = read_order(folder).unwrap();
@@ -53,7 +54,9 @@ pub(crate) fn decorate(
             .map(|operation| {
                 let attempt = &operation.attempts[0];
                 let stem = format!("{}.{}", photo.photo_id, attempt.number);
-                let (image, mask) = furnished(&picture, attempt.seed);
+                let drawn = read_mask(folder, &photo.photo_id, &DecodeLimits::default()).unwrap();
+                let drawn = drawn.filter(|_| obeys_masks);
+                let (image, mask) = furnished(&picture, attempt.seed, drawn.as_ref());
                 let jpeg = encode_jpeg(&image, &JpegOptions::default()).unwrap();
                 let result = AttemptResult {
                     state: AttemptState::Produced,
@@ -121,7 +124,7 @@ fn kept(working: &Path, file: &str, bytes: &[u8], size: &Picture) -> ResultFile 
 }
 
 /// The photo with a box in it, and where the box is.
-fn furnished(photo: &Picture, seed: u64) -> (Picture, Plane) {
+fn furnished(photo: &Picture, seed: u64, drawn: Option<&Plane>) -> (Picture, Plane) {
     let mut picture = photo.clone().into_eight();
     let (width, height) = (picture.width, picture.height);
     let mut mask = vec![0_u8; width * height];
@@ -130,7 +133,11 @@ fn furnished(photo: &Picture, seed: u64) -> (Picture, Plane) {
     };
     for (index, (pixel, allowed)) in samples.chunks_exact_mut(3).zip(&mut mask).enumerate() {
         let (x, y) = (index % width * 100 / width, index / width * 100 / height);
-        if (30..70).contains(&x) && (62..86).contains(&y) {
+        let is_let = |plane: &Plane| {
+            let (x, y) = (index % width, index / width);
+            plane.at(x * plane.width / width, y * plane.height / height) > 127
+        };
+        if (30..70).contains(&x) && (62..86).contains(&y) && drawn.is_none_or(is_let) {
             *allowed = 255;
             let seam = if x % 13 == 0 { 40 } else { 0 };
             let tint = (seed % 50) as u8;

@@ -162,6 +162,7 @@ impl Delivery {
             room_origin: None,
             room_confidence: None,
             group: None,
+            mask: None,
         });
         let source = |file: &str, exposure_value| PlannedSource {
             photo_id: PhotoId::from_digest(&blake3::hash(
@@ -190,6 +191,7 @@ impl Delivery {
             height,
             room,
             group: None,
+            mask: None,
             operations: vec![PlannedOperation {
                 kind: OperationKind::Enhance,
                 decision: Decision::Run {

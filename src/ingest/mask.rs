@@ -1,0 +1,67 @@
+//! Masks: where a person lets a photo be changed, as `listing.toml` names them. A mask that cannot be used ends
+//! the reading, because whoever drew one must not get pictures that were made without it.
+
+use std::path::Path;
+
+use super::error::IngestError;
+use super::listing_file::ListingFile;
+use super::open::read_plain;
+use super::options::IngestOptions;
+use super::read::stated_photo;
+use crate::domain::listing::{Photo, StatedMask};
+use crate::fsx::{contained, printable};
+use crate::imaging;
+
+/// So far a mask's proportions may be from its photo's.
+const PROPORTIONS: f64 = 0.01;
+
+/// Reads the mask of each photo that has one.
+pub(super) fn state_masks(
+    photos: &mut [Photo],
+    stated: &ListingFile,
+    root: &Path,
+    options: &IngestOptions,
+) -> Result<(), IngestError> {
+    for photo in photos {
+        let entry = stated_photo(stated, &photo.file);
+        if let Some(file) = entry.and_then(|entry| entry.mask.as_deref()) {
+            let mask = read_mask(photo, file, root, options);
+            photo.mask = Some(mask.map_err(|problem| IngestError::Mask {
+                mask: printable(file),
+                photo: printable(&photo.file),
+                problem,
+            })?);
+        }
+    }
+    Ok(())
+}
+
+fn read_mask(
+    photo: &Photo,
+    file: &str,
+    root: &Path,
+    options: &IngestOptions,
+) -> Result<StatedMask, String> {
+    let file = file.strip_prefix("./").unwrap_or(file);
+    let path = contained(root, file).map_err(|refused| refused.to_string())?;
+    let limits = &options.limits;
+    let plain =
+        read_plain(&path, root, file, limits.max_file_bytes).map_err(|error| error.to_string())?;
+    let header = imaging::probe(&plain.bytes).map_err(|error| error.to_string())?;
+    imaging::check_complete(&plain.bytes, header.format).map_err(|error| error.to_string())?;
+    if u64::from(header.width) * u64::from(header.height) > limits.max_pixels {
+        return Err("it has more pixels than a photo may have".to_owned());
+    }
+    let proportion = |width: u32, height: u32| f64::from(width) / f64::from(height);
+    let ratio = proportion(header.width, header.height) / proportion(photo.width, photo.height);
+    if (ratio - 1.0).abs() > PROPORTIONS {
+        return Err(format!(
+            "it has {} x {} pixels, which is another shape than the photo's {} x {}",
+            header.width, header.height, photo.width, photo.height
+        ));
+    }
+    Ok(StatedMask {
+        file: file.to_owned(),
+        blake3: blake3::hash(&plain.bytes).to_hex().to_string(),
+    })
+}
