@@ -6,6 +6,7 @@ mod answer;
 mod archive;
 mod error;
 mod masks;
+mod model_set;
 mod notebook;
 mod order;
 mod photos;
@@ -14,6 +15,7 @@ pub use answer::{Answer, AnswerError, CheckedAnswer, RESULTS_FILE, open_answer};
 pub use archive::{ArchiveContent, verify_archive, write_archive, write_archive_below};
 pub use error::BundleError;
 pub use masks::{mask_path, read_mask, write_mask};
+pub use model_set::model_set;
 pub use notebook::{notebook_for, runs_of, write_worker};
 pub use order::{
     JOB_FILE, MARKER_FILE, SUMS_FILE, files_of, read_order, read_sums, sha256, write_order,

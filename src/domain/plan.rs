@@ -45,6 +45,9 @@ pub struct Plan {
     /// Longest side, in pixels, of the photos that a worker elsewhere gets; 1536 where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_long_side: Option<u32>,
+    /// The models that a worker elsewhere generates with; where it is not said, those that fit its GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_set: Option<ModelSetName>,
     /// One entry for each picture to deliver, in delivery order. An exposure bracket is one picture.
     pub photos: Vec<PlannedPhoto>,
     /// Seconds that the whole is expected to take on this machine.
@@ -246,6 +249,28 @@ pub enum AttemptParameters {
         /// Noise added to the first frame, 0 to 1; more moves more.
         noise_aug_strength: f64,
     },
+}
+
+/// A set of models that work together: a base model with its ControlNets and those that make maps and scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelSetName {
+    /// Stable Diffusion 1.5 inpainting with ControlNets of its own: works on GPUs of 16 GB.
+    #[serde(rename = "sd15-inpaint")]
+    Sd15Inpaint,
+    /// Stable Diffusion XL with one ControlNet for all kinds: finer, for GPUs of 22 GB and more.
+    SdxlUnion,
+}
+
+impl ModelSetName {
+    /// Its name, as styles and orders write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sd15Inpaint => "sd15-inpaint",
+            Self::SdxlUnion => "sdxl-union",
+        }
+    }
 }
 
 /// A scheduler, by the name of its class in diffusers.

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::enhancement::{EnhancementSettings, Look};
-use super::plan::{ControlNetParameters, Scheduler};
+use super::plan::{ControlNetParameters, ModelSetName, Scheduler};
 use super::room::Room;
 
 pub use super::style_check::StyleProblem;
@@ -134,6 +134,9 @@ pub struct Staging {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 512, max = 2048))]
     pub working_long_side: Option<u32>,
+    /// The models that a worker elsewhere generates with; where it is not said, those that fit its GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_set: Option<ModelSetName>,
     /// Conditioning networks, at most one of each kind.
     #[serde(default)]
     pub controlnets: Vec<ControlNetParameters>,

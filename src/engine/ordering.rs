@@ -212,13 +212,18 @@ impl Session<'_> {
             .rev()
             .find(|order| order.executor == executor)
             .map(|order| order.run_id.clone());
+        let provider = self.engine.provider(&executor)?;
+        let remote = provider.is_remote();
+        let models = match plan.model_set.filter(|_| remote) {
+            Some(name) => Some(bundle::model_set(name)?),
+            None => None,
+        };
         let mut document = self.order_document(&plan, &photos, &attempts, &executor, number);
+        document.models = models;
         document.parent.clone_from(&parent);
         let folder = self.work.order(number);
         fs_err::create_dir_all(&folder)?;
         let mut unreadable = Vec::new();
-        let provider = self.engine.provider(&executor)?;
-        let remote = provider.is_remote();
         let side = plan.working_long_side.unwrap_or(bundle::WORKING_LONG_SIDE);
         let mut masks = Vec::new();
         document.photos.retain(|photo| {

@@ -64,6 +64,7 @@ pub fn plan(
         max_attempts: request.max_attempts,
         judging: request.judging.clone(),
         working_long_side: style.staging.working_long_side,
+        model_set: style.staging.model_set,
         photos,
         estimated_seconds,
     })

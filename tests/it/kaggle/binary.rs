@@ -359,3 +359,51 @@ fn what_a_session_says_is_followed_until_the_job_is_delivered() {
         assert_eq!(count, 1, "{once}: {heard:#?}");
     }
 }
+
+#[test]
+fn a_style_names_the_models_that_a_worker_takes() {
+    let terminal = Terminal::new();
+    let styles = terminal.house.root().join("styles");
+    fs_err::create_dir_all(&styles).unwrap();
+    let modern = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/styles/modern.toml");
+    let modern = fs_err::read_to_string(modern).unwrap();
+    let fine = |set: &str| {
+        modern
+            .replace("name = \"modern\"", "name = \"fine\"")
+            .replace("\"modernist\", \"clean-modern\", \"standard\"", "")
+            .replace(
+                "[staging]\n",
+                &format!("[staging]\nmodel_set = \"{set}\"\n"),
+            )
+    };
+    let bundle = [
+        "bundle",
+        "12 Oak Lane",
+        "--styles",
+        "styles",
+        "--style",
+        "fine",
+        "--operations",
+        "stage",
+        "--provider",
+        "kaggle",
+        "--to",
+        "fine.zip",
+    ];
+    fs_err::write(styles.join("fine.toml"), fine("sdxl")).unwrap();
+    let (_, error) = terminal.run(&bundle, 1);
+    assert!(
+        error.contains("sdxl-union") && error.contains("fine.toml"),
+        "{error}"
+    );
+
+    fs_err::write(styles.join("fine.toml"), fine("sdxl-union")).unwrap();
+    terminal.run(&bundle, 0);
+    let archive = fs_err::File::open(terminal.house.root().join("fine.zip")).unwrap();
+    let mut archive = zip::ZipArchive::new(archive).unwrap();
+    let job = std::io::read_to_string(archive.by_name("job.json").unwrap()).unwrap();
+    let job: serde_json::Value = serde_json::from_str(&job).unwrap();
+    assert_eq!(job["models"]["name"], "sdxl-union");
+    let parts = job["models"]["parts"].as_array().unwrap();
+    assert!(parts.iter().any(|part| part["role"] == "base"));
+}

@@ -71,6 +71,7 @@ impl Delivery {
                 max_attempts: 3,
                 judging: JudgingRules::default(),
                 working_long_side: None,
+                model_set: None,
                 photos: Vec::new(),
                 estimated_seconds: 6.0,
             },
