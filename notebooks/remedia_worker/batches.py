@@ -40,7 +40,7 @@ NEEDS = {
     "sd15": Need(base=2.14e9, controlnet=0.73e9, pixel=791),
     "sdxl": Need(base=6.94e9, controlnet=2.52e9, pixel=469),
 }
-"""An estimate until it is measured on a GPU (`measure.py` prints the number that belongs here).
+"""An estimate until it is measured on a GPU: `measure.py` prints the bytes by pixel that belong here.
 
 The weights are counted from the published architectures. `pixel` is the most memory that the tensors of one step hold
 at once, with guidance and two kinds of control, counted on those architectures without computing anything; it grows

@@ -51,42 +51,45 @@ class Worker:
 
     def _firsts(self, hands: Sequence[InHand], index: int, report: Report) -> list[tuple[InHand, Operation]]:
         """Makes the first attempts of an operation at once; gives those that another attempt may serve better."""
-        having = [hand for hand in hands if index < len(hand.photo.operations)]
-        operations = [hand.photo.operations[index] for hand in having]
-        firsts = [(hand, one, one.attempts[0]) for hand, one in zip(having, operations, strict=True)]
-        made = self._attempts(firsts)
-        for (hand, operation, _), one in zip(firsts, made, strict=True):
-            report(hand.photo.photo_id, operation.kind, one)
+        operations = [(hand, one) for hand in hands for one in hand.photo.operations[index : index + 1]]
+        firsts = [(hand, one, one.attempts[0]) for hand, one in operations if one.attempts]
+        made = self._attempts(firsts, report)
         return [item[:2] for item, one in zip(firsts, made, strict=True) if _another_may_succeed(one)]
 
     def _others(self, hand: InHand, operation: Operation, report: Report) -> None:
         """Makes the attempts after the first, one by one, until one will do."""
         for attempt in operation.attempts[1:]:
-            (made,) = self._attempts([(hand, operation, attempt)])
-            report(hand.photo.photo_id, operation.kind, made)
+            (made,) = self._attempts([(hand, operation, attempt)], report)
             if not _another_may_succeed(made):
                 return
 
-    def _attempts(self, items: Sequence[Item]) -> list[dict[str, Any]]:
-        """Makes one attempt for each photo; gives their records. Nothing that befalls one of them harms the others."""
+    def _attempts(self, items: Sequence[Item], report: Report) -> list[dict[str, Any]]:
+        """Makes one attempt for each photo, and reports and gives their records, each as soon as its files are written.
+        Nothing that befalls one of them harms the others.
+        """
         if self._maker.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
         before = [hand.seconds for hand, _, _ in items]
         made: dict[int, dict[str, Any]] = {}
+
+        def answer(index: int, record: dict[str, Any]) -> None:
+            hand, operation, _ = items[index]
+            record["seconds"] = round(hand.seconds - before[index], 3)
+            if self._maker.device.type == "cuda":
+                record["peak_memory_bytes"] = int(torch.cuda.max_memory_allocated())
+            made[index] = record
+            report(hand.photo.photo_id, operation.kind, record)
+
         drafts: dict[int, Draft] = {}
         for index, item in enumerate(items):
             draft = self._guarded(item, partial(self._prepare, *item))
             if isinstance(draft, Draft):
                 drafts[index] = draft
             else:
-                made[index] = draft
+                answer(index, draft)
         outcomes = self._painted([items[index] for index in drafts], list(drafts.values())) if drafts else []
         for (index, draft), outcome in zip(drafts.items(), outcomes, strict=True):
-            made[index] = self._guarded(items[index], partial(self._kept, items[index], draft, outcome))
-        for index, (hand, _, _) in enumerate(items):
-            made[index]["seconds"] = round(hand.seconds - before[index], 3)
-            if self._maker.device.type == "cuda":
-                made[index]["peak_memory_bytes"] = int(torch.cuda.max_memory_allocated())
+            answer(index, self._guarded(items[index], partial(self._kept, items[index], draft, outcome)))
         return [made[index] for index in range(len(items))]
 
     def _prepare(self, hand: InHand, operation: Operation, attempt: Attempt) -> Draft | dict[str, Any]:
