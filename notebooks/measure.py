@@ -1,9 +1,10 @@
 """Measures time and memory of the real worker on this machine's GPUs with full-size models of random weights.
 
-    python measure.py FOLDER [--only sd15 sdxl svd14 svd25] [--photos 4] [--steps 20] [--tiny]
+    python measure.py FOLDER [--only sd15 sdxl svd14 svd25] [--photos 16] [--steps 20] [--batches 1 2 4 8] [--tiny]
 
 No model is downloaded: architectures are those of the published configurations, weights are noise, which takes as long
-and as much memory. `--tiny` takes the tests' tiny models instead, to try the script itself. Prints a table in Markdown.
+and as much memory. `--tiny` takes the tests' tiny models instead, to try the script itself. Prints a table in Markdown,
+and for each family the bytes of each further picture in a batch, which belong into `remedia_worker/batches.py`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "tests"))
 
 PHOTO = "{:032x}"
+AREAS = {"sd15": 768 * 512, "sdxl": 1256 * 840}
+"""Pixels at which photos of 1536 x 1024 are made."""
 _WIDE = {"block_out_channels": (128, 256, 512, 512), "layers_per_block": 2, "latent_channels": 4}
 _TEXT = {"vocab_size": 514, "bos_token_id": 512, "eos_token_id": 513, "pad_token_id": 513}
 _XL = {
@@ -129,8 +134,17 @@ def full_models(folder: Path, only: list[str]) -> None:
             )
 
 
-def measure(folder: Path, what: str, arguments: argparse.Namespace) -> str:
-    """Runs the worker once; gives a line of the table."""
+@dataclass(frozen=True)
+class Measured:
+    """A line of the table, and the most memory that a picture took, in bytes."""
+
+    line: str
+    batch: int
+    peak: int
+
+
+def measure(folder: Path, what: str, batch: int, arguments: argparse.Namespace) -> Measured:
+    """Runs the worker once with batches of one size."""
     import bundles
 
     video = what.startswith("svd")
@@ -144,7 +158,9 @@ def measure(folder: Path, what: str, arguments: argparse.Namespace) -> str:
         numbers["num_frames"] = int(what[3:])
     # Photos at the size at which remedia sends them.
     bundles.SIZE = (192, 128) if arguments.tiny else (1536, 1024)
-    run = folder / f"run-{what}"
+    run = folder / f"run-{what}-{batch}"
+    # What an earlier measurement left there would be in this one's way.
+    shutil.rmtree(run, ignore_errors=True)
     bundles.write_bundle(run / "input", bundles.order(asked), labels=tuple(asked))
     document = json.loads((folder / "model_sets.json").read_text(encoding="utf-8"))
     if not arguments.tiny:
@@ -160,6 +176,7 @@ def measure(folder: Path, what: str, arguments: argparse.Namespace) -> str:
         "REMEDIA_MODELS": str(folder),
         "REMEDIA_MODEL_SETS": str(run / "model_sets.json"),
         "REMEDIA_FIND_SECONDS": "1",
+        "REMEDIA_BATCH": str(batch),
         "PYTHONPATH": str(HERE),
     }
     if arguments.tiny:
@@ -168,21 +185,38 @@ def measure(folder: Path, what: str, arguments: argparse.Namespace) -> str:
     answer = json.loads((run / "output" / "results.json").read_text(encoding="utf-8"))
     made = [one for photo in answer["photos"] for operation in photo["operations"] for one in operation["attempts"]]
     failed = sorted({one["reason"]["code"] for one in made if one["state"] == "failed"})
-    # The first of each device warms up.
+    # Where memory was short, this was not measured but something else.
+    failed += sorted({key for one in made for key in one.get("adjustments", {}) if key != "batch_size"})
+    sizes = sorted({one.get("adjustments", {}).get("batch_size", 1) for one in made})
+    # The first batch of each device warms up: the median does not see it.
     seconds = sorted(one["seconds"] for one in made)
-    peak = max(one.get("peak_memory_bytes", 0) for one in made) / 1024**3
+    peak = max(one.get("peak_memory_bytes", 0) for one in made)
     timings = answer["timings"]
     cells = [
         what,
         answer["worker"]["device"],
+        " and ".join(str(size) for size in sizes),
         str(len(made)),
         f"{seconds[len(seconds) // 2]:.2f}",
-        f"{peak:.1f}",
+        f"{peak / 1024**3:.2f}",
         f"{timings.get('load', 0):.0f}",
         f"{timings.get('photos', 0):.0f}",
         ", ".join(failed) or "none",
     ]
-    return "| " + " | ".join(cells) + " |"
+    # A batch that had to be halved tells nothing about its own size.
+    return Measured("| " + " | ".join(cells) + " |", batch if max(sizes) == batch else 0, peak)
+
+
+def further(what: str, measured: list[Measured], area: float) -> str:
+    """What each further picture of a batch takes. Decoding takes as much for one as for many and may hide the peak of
+    small batches' steps, so the two largest that fitted are compared.
+    """
+    fitting = sorted((one for one in measured if one.batch and one.peak), key=lambda one: one.batch)
+    if len(fitting) < 2:
+        return f"{what}: nothing is known of a further picture, which takes a GPU and two sizes that fit it"
+    small, large = fitting[-2:]
+    each = (large.peak - small.peak) / (large.batch - small.batch)
+    return f"{what}: {each / 1e6:.0f} MB for each further picture, {each / area:.0f} bytes a pixel"
 
 
 def main() -> None:
@@ -190,18 +224,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", nargs="*", default=["sd15", "sdxl", "svd14", "svd25"])
-    parser.add_argument("--photos", type=int, default=4)
+    parser.add_argument("--photos", type=int, default=16)
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--batches", nargs="*", type=int, default=[1, 2, 4, 8])
     parser.add_argument("--tiny", action="store_true")
     arguments = parser.parse_args()
     if not (arguments.folder / "model_sets.json").is_file():
         tiny_models.make(arguments.folder)
         if not arguments.tiny:
             full_models(arguments.folder, arguments.only)
-    lines = [measure(arguments.folder, what, arguments) for what in arguments.only]
-    print("| what | device | pictures | median s each | peak GiB | load s | all s | failed |")
-    print("|---|---|---|---|---|---|---|---|")
+    lines, notes = [], []
+    for what in arguments.only:
+        batches = [1] if what.startswith("svd") else sorted(set(arguments.batches))
+        measured = [measure(arguments.folder, what, batch, arguments) for batch in batches]
+        lines += [one.line for one in measured]
+        if not what.startswith("svd"):
+            notes.append(further(what, measured, AREAS[what]))
+    print("| what | device | batch | pictures | median s each | peak GiB | load s | all s | failed or adjusted |")
+    print("|---|---|---|---|---|---|---|---|---|")
     print("\n".join(lines))
+    print("\n" + "\n".join(notes))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""The process of one device: reads its task and photos from standard input, answers on standard output, one JSON line
-each. It ends when its parent does.
+"""The process of one device: reads its task and batches of photos from standard input, answers on standard output, one
+JSON line each. It ends when its parent does.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import queue
@@ -44,15 +45,33 @@ def main() -> None:
         message = orders.get()
         if message.get("end"):
             break
-        photo = photos[message["photo_id"]]
-        begun = time.monotonic()
-        worker[0].photo(
-            photo, lambda kind, made, one=photo: tell("attempt", photo_id=one.photo_id, kind=kind, attempt=made)
+        batch = [_left_of(photos[photo_id], message.get("left", {})) for photo_id in message["photos"]]
+        worker[0].batch(
+            batch,
+            lambda photo_id, kind, made: tell("attempt", photo_id=photo_id, kind=kind, attempt=made),
+            lambda hand: tell(
+                "photo_done",
+                photo_id=hand.photo.photo_id,
+                seconds=round(hand.seconds, 2),
+                timings={stage: round(seconds, 3) for stage, seconds in hand.timings.items()},
+            ),
         )
-        timings = {stage: round(seconds, 3) for stage, seconds in worker[0].timings.items()}
-        tell("photo_done", photo_id=photo.photo_id, seconds=round(time.monotonic() - begun, 2), timings=timings)
+        tell("batch_done")
     line_out.flush()
     os._exit(0)
+
+
+def _left_of(photo: Any, left: dict[str, dict[str, list[int]]]) -> Any:
+    """A photo with the attempts that are still open, where something of it is answered already."""
+    if photo.photo_id not in left:
+        return photo
+    operations = []
+    for operation in photo.operations:
+        numbers = left[photo.photo_id].get(operation.kind, [])
+        attempts = tuple(attempt for attempt in operation.attempts if attempt.number in numbers)
+        if attempts:
+            operations.append(dataclasses.replace(operation, attempts=attempts))
+    return dataclasses.replace(photo, operations=tuple(operations))
 
 
 def _load(task: dict[str, Any], tell: Any) -> tuple[Any, Any]:

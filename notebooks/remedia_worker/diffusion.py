@@ -7,7 +7,8 @@ from __future__ import annotations
 import inspect
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from .documents import Diffusion
 from .errors import AttemptFailed, Code
 from .maps import Maps
 from .memory import Steps
-from .pictures import Bytes, put_detail_back, resized, working_size
+from .models import family_of
+from .pictures import Bytes, Floats, put_detail_back, resized, working_size
 
 SCHEDULERS: dict[str, dict[str, Any]] = {
     "DDIMScheduler": {},
@@ -34,6 +36,35 @@ SCHEDULERS: dict[str, dict[str, Any]] = {
 
 UNION_MODES = {"depth": 1, "lines": 3, "segmentation": 5}
 """The numbers by which a ControlNet union knows the kinds."""
+
+
+Outcome = tuple[Bytes, dict[str, Any]] | AttemptFailed
+"""A picture and what was adjusted for it, or why there is none."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What one picture is made of."""
+
+    photo: Image.Image
+    numbers: Diffusion
+    seed: int
+
+    def free(self) -> Floats:
+        """Where something may be drawn, 0 to 1, at the photo's size."""
+        return np.zeros((self.photo.height, self.photo.width), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Staging(Draft):
+    """What one staged picture is made of; the mask is of the photo's size."""
+
+    mask: Bytes
+    maps: Maps
+
+    def free(self) -> Floats:
+        """Where something may be drawn, 0 to 1, at the photo's size."""
+        return self.mask.astype(np.float32) / 255.0
 
 
 def generator(seed: int) -> torch.Generator:
@@ -59,7 +90,7 @@ class Painter:
         families: dict[str, Any],
         steps: Steps,
     ) -> None:
-        self.family = "sdxl" if (folder / "text_encoder_2").is_dir() else "sd15"
+        self.family = family_of(folder)
         self._device, self._dtype, self._steps = device, dtype, steps
         self._area = float(families[self.family]["area"])
         name = "StableDiffusionXLInpaintPipeline" if self.family == "sdxl" else "StableDiffusionInpaintPipeline"
@@ -70,6 +101,8 @@ class Painter:
             extra["vae"] = diffusers.AutoencoderKL.from_pretrained(vae, torch_dtype=dtype, variant=half_variant(vae))
         pipeline = getattr(diffusers, name).from_pretrained(folder, torch_dtype=dtype, **extra)
         pipeline.to(device)
+        # Pictures of a batch are decoded one after the other: the same pixels, and no more memory than for one.
+        pipeline.vae.enable_slicing()
         self._components: dict[str, Any] = dict(pipeline.components)
         if device.type == "cuda":
             self._components["unet"].to(memory_format=torch.channels_last)
@@ -88,40 +121,34 @@ class Painter:
         net = kind.from_pretrained(folder, torch_dtype=self._dtype, variant=half_variant(folder))
         return net.to(self._device).eval()
 
-    def stage(
-        self, photo: Image.Image, mask: Bytes, maps: Maps, numbers: Diffusion, seed: int, deadline: float
-    ) -> tuple[Bytes, dict[str, Any]]:
-        """Furniture into the mask; gives the picture at the photo's size and what was adjusted for memory."""
+    def stage(self, drafts: Sequence[Staging], deadline: float) -> list[Outcome]:
+        """Furniture into the masks, in one call for all drafts, which must agree in all numbers but words and seeds and
+        in working size; gives for each the picture at its photo's size and what was adjusted, or why there is none.
+        """
+        numbers = drafts[0].numbers
         name, nets = self._staging(numbers)
         pipeline = self._pipeline(name, numbers.scheduler, **nets)
-        free = mask.astype(np.float32) / 255.0
 
-        def work(factor: float) -> Bytes:
-            width, height = working_size(*photo.size, self._area, factor)
-            allowed = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) > 127
-            extra: dict[str, Any] = {"mask_image": Image.fromarray(allowed.astype(np.uint8) * 255)}
-            extra.update(self._control(numbers, maps, (width, height)))
-            made = self._call(pipeline, photo, (width, height), numbers, seed, deadline, extra)
-            return self._at_size(made, photo, (width, height), free)
+        def work(part: Sequence[Staging], factor: float) -> list[Bytes | AttemptFailed]:
+            size = working_size(*part[0].photo.size, self._area, factor)
+            extra: dict[str, Any] = {"mask_image": [allowed(draft.mask, size) for draft in part]}
+            extra.update(self._control(part, size))
+            return self._call(pipeline, part, size, deadline, extra)
 
-        return self._steps.run(pipeline, work)
+        return self._at_size(drafts, self._steps.run(pipeline, drafts, work))
 
-    def enhance(
-        self, photo: Image.Image, numbers: Diffusion, seed: int, deadline: float
-    ) -> tuple[Bytes, dict[str, Any]]:
-        """The whole picture again at low strength; gives it at the photo's size."""
+    def enhance(self, drafts: Sequence[Draft], deadline: float) -> list[Outcome]:
+        """The whole pictures again at low strength, each at its photo's size; else as `stage`."""
         inpaints = self._components["unet"].config.in_channels != 4
         kind = "Inpaint" if inpaints else "Img2Img"
-        pipeline = self._pipeline(f"StableDiffusion{self._xl}{kind}Pipeline", numbers.scheduler)
-        free = np.zeros((photo.height, photo.width), dtype=np.float32)
+        pipeline = self._pipeline(f"StableDiffusion{self._xl}{kind}Pipeline", drafts[0].numbers.scheduler)
 
-        def work(factor: float) -> Bytes:
-            size = working_size(*photo.size, self._area, factor)
-            extra = {"mask_image": Image.new("L", size, 255)} if inpaints else {}
-            made = self._call(pipeline, photo, size, numbers, seed, deadline, extra)
-            return self._at_size(made, photo, size, free)
+        def work(part: Sequence[Draft], factor: float) -> list[Bytes | AttemptFailed]:
+            size = working_size(*part[0].photo.size, self._area, factor)
+            extra = {"mask_image": [Image.new("L", size, 255)] * len(part)} if inpaints else {}
+            return self._call(pipeline, part, size, deadline, extra)
 
-        return self._steps.run(pipeline, work)
+        return self._at_size(drafts, self._steps.run(pipeline, drafts, work))
 
     @property
     def _xl(self) -> str:
@@ -139,11 +166,13 @@ class Painter:
             return "StableDiffusionXLControlNetUnionInpaintPipeline", {"controlnet": nets[0]}
         return f"StableDiffusion{self._xl}ControlNetInpaintPipeline", {"controlnet": nets if len(nets) > 1 else nets[0]}
 
-    def _control(self, numbers: Diffusion, maps: Maps, size: tuple[int, int]) -> dict[str, Any]:
-        nets = numbers.controlnets
+    def _control(self, drafts: Sequence[Staging], size: tuple[int, int]) -> dict[str, Any]:
+        nets = drafts[0].numbers.controlnets
         if not nets:
             return {}
-        images = [maps.control(one.kind).resize(size, Image.Resampling.BILINEAR) for one in nets]
+        # Several ControlNets take no list of pictures for each net ("a single batch of multiple conditionings"), but a
+        # tensor (batch, 3, height, width) for each; so do one alone and a union, which want it in different wrappings.
+        images = [torch.stack([_control_tensor(draft.maps, net.kind, size) for draft in drafts]) for net in nets]
         union = isinstance(self._nets[nets[0].kind], diffusers.ControlNetUnionModel)
         single = len(nets) == 1 and not union
         values: dict[str, list[Any]] = {
@@ -172,15 +201,9 @@ class Painter:
 
     @torch.inference_mode()
     def _call(
-        self,
-        pipeline: Any,
-        photo: Image.Image,
-        size: tuple[int, int],
-        numbers: Diffusion,
-        seed: int,
-        deadline: float,
-        extra: dict[str, Any],
-    ) -> Bytes:
+        self, pipeline: Any, drafts: Sequence[Draft], size: tuple[int, int], deadline: float, extra: dict[str, Any]
+    ) -> list[Bytes | AttemptFailed]:
+        numbers = drafts[0].numbers
         if int(numbers.num_inference_steps * numbers.strength) < 1:
             raise AttemptFailed(
                 Code.BAD_INPUT, f"{numbers.num_inference_steps} steps at strength {numbers.strength} are none"
@@ -188,35 +211,68 @@ class Painter:
         width, height = size
         known = inspect.signature(pipeline.__call__).parameters
         arguments: dict[str, Any] = {
-            "prompt": numbers.prompt,
-            "negative_prompt": numbers.negative_prompt,
-            "image": photo.resize(size, Image.Resampling.LANCZOS),
+            "prompt": [draft.numbers.prompt for draft in drafts],
+            "negative_prompt": [draft.numbers.negative_prompt for draft in drafts],
+            "image": [draft.photo.resize(size, Image.Resampling.LANCZOS) for draft in drafts],
             "width": width,
             "height": height,
             "strength": numbers.strength,
             "guidance_scale": numbers.guidance_scale,
             "num_inference_steps": numbers.num_inference_steps,
-            "generator": generator(seed),
+            # One for each, so that a photo's noise does not depend on its neighbours.
+            "generator": [generator(draft.seed) for draft in drafts],
             "output_type": "pt",
             "callback_on_step_end": watch(deadline),
             **extra,
         }
         output = pipeline(**{key: value for key, value in arguments.items() if key in known})
-        return to_bytes(output.images[0])
+        return [_judged(image) for image in output.images]
 
-    @staticmethod
-    def _at_size(made: Bytes, photo: Image.Image, size: tuple[int, int], free: np.ndarray) -> Bytes:
-        if size == photo.size:
-            return made
-        return put_detail_back(resized(made, *photo.size), np.asarray(photo), size, free)
+    def _at_size(
+        self, drafts: Sequence[Draft], made: Sequence[tuple[Bytes, dict[str, Any]] | AttemptFailed]
+    ) -> list[Outcome]:
+        """Pictures at their photos' sizes; where the model's was smaller, with the photo's own detail off the mask."""
+        outcomes: list[Outcome] = []
+        for draft, one in zip(drafts, made, strict=True):
+            if isinstance(one, AttemptFailed):
+                outcomes.append(one)
+                continue
+            picture, adjusted = one
+            height, width = picture.shape[:2]
+            if (width, height) != draft.photo.size:
+                large = resized(picture, *draft.photo.size)
+                picture = put_detail_back(large, np.asarray(draft.photo), (width, height), draft.free())
+            outcomes.append((picture, adjusted))
+        return outcomes
+
+
+def allowed(mask: Bytes, size: tuple[int, int]) -> Image.Image:
+    """A mask as the pipelines want it: at working size, black and white."""
+    small = cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > 127
+    return Image.fromarray(small.astype(np.uint8) * 255)
+
+
+def _control_tensor(maps: Maps, kind: str, size: tuple[int, int]) -> torch.Tensor:
+    picture = maps.control(kind).resize(size, Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.asarray(picture, dtype=np.float32) / 255.0).permute(2, 0, 1)
+
+
+def _judged(image: torch.Tensor) -> Bytes | AttemptFailed:
+    try:
+        return to_bytes(image)
+    except AttemptFailed as failed:
+        return failed
 
 
 def watch(deadline: float) -> Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]:
-    """What is looked at after every step: whether there are still numbers, and whether there is still time."""
+    """What is looked at after every step: whether any picture still has numbers, and whether there is still time.
+
+    A picture that lost its numbers among others is found when it is decoded: they pass through every step.
+    """
 
     def step_ended(_pipeline: Any, _step: int, _timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
         latents = faults.numbers(values["latents"])
-        if not bool(torch.isfinite(latents).all()):
+        if not bool(torch.isfinite(latents).flatten(1).all(dim=1).any()):
             raise AttemptFailed(Code.NAN_LATENTS, "the latents are no numbers any more")
         if time.time() > deadline:
             raise AttemptFailed(Code.DEADLINE, "the time of the run was over")

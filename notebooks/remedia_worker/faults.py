@@ -1,5 +1,7 @@
 """Faults on purpose, for tests: `REMEDIA_FAULT=oom:3,nan:1` makes the first three calls run out of memory and the first
-picture lose its numbers; `slow:2` adds seconds to every photo, and `die:1` ends the process at its first photo.
+picture lose its numbers; `slow:2` adds seconds to every photo, `batch:1` lets the first call for several pictures fail.
+The process is ended by `die:1` at its first photo, by `die-on=ID` at the photo whose name begins so, and by
+`die-attempt:2` at a second attempt.
 """
 
 from __future__ import annotations
@@ -10,14 +12,17 @@ import time
 import torch
 
 _left: dict[str, float] = {}
+_killers: list[str] = []
 
 
 def read() -> None:
     """Reads the variable, once for each process."""
+    said = os.environ.get("REMEDIA_FAULT", "").split(",")
     _left.clear()
-    for one in os.environ.get("REMEDIA_FAULT", "").split(","):
+    _killers[:] = [one.removeprefix("die-on=") for one in said if one.startswith("die-on=")]
+    for one in said:
         kind, _, count = one.partition(":")
-        if kind:
+        if kind and "=" not in kind:
             _left[kind] = float(count or 1)
 
 
@@ -35,12 +40,28 @@ def out_of_memory() -> None:
 
 
 def numbers(latents: torch.Tensor) -> torch.Tensor:
-    """Latents, or none."""
-    return latents * float("nan") if _takes("nan") else latents
+    """Latents, of which the first picture's are none."""
+    if not _takes("nan"):
+        return latents
+    spoilt = latents.clone()
+    spoilt[0] = float("nan")
+    return spoilt
 
 
-def photo() -> None:
+def photo(photo_id: str) -> None:
     """At the beginning of a photo."""
     time.sleep(_left.get("slow", 0.0))
-    if _takes("die"):
+    if _takes("die") or photo_id.startswith(tuple(_killers)):
         os._exit(41)
+
+
+def attempt(number: int) -> None:
+    """At the beginning of an attempt."""
+    if number == _left.get("die-attempt"):
+        os._exit(41)
+
+
+def batch(size: int) -> None:
+    """Before a call of a model for several pictures; fails in a way that nobody knows."""
+    if size > 1 and _takes("batch"):
+        raise ValueError("this batch fails (on purpose)")

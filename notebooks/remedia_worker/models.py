@@ -61,6 +61,11 @@ def choose_set(order: Order, memory_bytes: int, catalogue: dict[str, Any]) -> Mo
     return model_set(catalogue["sets"][-1])
 
 
+def family_of(folder: Path) -> str:
+    """The family of a base model: `sdxl`, which has two text encoders, or `sd15`."""
+    return "sdxl" if (folder / "text_encoder_2").is_dir() else "sd15"
+
+
 def needed_roles(order: Order, bundle: Path, models: ModelSet) -> list[str]:
     """The roles without which something that is asked for cannot be done."""
     roles: list[str] = []

@@ -30,6 +30,15 @@ def read_photo(path: Path) -> Image.Image:
     return _read(path, "RGB", "the photo")
 
 
+def photo_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of a photo of the bundle, from its header; None where it is none."""
+    try:
+        with Image.open(path) as opened:
+            return opened.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
 def read_plane(path: Path, what: str) -> Image.Image:
     """Reads a map or a mask of the bundle as grey values of 8 bits; those of 16 bits are brought to 8."""
     try:

@@ -1,5 +1,7 @@
-"""One process for each GPU. The parent hands out photos one by one and hears of every attempt; it alone writes the
-results. A process that dies, as CUDA lets it after some errors, costs the photo in its hands, and is started again.
+"""One process for each GPU. The parent hands out batches of photos and hears of every attempt; it alone writes the
+results. A process that dies, as CUDA lets it after some errors, is started again. The photos in its hands are then done
+on their own, so that one of them that kills a process cannot take the others with it; one that was on its own is given
+up.
 """
 
 from __future__ import annotations
@@ -29,12 +31,16 @@ class _Child:
     index: int
     device: Device
     process: subprocess.Popen[str]
-    photo: str | None = None
+    photos: list[str] = field(default_factory=list)
+    alone: bool = False
     errors: deque[str] = field(default_factory=lambda: deque(maxlen=20))
 
 
 class Pool:
-    """Runs `remedia_worker.child` on every device until all photos are done or the time is over."""
+    """Runs `remedia_worker.child` on every device until all photos are done or the time is over.
+
+    `lost` is told of a photo that is given up, with the reason; `left` says which attempts of a photo are still open.
+    """
 
     def __init__(
         self,
@@ -42,20 +48,22 @@ class Pool:
         task: dict[str, Any],
         hear: Callable[[int, dict[str, Any]], None],
         lost: Callable[[str, str], None],
+        left: Callable[[str], dict[str, list[int]]],
     ) -> None:
         self._devices = devices
         self._task = task
         self._hear = hear
-        self._lost = lost
+        self._lost, self._left = lost, left
+        self._divided: set[str] = set()
         self._messages: queue.Queue[tuple[_Child, dict[str, Any] | None]] = queue.Queue()
         self._children: dict[int, _Child] = {}
         self._starts = [0] * len(devices)
         self.last_words = "no process was started"
 
-    def run(self, photos: list[str], deadline: float) -> list[str]:
+    def run(self, batches: list[list[str]], deadline: float) -> list[str]:
         """Works on the photos; gives those that nobody began, because the time was over or every process died."""
-        waiting = deque(photos)
-        for index in range(min(len(self._devices), max(1, len(photos)))):
+        waiting = deque(batches)
+        for index in range(min(len(self._devices), max(1, len(batches)))):
             self._start(index)
         try:
             while self._children:
@@ -69,15 +77,17 @@ class Pool:
                     continue
                 if message is None:
                     self._ended(child, waiting, deadline)
-                elif message["message"] in ("ready", "photo_done"):
-                    child.photo = None
+                    continue
+                kind = message["message"]
+                if kind == "photo_done":
+                    child.photos.remove(message["photo_id"])
+                if kind != "batch_done":
                     self._hear(child.index, message)
+                if kind in ("ready", "batch_done"):
                     self._next(child, waiting, deadline)
-                else:
-                    self._hear(child.index, message)
         finally:
             self._give_up("the run was stopped")
-        return list(waiting)
+        return [photo_id for batch in waiting for photo_id in batch]
 
     def _start(self, index: int) -> None:
         device = self._devices[index]
@@ -119,25 +129,36 @@ class Pool:
                 child.process.stdin.write(json.dumps(document) + "\n")
                 child.process.stdin.flush()
 
-    def _next(self, child: _Child, waiting: deque[str], deadline: float) -> None:
+    def _next(self, child: _Child, waiting: deque[list[str]], deadline: float) -> None:
         if waiting and time.time() < deadline:
-            child.photo = waiting.popleft()
-            self._send(child, {"photo_id": child.photo})
+            child.photos = list(waiting.popleft())
+            child.alone = len(child.photos) == 1
+            left = {photo_id: self._left(photo_id) for photo_id in child.photos if photo_id in self._divided}
+            self._send(child, {"photos": child.photos, "left": left})
         else:
             self._send(child, {"end": True})
 
-    def _ended(self, child: _Child, waiting: deque[str], deadline: float) -> None:
+    def _ended(self, child: _Child, waiting: deque[list[str]], deadline: float) -> None:
         code = child.process.wait()
         self._children.pop(child.index, None)
-        if child.photo is None and code == 0:
+        if not child.photos and code == 0:
             return
         why = (
             f"the process on {child.device.name} ended with {code}: {' / '.join(list(child.errors)[-3:]) or 'no word'}"
         )
-        if child.photo is not None:
-            self._lost(child.photo, why)
+        again: list[str] = []
+        if child.alone:
+            for photo_id in child.photos:
+                self._lost(photo_id, why)
+        else:
+            again = child.photos
+            self._divided.update(again)
+            waiting.extendleft([photo_id] for photo_id in reversed(again))
         self.last_words = why
-        self._hear(child.index, {"message": "event", "event": "worker_died", "text": why})
+        self._hear(child.index, {"message": "event", "event": "worker_died", "text": why, "again": again})
+        # Photos are divided once only, so a death that divided them needs no bound of its own.
+        if again:
+            self._starts[child.index] -= 1
         if waiting and self._starts[child.index] < MOST_STARTS and time.time() < deadline:
             self._start(child.index)
 
@@ -145,8 +166,8 @@ class Pool:
         for child in self._children.values():
             child.process.kill()
             child.process.wait()
-            if child.photo is not None:
-                self._lost(child.photo, why)
+            for photo_id in child.photos:
+                self._lost(photo_id, why)
         self._children.clear()
 
 

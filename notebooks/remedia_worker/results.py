@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from . import ENGINE, __version__
-from .documents import Marker
+from .documents import Marker, Photo
+from .errors import Code
 from .files import write_json
 
 SCHEMA_VERSION = 2
@@ -65,6 +66,17 @@ class Results:
             if operation["kind"] == kind
             for attempt in operation["attempts"]
         ]
+
+    def still_open(self, photo: Photo) -> dict[str, list[int]]:
+        """The numbers of the attempts that are still to be made, for each kind of operation."""
+        left = {}
+        for operation in photo.operations:
+            known = self.answered(photo.photo_id, operation.kind)
+            reason = known[-1].get("reason") if known else None
+            over = bool(known) and (reason is None or not Code(reason["code"]).another_may_succeed)
+            numbers = [one["number"] for one in known]
+            left[operation.kind] = [one.number for one in operation.attempts if one.number not in numbers and not over]
+        return left
 
     def counts(self) -> dict[str, int]:
         """How many attempts gave a picture, and how many did not."""

@@ -227,8 +227,9 @@ class Run:
             done.append(photo_id)
 
         started = time.time()
-        pool = Pool(devices, task, hear, lost)
-        left = pool.run(list(photos), deadline)
+        batches = self._plan(order, devices, task)
+        pool = Pool(devices, task, hear, lost, lambda photo_id: results.still_open(photos[photo_id]))
+        left = pool.run(batches, deadline)
         results.timing("load", max(loaded, default=0.0))
         results.timing("photos", time.time() - started)
         over = time.time() >= deadline
@@ -241,15 +242,19 @@ class Run:
             self._progress.emit("deadline", left=len(left))
         results.finish(list(photos))
 
+    def _plan(self, order: Order, devices: list[Device], task: dict[str, Any]) -> list[list[str]]:
+        from .batches import plan
+
+        batches = plan(order, Path(task["bundle"]), task, min(device.memory_bytes for device in devices))
+        self._progress.emit("batches", sizes=[len(batch) for batch in batches])
+        return batches
+
     @staticmethod
     def answer_rest(photo: Photo, code: Code, text: str, results: Results) -> None:
         """Answers what is open on a photo, so that nothing that was asked stays without an answer."""
+        left = results.still_open(photo)
         for operation in photo.operations:
-            known = results.answered(photo.photo_id, operation.kind)
-            if known and known[-1]["state"] == "produced" and "reason" not in known[-1]:
-                continue
-            numbers = [one["number"] for one in known]
-            attempt = next((one for one in operation.attempts if one.number not in numbers), None)
+            attempt = next((one for one in operation.attempts if one.number in left[operation.kind]), None)
             if attempt is not None:
                 made = failed_attempt(attempt.number, attempt.seed, code.value, text)
                 results.add(photo.photo_id, operation.kind, made)

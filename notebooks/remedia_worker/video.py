@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from PIL import Image
 
 from .diffusion import generator, half_variant, to_bytes, watch
 from .documents import Video
+from .errors import AttemptFailed
 from .memory import Steps
 from .pictures import Bytes
 
@@ -43,7 +45,7 @@ class Filmer:
     ) -> tuple[list[Bytes], dict[str, Any]]:
         """The frames, and what was adjusted for memory."""
 
-        def work(factor: float) -> list[Bytes]:
+        def work(_: Sequence[Image.Image], factor: float) -> list[list[Bytes]]:
             width, height = (64 * max(1, round(self._settings[side] * factor / 64)) for side in ("width", "height"))
             first = filled(photo, width, height)
             with torch.inference_mode():
@@ -61,9 +63,12 @@ class Filmer:
                     output_type="pt",
                     callback_on_step_end=watch(deadline),
                 )
-            return [to_bytes(frame) for frame in output.frames[0]]
+            return [[to_bytes(frame) for frame in output.frames[0]]]
 
-        return self._steps.run(self._pipeline, work)
+        (made,) = self._steps.run(self._pipeline, [photo], work)
+        if isinstance(made, AttemptFailed):
+            raise made
+        return made
 
 
 def filled(photo: Image.Image, width: int, height: int) -> Image.Image:
