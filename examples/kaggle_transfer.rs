@@ -82,6 +82,7 @@ fn transfer(
         title: "remedia-transfer".to_owned(),
         notebook: NOTEBOOK.to_owned(),
         datasets: vec![reference],
+        models: Vec::new(),
         machine_shape: None,
         internet: false,
         session_timeout_seconds: None,

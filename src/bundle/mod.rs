@@ -18,6 +18,7 @@ pub use masks::{mask_path, read_mask, write_mask};
 pub use model_set::model_set;
 pub use notebook::{notebook_for, runs_of, write_worker};
 pub use order::{
-    JOB_FILE, MARKER_FILE, SUMS_FILE, files_of, read_order, read_sums, sha256, write_order,
+    JOB_FILE, MARKER_FILE, SUMS_FILE, files_of, read_order, read_session, read_sums, sha256,
+    write_order, write_session,
 };
 pub use photos::{WORKING_LONG_SIDE, working_photo_path, write_working_photo};

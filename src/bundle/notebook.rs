@@ -26,6 +26,7 @@ macro_rules! package {
 const FILES: &[(&str, &str)] = package![
     "__init__.py",
     "__main__.py",
+    "batches.py",
     "child.py",
     "diffusion.py",
     "documents.py",
@@ -34,6 +35,7 @@ const FILES: &[(&str, &str)] = package![
     "faults.py",
     "files.py",
     "find.py",
+    "making.py",
     "maps.py",
     "mask.py",
     "memory.py",

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::domain::job::{JOB_SCHEMA_VERSION, JobOrder, RunMarker};
+use crate::domain::plan::RemoteSession;
 use crate::fsx;
 
 use super::error::BundleError;
@@ -18,6 +19,9 @@ pub const JOB_FILE: &str = "job.json";
 pub const MARKER_FILE: &str = "remedia-run.json";
 /// Digests of every file of the order, in the form that `sha256sum --check` reads.
 pub const SUMS_FILE: &str = "SHA256SUMS";
+
+/// What a session is given beside the order.
+const SESSION_FILE: &str = "session.json";
 
 /// SHA-256 of `bytes`, 64 lower-case hexadecimal digits.
 #[must_use]
@@ -65,6 +69,29 @@ pub fn write_order(
     let path = folder.join(MARKER_FILE);
     fsx::write_atomic(&path, &json(&path, &marker)?)?;
     Ok(marker)
+}
+
+/// Writes what the session that does the order in `folder` is given beside it. It is no part of the order, and
+/// does not leave this machine with it.
+///
+/// # Errors
+/// [`BundleError`] when it cannot be written.
+pub fn write_session(folder: &Path, session: &RemoteSession) -> Result<(), BundleError> {
+    let path = folder.join(SESSION_FILE);
+    Ok(fsx::write_atomic(&path, &json(&path, session)?)?)
+}
+
+/// What the session that does the order in `folder` is given beside it: the usual where nothing was written.
+///
+/// # Errors
+/// [`BundleError`] where it is damaged.
+pub fn read_session(folder: &Path) -> Result<RemoteSession, BundleError> {
+    let path = folder.join(SESSION_FILE);
+    match fs_err::read(&path) {
+        Ok(bytes) => parse(&path, &bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(RemoteSession::default()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Reads an order back and checks that it is whole.

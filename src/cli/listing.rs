@@ -120,6 +120,7 @@ pub(crate) fn read_and_plan(
         overrides,
         look: None,
         judging: settings.judging.clone(),
+        session: settings.session.clone(),
     };
     let capabilities = provider::capabilities(settings.threads);
     let plan = planner::plan(&listing, &style, &capabilities, &request).map_err(|error| {

@@ -62,6 +62,12 @@ variables! {
     CLIP_SCORE_THRESHOLD = "REMEDIA_CLIP_SCORE_THRESHOLD";
     /// CLIP model that scores: `auto`, `off` or a name of `remedia models list`.
     CLIP_MODEL = "REMEDIA_CLIP_MODEL";
+    /// Whether a session on Kaggle may reach the internet.
+    KAGGLE_INTERNET = "REMEDIA_KAGGLE_INTERNET";
+    /// Datasets that a session on Kaggle is given beside the order, with commas between them.
+    KAGGLE_DATASETS = "REMEDIA_KAGGLE_DATASETS";
+    /// Models that a session on Kaggle is given, with commas between them.
+    KAGGLE_MODELS = "REMEDIA_KAGGLE_MODELS";
     /// Least correlation of the worst tile with the photo.
     TILE_CORRELATION = "REMEDIA_TILE_CORRELATION";
     /// Largest movement of a corner, in percent of the diagonal.

@@ -68,6 +68,9 @@ keys! {
     DriftPercent => "judging.drift_percent", env::DRIFT_PERCENT, None, "Largest movement of a corner of the picture, in percent of its diagonal, 0 to 10.";
     DetailRatio => "judging.detail_ratio", env::DETAIL_RATIO, None, "Least share of the photo's fine detail outside the mask, 0 to 1.";
     MaxMaskedShare => "judging.max_masked_share", env::MAX_MASKED_SHARE, None, "Largest share of the frame that a generated picture may change, 0 to 1.";
+    KaggleInternet => "kaggle.internet", env::KAGGLE_INTERNET, None, "Whether a session on Kaggle may reach the internet; without, models and packages have to be attached.";
+    KaggleDatasets => "kaggle.datasets", env::KAGGLE_DATASETS, None, "Datasets that a session on Kaggle is given beside the order, each `owner/name`: models and packages for a session without internet.";
+    KaggleModels => "kaggle.models", env::KAGGLE_MODELS, None, "Models that a session on Kaggle is given, each `owner/model/framework/variation/version`.";
     Log => "log", env::LOG, Some("--log"), "How much is told on the error stream: `error`, `warn`, `info`, `debug` or `trace`.";
 }
 

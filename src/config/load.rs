@@ -397,6 +397,14 @@ fn apply(
         Key::DriftPercent => {
             settings.judging.structure.drift_percent = value::real(raw, 0.0, 10.0)?;
         }
+        Key::KaggleInternet => settings.session.internet = value::switch(raw)?,
+        Key::KaggleDatasets => {
+            settings.session.datasets = value::names(raw, 2, "`owner/name`")?;
+        }
+        Key::KaggleModels => {
+            settings.session.models =
+                value::names(raw, 5, "`owner/model/framework/variation/version`")?;
+        }
         Key::DetailRatio => settings.judging.structure.detail_ratio = value::real(raw, 0.0, 1.0)?,
         Key::MaxMaskedShare => {
             settings.judging.compositing.max_masked_share = value::real(raw, 0.0, 1.0)?;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::domain::judgement::JudgingRules;
 use crate::domain::operation::OperationRequest;
+use crate::domain::plan::RemoteSession;
 
 use super::env::Environment;
 use super::key::Key;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub judging: JudgingRules,
     /// Which CLIP model scores them.
     pub clip_model: ClipModelSetting,
+    /// What a session elsewhere is given beside the order.
+    pub session: RemoteSession,
     /// How much is told.
     pub log: LogLevel,
 }
@@ -154,6 +157,7 @@ impl Settings {
             },
             judging: JudgingRules::default(),
             clip_model: ClipModelSetting::Auto,
+            session: RemoteSession::default(),
             log: LogLevel::Warn,
         }
     }
@@ -212,6 +216,9 @@ impl Settings {
             Key::DriftPercent => json!(self.judging.structure.drift_percent),
             Key::DetailRatio => json!(self.judging.structure.detail_ratio),
             Key::MaxMaskedShare => json!(self.judging.compositing.max_masked_share),
+            Key::KaggleInternet => json!(self.session.internet),
+            Key::KaggleDatasets => json!(self.session.datasets),
+            Key::KaggleModels => json!(self.session.models),
             Key::Log => json!(self.log.name()),
         }
     }

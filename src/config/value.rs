@@ -234,6 +234,35 @@ pub(super) fn operations(raw: &Raw) -> Result<OperationRequest, String> {
         .map_err(|error: UnknownOperation| error.to_string())
 }
 
+/// Names at a service, each of `parts` parts with `/` between them: a list, or a text with commas.
+pub(super) fn names(raw: &Raw, parts: usize, form: &str) -> Result<Vec<String>, String> {
+    let names: Vec<String> = match raw {
+        Raw::List(names) => names.clone(),
+        _ => raw
+            .text()
+            .ok_or_else(|| raw.is_not(&format!("a list of names such as {form}")))?
+            .split(',')
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .collect(),
+    };
+    let is_plain = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    for name in &names {
+        if name.split('/').count() != parts || !name.split('/').all(is_plain) {
+            return Err(format!(
+                "`{}` is not of the form {form}",
+                crate::fsx::printable(name)
+            ));
+        }
+    }
+    Ok(names)
+}
+
 pub(super) fn brackets(raw: &Raw) -> Result<BracketSetting, String> {
     match raw.text() {
         Some("auto") => Ok(BracketSetting::Auto),

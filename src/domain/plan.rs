@@ -48,10 +48,46 @@ pub struct Plan {
     /// The models that a worker elsewhere generates with; where it is not said, those that fit its GPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_set: Option<ModelSetName>,
+    /// What a session elsewhere is given beside the order.
+    #[serde(default, skip_serializing_if = "RemoteSession::is_default")]
+    pub session: RemoteSession,
     /// One entry for each picture to deliver, in delivery order. An exposure bracket is one picture.
     pub photos: Vec<PlannedPhoto>,
     /// Seconds that the whole is expected to take on this machine.
     pub estimated_seconds: f64,
+}
+
+/// What a session elsewhere is given beside the order. It is no part of the order, because names of datasets
+/// say whose they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RemoteSession {
+    /// Whether it may reach the internet; without, models and packages have to be attached.
+    pub internet: bool,
+    /// Datasets that are attached, `owner/name`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub datasets: Vec<String>,
+    /// Models that are attached, `owner/model/framework/variation/version`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<String>,
+}
+
+impl Default for RemoteSession {
+    fn default() -> Self {
+        Self {
+            internet: true,
+            datasets: Vec::new(),
+            models: Vec::new(),
+        }
+    }
+}
+
+impl RemoteSession {
+    /// Whether it is what a session gets where nobody says anything.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Which style, exactly.

@@ -299,6 +299,7 @@ impl Session<'_> {
         let mut beside = masks;
         if remote {
             beside.extend(bundle::write_worker(&folder)?);
+            bundle::write_session(&folder, &plan.session)?;
         }
         bundle::write_order(&folder, &document, &beside)?;
         let count = u32::try_from(document.photos.len()).unwrap_or(u32::MAX);

@@ -100,6 +100,8 @@ pub struct NewKernel {
     pub notebook: String,
     /// Datasets to be mounted.
     pub datasets: Vec<Reference>,
+    /// Models to be mounted, `owner/model/framework/variation/version`.
+    pub models: Vec<String>,
     /// The machine, such as `NvidiaTeslaT4`; nothing for one without accelerator.
     pub machine_shape: Option<String>,
     /// Whether the session may reach the internet.
@@ -202,6 +204,7 @@ impl Kaggle {
             language: "python",
             kernel_type: "notebook",
             dataset_data_sources: wanted.datasets.iter().map(ToString::to_string).collect(),
+            model_data_sources: &wanted.models,
             is_private: true,
             enable_gpu: shape.is_some() && !is_tpu,
             enable_tpu: is_tpu,

@@ -8,7 +8,8 @@ use crate::domain::judgement::JudgingRules;
 use crate::domain::listing::Listing;
 use crate::domain::operation::{OperationKind, OperationRequest};
 use crate::domain::plan::{
-    ClipPrompts, Decision, Plan, PlannedAttempt, PlannedRetries, SkipCode, StyleReference,
+    ClipPrompts, Decision, Plan, PlannedAttempt, PlannedRetries, RemoteSession, SkipCode,
+    StyleReference,
 };
 use crate::domain::room::Room;
 
@@ -36,6 +37,8 @@ struct JobContent<'a> {
     max_attempts: u32,
     judging: &'a JudgingRules,
     delivery: DeliveryKey,
+    #[serde(skip_serializing_if = "RemoteSession::is_default")]
+    session: &'a RemoteSession,
     photos: Vec<PhotoContent<'a>>,
 }
 
@@ -106,6 +109,7 @@ pub fn job_key(listing: &Listing, plan: &Plan, delivery: DeliveryKey) -> blake3:
         max_attempts: plan.max_attempts,
         judging: &plan.judging,
         delivery,
+        session: &plan.session,
         photos: photos.collect(),
     };
     let mut hasher = blake3::Hasher::new_derive_key("remedia 2026 job key");

@@ -65,6 +65,7 @@ pub fn plan(
         judging: request.judging.clone(),
         working_long_side: style.staging.working_long_side,
         model_set: style.staging.model_set,
+        session: request.session.clone(),
         photos,
         estimated_seconds,
     })

@@ -6,7 +6,9 @@ use crate::domain::judgement::JudgingRules;
 use crate::domain::listing::Listing;
 use crate::domain::nearest::nearest;
 use crate::domain::operation::{OperationKind, OperationRequest};
-use crate::domain::plan::{Decision, LARGEST_SEED, MOST_ATTEMPTS, PlannedPhoto, SkipCode};
+use crate::domain::plan::{
+    Decision, LARGEST_SEED, MOST_ATTEMPTS, PlannedPhoto, RemoteSession, SkipCode,
+};
 use crate::domain::step::StepOverride;
 use crate::fsx::printable;
 
@@ -27,6 +29,8 @@ pub struct PlanRequest {
     pub look: Option<Look>,
     /// How results are judged.
     pub judging: JudgingRules,
+    /// What a session elsewhere is given beside the order.
+    pub session: RemoteSession,
 }
 
 impl Default for PlanRequest {
@@ -39,6 +43,7 @@ impl Default for PlanRequest {
             overrides: Vec::new(),
             look: None,
             judging: JudgingRules::default(),
+            session: RemoteSession::default(),
         }
     }
 }

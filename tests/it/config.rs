@@ -127,6 +127,9 @@ fn without_any_file_the_defaults_hold() {
     judging.drift_percent = 0.1            # default
     judging.detail_ratio = 0.85            # default
     judging.max_masked_share = 0.6         # default
+    kaggle.internet = true                 # default
+    kaggle.datasets = []                   # default
+    kaggle.models = []                     # default
     log = "warn"                           # default
     "#);
     assert_eq!(resolved.files, Vec::<std::path::PathBuf>::new());
@@ -189,6 +192,17 @@ fn every_setting_can_come_from_every_layer() {
         (Key::DriftPercent, "1", "1"),
         (Key::DetailRatio, "0.5", "0.5"),
         (Key::MaxMaskedShare, "0.4", "0.4"),
+        (Key::KaggleInternet, "no", "false"),
+        (
+            Key::KaggleDatasets,
+            "me/wheels, me/models",
+            r#"["me/wheels", "me/models"]"#,
+        ),
+        (
+            Key::KaggleModels,
+            "me/sd/pytorch/inpaint/1",
+            r#"["me/sd/pytorch/inpaint/1"]"#,
+        ),
         (Key::Log, "debug", r#""debug""#),
     ];
     assert_eq!(values.len(), Key::ALL.len());

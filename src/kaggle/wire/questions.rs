@@ -139,6 +139,8 @@ pub(in super::super) struct SaveKernel<'a> {
     pub(in super::super) kernel_type: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(in super::super) dataset_data_sources: Vec<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(in super::super) model_data_sources: &'a [String],
     /// Never left out.
     pub(in super::super) is_private: bool,
     pub(in super::super) enable_gpu: bool,

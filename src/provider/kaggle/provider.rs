@@ -39,8 +39,6 @@ pub struct KaggleSettings {
     pub proxies: Proxies,
     /// The accelerator, by Kaggle's name.
     pub machine_shape: String,
-    /// Whether a kernel may reach the internet, which it needs to fetch models that are not attached.
-    pub internet: bool,
     /// The time.
     pub clock: Clock,
 }
@@ -54,7 +52,6 @@ impl KaggleSettings {
             address: None,
             proxies: Proxies::default(),
             machine_shape: MACHINE.to_owned(),
-            internet: true,
             clock,
         }
     }

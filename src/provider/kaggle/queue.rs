@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::plan::RemoteSession;
 use crate::fsx;
 use crate::kaggle::Reference;
 use crate::provider::contract::Order;
@@ -31,6 +32,9 @@ pub(super) struct Offer {
     pub(super) dataset: Reference,
     /// Seconds that it may take.
     pub(super) seconds: u64,
+    /// What its session has to be given; a session serves runs that want the same.
+    #[serde(default)]
+    pub(super) session: RemoteSession,
 }
 
 /// Who took an offer.
@@ -95,12 +99,13 @@ impl Queue {
         Ok(None)
     }
 
-    /// Takes open offers, the oldest names first, as long as together they fit into `room` seconds, for the
-    /// run `by`, whose kernel is called `reference`.
+    /// Takes open offers that want the same `session`, the oldest names first, as long as together they fit into
+    /// `room` seconds, for the run `by`, whose kernel is called `reference`.
     pub(super) fn take(
         &self,
         by: &str,
         reference: &Reference,
+        session: &RemoteSession,
         mut room: u64,
     ) -> io::Result<Vec<Offer>> {
         let mut offers: Vec<Offer> = documents(&self.open())?;
@@ -108,7 +113,7 @@ impl Queue {
         let folder = self.taken(by);
         let mut mine = Vec::new();
         for offer in offers {
-            if offer.seconds > room || offer.run_id == by {
+            if offer.seconds > room || offer.run_id == by || offer.session != *session {
                 continue;
             }
             if mine.is_empty() {
@@ -247,6 +252,7 @@ mod tests {
             run_id: run_id.to_owned(),
             dataset: "tester/remedia-oak".parse().unwrap(),
             seconds,
+            session: RemoteSession::default(),
         }
     }
 
@@ -258,7 +264,12 @@ mod tests {
             workshop: folder.path().to_owned(),
         };
         let reference: Reference = "tester/remedia-elm".parse().unwrap();
-        assert_eq!(queue.take("elm-r1", &reference, 100).unwrap(), []);
+        assert_eq!(
+            queue
+                .take("elm-r1", &reference, &RemoteSession::default(), 100)
+                .unwrap(),
+            []
+        );
         for one in [
             offer("ash-r1", 40),
             offer("oak-r1", 40),
@@ -267,7 +278,9 @@ mod tests {
             queue.offer(&one).unwrap();
         }
         // What does not fit stays open, and what is taken cannot be withdrawn.
-        let taken = queue.take("elm-r1", &reference, 90).unwrap();
+        let taken = queue
+            .take("elm-r1", &reference, &RemoteSession::default(), 90)
+            .unwrap();
         assert_eq!(taken, [offer("ash-r1", 40), offer("oak-r1", 40)]);
         assert!(!queue.withdraw("ash-r1").unwrap());
         assert_eq!(queue.reclaim("yew-r1").unwrap(), None);
@@ -298,7 +311,9 @@ mod tests {
 
         // A push that was refused opens everything again.
         queue.offer(&offer("ash-r1", 40)).unwrap();
-        queue.take("elm-r1", &reference, 90).unwrap();
+        queue
+            .take("elm-r1", &reference, &RemoteSession::default(), 90)
+            .unwrap();
         queue.give_back("elm-r1").unwrap();
         assert_eq!(queue.taker("ash-r1").unwrap(), None);
         assert!(queue.withdraw("ash-r1").unwrap());

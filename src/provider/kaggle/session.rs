@@ -184,6 +184,7 @@ impl KaggleProvider {
             run_id: desk.run_id().to_owned(),
             dataset: desk.reference.clone(),
             seconds: limit(desk),
+            session: bundle::read_session(desk.order.folder).map_err(files)?,
         };
         Queue::of(desk.order).offer(&offer).map_err(files)?;
         Ok(RunState::Queued)
@@ -193,10 +194,16 @@ impl KaggleProvider {
         desk.memory.kernel_asked = Some(desk.now);
         desk.keep()?;
         let queue = Queue::of(desk.order);
+        let session = bundle::read_session(desk.order.folder).map_err(files)?;
         let room = LONGEST.saturating_sub(limit(desk));
         let others = queue
-            .take(desk.run_id(), &desk.reference, room)
+            .take(desk.run_id(), &desk.reference, &session, room)
             .map_err(files)?;
+        let attached = session
+            .datasets
+            .iter()
+            .map(|name| name.parse().map_err(files))
+            .collect::<Result<Vec<Reference>, _>>()?;
         let mut runs = vec![desk.run_id()];
         runs.extend(others.iter().map(|offer| offer.run_id.as_str()));
         let seconds: u64 = others.iter().map(|offer| offer.seconds).sum();
@@ -206,10 +213,12 @@ impl KaggleProvider {
             notebook: bundle::notebook_for(&runs.join(",")).map_err(files)?,
             datasets: std::iter::once(&desk.reference)
                 .chain(others.iter().map(|offer| &offer.dataset))
+                .chain(&attached)
                 .cloned()
                 .collect(),
+            models: session.models,
             machine_shape: Some(self.settings.machine_shape.clone()),
-            internet: self.settings.internet,
+            internet: session.internet,
             session_timeout_seconds: Some(limit(desk) + seconds),
             save_only: false,
         };

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use remedia::domain::id::JobId;
+use remedia::domain::plan::RemoteSession;
 use remedia::domain::retry::RetryPolicy;
 use remedia::domain::state::JobState;
 use remedia::engine::{Ending, Interrupt, NoEvents, RunLimits};
 use remedia::imaging::{DecodeLimits, Picture, Plane, Samples, decode, decode_plane, encode_plane};
+use serde_json::json;
 
 use super::worker::{Decorator, Mood};
 use crate::engine::{House, collect_files};
@@ -447,4 +449,60 @@ fn changes_only_what_is_let(moods: &[Mood]) {
         moods.is_empty()
     );
     assert_eq!(count(width * 55 / 100, width * 70 / 100), 0);
+}
+
+#[test]
+fn a_session_is_given_what_the_settings_say_and_the_order_does_not_tell_whose_it_is() {
+    let minutes = Minutes::new(&[], Pace::default());
+    let usual = minutes.submit("stage");
+    minutes.until_it_rests(&usual, 30);
+    let attached = format!("tester/{}", Minutes::slug(&usual));
+    let mut request = minutes.house.request("kaggle", "stage");
+    request.plan.session = RemoteSession {
+        internet: false,
+        datasets: vec![attached.clone()],
+        models: vec!["tester/sd/pytorch/inpaint/1".to_owned()],
+    };
+    let engine = minutes
+        .house
+        .engine_at(minutes.now(), RetryPolicy::default());
+    let offline = engine.submit(&request, &mut NoEvents).unwrap().job;
+    assert_ne!(usual, offline);
+    minutes.until_it_rests(&offline, 30);
+    assert_eq!(
+        minutes.state(&offline),
+        JobState::Delivered,
+        "{}",
+        minutes.story(&offline)
+    );
+    let pushes: Vec<_> = minutes
+        .kaggle
+        .transcript()
+        .into_iter()
+        .filter(|record| record.path.ends_with("/SaveKernel"))
+        .filter_map(|record| record.body)
+        .collect();
+    let given = |push: &serde_json::Value| {
+        ["enableInternet", "datasetDataSources", "modelDataSources"]
+            .map(|field| push[field].clone())
+    };
+    let own = format!("tester/{}", Minutes::slug(&offline));
+    assert_eq!(
+        given(&pushes[0]),
+        [json!(true), json!([&attached]), json!(null)]
+    );
+    assert_eq!(
+        given(&pushes[1]),
+        [
+            json!(false),
+            json!([own, attached]),
+            json!(["tester/sd/pytorch/inpaint/1"])
+        ]
+    );
+    for file in minutes.kaggle.dataset_files(&Minutes::slug(&offline)) {
+        let bytes = fs_err::read(&file.path).unwrap();
+        let told = bytes.windows(7).any(|window| window == b"tester/");
+        assert!(!told, "{}", file.name);
+    }
+    minutes.nothing_leaked();
 }

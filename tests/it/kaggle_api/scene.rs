@@ -219,6 +219,7 @@ pub(super) fn kernel(slug: &str, datasets: Vec<Reference>) -> NewKernel {
         })
         .to_string(),
         datasets,
+        models: Vec::new(),
         machine_shape: Some("NvidiaTeslaT4".to_owned()),
         internet: false,
         session_timeout_seconds: Some(3_600),

@@ -139,6 +139,7 @@ fn what_is_made_is_always_private_on_the_wire() {
         title: "remedia-run".to_owned(),
         notebook: "{}".to_owned(),
         datasets: vec![reference("remedia-one")],
+        models: Vec::new(),
         machine_shape: None,
         internet: true,
         session_timeout_seconds: None,

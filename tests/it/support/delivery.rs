@@ -20,7 +20,7 @@ use remedia::domain::listing::{
 use remedia::domain::operation::{OperationKind, OperationRequest};
 use remedia::domain::plan::{
     AttemptParameters, Decision, PLAN_SCHEMA_VERSION, Plan, PlannedAttempt, PlannedOperation,
-    PlannedPhoto, PlannedSource, SkipCode, StyleReference,
+    PlannedPhoto, PlannedSource, RemoteSession, SkipCode, StyleReference,
 };
 use remedia::domain::room::Room;
 use remedia::imaging::{self, DecodeLimits, JpegOptions, Picture};
@@ -72,6 +72,7 @@ impl Delivery {
                 judging: JudgingRules::default(),
                 working_long_side: None,
                 model_set: None,
+                session: RemoteSession::default(),
                 photos: Vec::new(),
                 estimated_seconds: 6.0,
             },
