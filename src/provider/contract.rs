@@ -104,10 +104,10 @@ impl fmt::Debug for RunContext<'_> {
 }
 
 /// Who is signed in at a provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
-    /// The user's name there.
-    pub user: String,
+    /// The user's name there, where it is told.
+    pub user: Option<String>,
     /// Where the credentials came from.
     pub source: String,
     /// Credentials that were found before and not accepted, with the reason.

@@ -96,6 +96,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
     });
     checks.extend(proxy(context));
     checks.extend(kaggle(context));
+    checks.extend(colab(context));
     checks.push(if context.resolved.warnings.is_empty() {
         Check::good(
             "settings",
@@ -226,7 +227,11 @@ fn kaggle(context: &Context) -> Vec<Check> {
     };
     let mut checks = vec![Check::good(
         NAME,
-        format!("signed in as {} by {}", account.user, account.source),
+        format!(
+            "signed in as {} by {}",
+            account.user.as_deref().unwrap_or("somebody"),
+            account.source
+        ),
     )];
     checks.extend(account.refused.iter().map(|refused| {
         Check::warning(
@@ -284,6 +289,28 @@ fn kaggle(context: &Context) -> Vec<Check> {
         });
     }
     checks
+}
+
+/// Whether the official command of Colab can be driven, where it is on this machine.
+fn colab(context: &Context) -> Option<Check> {
+    const NAME: &str = "colab";
+    match context
+        .engine()
+        .and_then(|engine| Ok(engine.account(NAME)?))
+    {
+        Ok(account) => {
+            let account = account?;
+            Some(Check::good(
+                NAME,
+                format!("signed in by {}", account.source),
+            ))
+        }
+        Err(failure) => Some(Check::warning(
+            NAME,
+            format!("{:#}", failure.error),
+            "`colab sessions` signs in; `remedia export --to colab` goes without the command",
+        )),
+    }
 }
 
 fn database(context: &Context) -> Check {

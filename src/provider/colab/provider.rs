@@ -9,7 +9,9 @@ use crate::clock::Clock;
 use crate::domain::results::{Results, read_results};
 use crate::fsx;
 use crate::provider::capabilities::seconds_on_colab;
-use crate::provider::contract::{Order, Provider, RunContext, RunHandle, RunProgress, RunState};
+use crate::provider::contract::{
+    Account, Order, Provider, RunContext, RunHandle, RunProgress, RunState,
+};
 use crate::provider::error::{FaultKind, ProviderError};
 
 use super::command::ColabCommand;
@@ -289,6 +291,25 @@ impl Provider for ColabProvider {
     fn operator_done(&self, _: &Order<'_>) -> Result<(), ProviderError> {
         // Results say it, not a word.
         Ok(())
+    }
+
+    fn account(&self) -> Result<Option<Account>, ProviderError> {
+        let Some(command) = &self.settings.command else {
+            return Ok(None);
+        };
+        let folder = tempfile::tempdir().map_err(files)?;
+        let named = format!("the command `{}`", command.program.display());
+        match session::probe(command, folder.path(), &|| false)? {
+            Ok(()) => Ok(Some(Account {
+                source: named,
+                ..Account::default()
+            })),
+            Err(why) => Err(ProviderError::new(
+                NAME,
+                FaultKind::Credentials,
+                format!("{named} is not signed in: {why}"),
+            )),
+        }
     }
 
     fn leave(&self, order: &Order<'_>) -> Result<(), ProviderError> {

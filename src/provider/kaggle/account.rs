@@ -24,7 +24,7 @@ impl KaggleProvider {
         let quota = kaggle.quota().map_err(|error| fault(&error, self.now()))?;
         let signed_in = kaggle.signed_in();
         Ok(Account {
-            user: signed_in.user.clone(),
+            user: Some(signed_in.user.clone()),
             source: signed_in.source.to_string(),
             refused: signed_in
                 .refused

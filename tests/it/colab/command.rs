@@ -197,6 +197,32 @@ fn who_is_not_signed_in_does_it_by_hand() {
     exported(&minutes.environment.work().join("oak-colab"), 1);
 }
 
+#[test]
+fn doctor_says_whether_the_command_can_be_driven() {
+    let minutes = Minutes::new(&[], &[]);
+    let said = minutes.run(["doctor"]).with_code(0);
+    assert!(
+        said.out
+            .contains("ok       colab: signed in by the command"),
+        "{}",
+        said.out
+    );
+    let minutes = Minutes::new(&[], &["sessions fails"]);
+    let said = minutes.run(["doctor"]).with_code(0);
+    assert!(
+        said.out.contains("is not signed in: Aborted!") && said.out.contains("`colab sessions`"),
+        "{}",
+        said.out
+    );
+    let mut without = minutes.command(["doctor"]);
+    let output = without
+        .env("REMEDIA_COLAB_COMMAND", "off")
+        .output()
+        .unwrap();
+    let said = minutes.environment.said(output).with_code(0);
+    assert!(!said.out.contains("colab:"), "{}", said.out);
+}
+
 /// Waits until the command was called so often.
 fn wait_for_call(minutes: &Minutes, command: &str) {
     let started = Instant::now();
