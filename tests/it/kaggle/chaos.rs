@@ -72,6 +72,13 @@ fn held(minutes: &Minutes, job: &JobId, seed: u64) {
     assert_eq!(given.len(), all, "a run was done twice: {}", story());
 }
 
+/// Every fifth listing has so many photos that they go up as one archive.
+fn add_photos(minutes: &Minutes, seed: u64) {
+    if seed.is_multiple_of(5) {
+        minutes.add_many_photos();
+    }
+}
+
 fn moods(random: &mut Random) -> Vec<Mood> {
     let all = [Mood::Good, Mood::Good, Mood::DiesAfter(1), Mood::Breaks];
     (0..2)
@@ -87,6 +94,7 @@ fn faults_of_every_kind_lose_nothing_and_make_nothing_twice() {
     for seed in 0.. {
         let mut random = Random(seed);
         let minutes = Minutes::new(&moods(&mut random), SLOW);
+        add_photos(&minutes, seed);
         minutes.kaggle.set_faults(FaultPlan::chaos(seed, 0.3, 40));
         let job = minutes.submit("stage");
         minutes.until_it_rests(&job, 400);
@@ -149,6 +157,7 @@ fn a_process_that_is_killed_at_any_moment_is_gone_on_with() {
     for seed in 1000.. {
         let mut random = Random(seed);
         let minutes = Minutes::new(&moods(&mut random), SLOW);
+        add_photos(&minutes, seed);
         minutes.kaggle.set_faults(FaultPlan::chaos(seed, 0.1, 10));
         let job = minutes.submit("stage");
         for _ in 0..600 {

@@ -122,13 +122,7 @@ fn many_photos_go_up_as_one_archive_whether_or_not_kaggle_unpacks_it() {
         let mut settings = minutes.kaggle.settings();
         settings.unpack_archives = unpacks;
         minutes.kaggle.set_settings(settings);
-        let listing = minutes.house.listing();
-        let photo = fs_err::read(listing.join("03-bedroom.jpg")).unwrap();
-        // A few bytes behind the picture's end make it another photo.
-        for number in 0..24_u8 {
-            let other = [photo.as_slice(), &[number]].concat();
-            fs_err::write(listing.join(format!("2{number}-bedroom.jpg")), other).unwrap();
-        }
+        minutes.add_many_photos();
         // The upload breaks off and goes on in the next process.
         minutes
             .kaggle
