@@ -89,12 +89,14 @@ impl WorkerBar {
         Self(draws_bars.then(|| single_bar("photos")))
     }
 
-    /// Moves the bar where a line says how far the worker is.
-    pub(crate) fn hear(&self, line: &str) {
-        if let (Some(bar), Some((done, total))) = (&self.0, worker_count(line)) {
-            bar.set_length(total);
-            bar.set_position(done);
-        }
+    /// Moves the bar where a line says how far the worker is; whether the line is told by that.
+    pub(crate) fn tells(&self, line: &str) -> bool {
+        let (Some(bar), Some((done, total))) = (&self.0, worker_count(line)) else {
+            return false;
+        };
+        bar.set_length(total);
+        bar.set_position(done);
+        true
     }
 
     /// Writes something with the bar out of the way.

@@ -105,7 +105,9 @@ fn print_logs(
     let bar = live::WorkerBar::new(arguments.follow && printer.draws_bars());
     loop {
         for line in lines.try_iter() {
-            bar.hear(&line);
+            if bar.tells(&line) {
+                continue;
+            }
             if let Some(text) = live::worker_line(&line) {
                 bar.aside(|| printer.result(&text))?;
             }
