@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .documents import Diffusion, Operation, Order, Photo
+from .errors import Stop, WorkerStopped
 from .models import family_of
 from .pictures import photo_size, working_size
 
@@ -57,6 +58,8 @@ def plan(order: Order, bundle: Path, task: dict[str, Any], memory_bytes: int) ->
     photos that fit each other make an even number of batches as equal as can be, so that two GPUs have the same to do.
     """
     said = os.environ.get("REMEDIA_BATCH")
+    if said and not said.isdecimal():
+        raise WorkerStopped(Stop.BAD_ORDER, f"REMEDIA_BATCH is {said!r}, which is no number of photos")
     groups: dict[Any, list[str]] = {}
     for photo in order.photos:
         groups.setdefault(_key(photo, bundle, task), []).append(photo.photo_id)

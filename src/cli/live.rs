@@ -23,10 +23,21 @@ pub(crate) fn hear(
     heard: &Sender<String>,
 ) {
     let stops = || ended.load(Ordering::SeqCst) || interrupt.is_requested();
+    // Whoever asks again hears a run from its beginning.
+    let (mut run, mut told) = (None, 0);
     while !stops() {
+        let now = engine.run_under_way(job).unwrap_or_default();
+        if now.is_some() && now != run {
+            (run, told) = (now, 0);
+        }
+        let mut number = 0;
         let mut tell = |line: &str| {
-            // Who listened has gone when this fails, and then it ends anyway.
-            let _ = heard.send(line.to_owned());
+            number += 1;
+            if number > told {
+                told = number;
+                // Who listened has gone when this fails, and then it ends anyway.
+                let _ = heard.send(line.to_owned());
+            }
         };
         // Before the run starts and while it cannot be reached there is nothing to hear.
         let _ = engine.follow(job, &mut tell, &stops);

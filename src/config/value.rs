@@ -247,7 +247,8 @@ pub(super) fn names(raw: &Raw, parts: usize, form: &str) -> Result<Vec<String>, 
             .collect(),
     };
     let is_plain = |part: &str| {
-        !part.is_empty()
+        (1..=100).contains(&part.len())
+            && !part.starts_with('.')
             && part
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))

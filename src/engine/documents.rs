@@ -190,7 +190,7 @@ impl WorkFolder {
         Ok(removed)
     }
 
-    /// Clears what downloads left that nobody goes on with any more.
+    /// Clears the parts of downloads, which nobody goes on with once everything is delivered.
     pub(super) fn remove_parts(&self) -> Result<(), EngineError> {
         for folder in self.written_folders() {
             fsx::remove_parts(&folder)?;

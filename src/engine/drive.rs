@@ -73,8 +73,9 @@ impl Engine {
             waited: false,
         };
         let ending = session.drive(&mut journey)?;
-        if session.state().is_terminal() {
-            session.work.remove_parts()?;
+        if session.state() == JobState::Delivered {
+            // What is left over is of no use any more, and takes nothing from what is delivered.
+            let _ = session.work.remove_parts();
         }
         Ok(outcome(&session, ending))
     }

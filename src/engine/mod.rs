@@ -34,6 +34,7 @@ mod stats;
 mod submit;
 mod versions;
 mod wording;
+mod working;
 
 pub use bundling::bundle;
 pub use engine::Engine;

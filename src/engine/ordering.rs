@@ -391,65 +391,6 @@ impl Session<'_> {
         Some(wanted.min(session as f64).ceil() as u64)
     }
 
-    /// Puts the photo at working size into the order.
-    fn write_working_photo(
-        &self,
-        folder: &std::path::Path,
-        photo: &OrderedPhoto,
-        attempts: &Attempts<'_>,
-        versions: &Versions<'_>,
-        long_side: u32,
-    ) -> Result<(), Reason> {
-        let first = photo
-            .operations
-            .first()
-            .map_or(OperationKind::Enhance, |operation| operation.kind);
-        let bytes = self.base(photo, first, attempts, versions)?;
-        let source = std::path::Path::new(&self.record.source);
-        let original_bytes = photo
-            .sources
-            .iter()
-            .filter_map(|one| fs_err::metadata(source.join(&one.file)).ok())
-            .map(|found| found.len())
-            .sum();
-        bundle::write_working_photo(
-            folder,
-            &self.work.prepared(),
-            &photo.photo_id,
-            &bytes,
-            original_bytes,
-            long_side,
-            &self.engine.limits(),
-        )
-        .map_err(|error| Reason::new(ReasonCode::BadInput, error.to_string()))
-    }
-
-    /// Puts the mask that a person drew into the order, where an operation of it has one; gives its path.
-    fn write_mask(
-        &self,
-        folder: &std::path::Path,
-        photo: &OrderedPhoto,
-        plan: &Plan,
-        long_side: u32,
-    ) -> Result<Option<String>, Reason> {
-        let path = photo.operations.iter().find_map(|one| one.mask.clone());
-        let planned = plan
-            .photos
-            .iter()
-            .find(|one| one.photo_id == photo.photo_id);
-        let (Some(path), Some(mask)) = (path, planned.and_then(|one| one.mask.as_ref())) else {
-            return Ok(None);
-        };
-        let bad = |text: String| Reason::new(ReasonCode::BadInput, format!("its mask: {text}"));
-        let source = std::path::Path::new(&self.record.source);
-        let limits = self.engine.limits();
-        let bytes = crate::ingest::read_mask_bytes(source, mask, &limits)
-            .map_err(|error| bad(error.to_string()))?;
-        bundle::write_mask(folder, &photo.photo_id, &bytes, long_side, &limits)
-            .map_err(|error| bad(error.to_string()))?;
-        Ok(Some(path))
-    }
-
     /// The file of the photo as it is before `operation`: what is delivered of the operations before
     /// it, or the original.
     pub(super) fn base(

@@ -8,7 +8,7 @@ use crate::domain::listing::Listing;
 use crate::domain::state::JobState;
 use crate::fsx;
 use crate::provider::{Account, Order, RunHandle};
-use crate::store::{JobFilter, JobRecord, OperationCounts};
+use crate::store::{JobFilter, JobRecord, OperationCounts, OrderRecord};
 
 use super::engine::Engine;
 use super::error::EngineError;
@@ -165,9 +165,7 @@ impl Engine {
         interrupted: &(dyn Fn() -> bool + Sync),
     ) -> Result<(), EngineError> {
         let record = self.record(job)?;
-        let order = self.store().orders(job)?.into_iter().next_back();
-        let order = order.filter(|_| record.state.is_with_executor());
-        let Some(order) = order else {
+        let Some(order) = self.order_under_way(&record)? else {
             return Err(EngineError::NothingTo {
                 job: job.clone(),
                 request: "follow",
@@ -189,6 +187,22 @@ impl Engine {
         };
         let provider = self.provider(&order.executor)?;
         Ok(provider.follow(&asked, &handle, line, interrupted)?)
+    }
+
+    /// The run of a job that is under way, whose log could be followed; nothing where none is.
+    ///
+    /// # Errors
+    /// [`EngineError::UnknownJob`], [`EngineError::Store`].
+    pub fn run_under_way(&self, job: &JobId) -> Result<Option<String>, EngineError> {
+        let record = self.record(job)?;
+        Ok(self.order_under_way(&record)?.map(|order| order.run_id))
+    }
+
+    fn order_under_way(&self, record: &JobRecord) -> Result<Option<OrderRecord>, EngineError> {
+        if !record.state.is_with_executor() {
+            return Ok(None);
+        }
+        Ok(self.store().orders(&record.id)?.into_iter().next_back())
     }
 
     /// The listing that a job was made of, as it was read.

@@ -8,7 +8,7 @@ use super::listing_file::ListingFile;
 use super::open::read_plain;
 use super::options::IngestOptions;
 use super::read::stated_photo;
-use crate::domain::listing::{Photo, StatedMask};
+use crate::domain::listing::{Photo, PhotoFormat, StatedMask};
 use crate::fsx::{contained, printable};
 use crate::imaging;
 
@@ -36,6 +36,16 @@ pub(super) fn state_masks(
     Ok(())
 }
 
+/// Whether a PNG has an alpha channel or transparent colours (PNG, 3rd edition, 11.2.1 and 11.3.1.1).
+fn has_transparency(png: &[u8]) -> bool {
+    let color_type = png.get(25).copied().unwrap_or_default();
+    let before_pixels = png
+        .windows(4)
+        .take_while(|name| *name != b"IDAT")
+        .any(|name| name == b"tRNS");
+    matches!(color_type, 4 | 6) || before_pixels
+}
+
 fn read_mask(
     photo: &Photo,
     file: &str,
@@ -49,6 +59,15 @@ fn read_mask(
         read_plain(&path, root, file, limits.max_file_bytes).map_err(|error| error.to_string())?;
     let header = imaging::probe(&plain.bytes).map_err(|error| error.to_string())?;
     imaging::check_complete(&plain.bytes, header.format).map_err(|error| error.to_string())?;
+    match header.format {
+        PhotoFormat::Jpeg => {}
+        // Laid on white, what is transparent would be let to change.
+        PhotoFormat::Png if has_transparency(&plain.bytes) => {
+            return Err("it has transparency; save it in black and white without".to_owned());
+        }
+        PhotoFormat::Png => {}
+        _ => return Err("it is no PNG and no JPEG; save it as one".to_owned()),
+    }
     if u64::from(header.width) * u64::from(header.height) > limits.max_pixels {
         return Err("it has more pixels than a photo may have".to_owned());
     }

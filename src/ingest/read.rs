@@ -143,6 +143,21 @@ fn check_stated_files(
         let key = format!("[[bracket]] number {}, files", index + 1);
         files.iter().map(move |file| (key.clone(), file))
     });
+    let masks = stated.photos.iter().enumerate();
+    for (index, mask) in masks.filter_map(|(index, photo)| Some((index, photo.mask.as_ref()?))) {
+        let is_photo = |file: &String| same_file(file, mask);
+        if stated.photos.iter().map(|photo| &photo.file).any(is_photo)
+            || stated.groups.iter().flatten().any(is_photo)
+        {
+            return Err(IngestError::ListingFile {
+                file: folder.join(listing_file::NAME),
+                source: ListingFileError::Value {
+                    key: format!("[[photo]] number {}, mask", index + 1),
+                    problem: format!("`{}` is named as a photo too", printable(mask)),
+                },
+            });
+        }
+    }
     for (key, file) in photos.chain(groups) {
         if !known.iter().any(|known| same_file(known, file)) {
             let nearest = nearest(file, known.iter().map(String::as_str));

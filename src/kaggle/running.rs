@@ -13,17 +13,25 @@ const NEWEST: u32 = 20;
 
 impl Kaggle {
     /// The user's kernels whose session waits for a GPU or has one, among those that ran last and no longer
-    /// ago than `since`. A session that is older is over, whatever its status says: none lasts so long.
+    /// ago than `since`; no more than `most` are looked for. A session that is older is over, whatever its
+    /// status says: none lasts so long.
     ///
     /// # Errors
     /// Any fault of a call.
-    pub fn running_gpu_kernels(&self, since: Timestamp) -> Result<Vec<Reference>, KaggleError> {
+    pub fn running_gpu_kernels(
+        &self,
+        since: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Reference>, KaggleError> {
         let newest = self.newest_kernels(NEWEST)?;
         let recent = newest
             .into_iter()
             .filter(|kernel| kernel.last_run.is_some_and(|last| last >= since));
         let mut running = Vec::new();
         for kernel in recent {
+            if running.len() >= most {
+                break;
+            }
             let session = self.newest_session(&kernel.reference)?;
             let holds = session.is_some_and(|session| {
                 matches!(

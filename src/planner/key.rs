@@ -8,8 +8,8 @@ use crate::domain::judgement::JudgingRules;
 use crate::domain::listing::Listing;
 use crate::domain::operation::{OperationKind, OperationRequest};
 use crate::domain::plan::{
-    ClipPrompts, Decision, Plan, PlannedAttempt, PlannedRetries, RemoteSession, SkipCode,
-    StyleReference,
+    ClipPrompts, Decision, Plan, PlannedAttempt, PlannedOperation, PlannedRetries, RemoteSession,
+    SkipCode, StyleReference,
 };
 use crate::domain::room::Room;
 
@@ -38,7 +38,7 @@ struct JobContent<'a> {
     judging: &'a JudgingRules,
     delivery: DeliveryKey,
     #[serde(skip_serializing_if = "RemoteSession::is_default")]
-    session: &'a RemoteSession,
+    session: RemoteSession,
     photos: Vec<PhotoContent<'a>>,
 }
 
@@ -63,8 +63,20 @@ struct OperationContent<'a> {
     clip: Option<&'a ClipPrompts>,
 }
 
+fn runs(operation: &PlannedOperation) -> bool {
+    matches!(operation.decision, Decision::Run { .. })
+}
+
+/// Whether something is done by the provider that is named.
+fn leaves(plan: &Plan) -> bool {
+    let mut operations = plan.photos.iter().flat_map(|photo| &photo.operations);
+    operations.any(|operation| {
+        matches!(&operation.decision, Decision::Run { executor } if *executor == plan.provider)
+    })
+}
+
 /// The key of the job that carries out `plan` for `listing`: a blake3 digest over photo ids, order,
-/// rooms, titles, style, numbers, seeds and engine version. File names, paths, reasons and estimates
+/// rooms, masks, titles, style, numbers, seeds, what a session elsewhere is given, and engine version. File names, paths, reasons and estimates
 /// do not count, so a renamed photo or a faster machine finds the same job.
 #[must_use]
 pub fn job_key(listing: &Listing, plan: &Plan, delivery: DeliveryKey) -> blake3::Hash {
@@ -77,7 +89,10 @@ pub fn job_key(listing: &Listing, plan: &Plan, delivery: DeliveryKey) -> blake3:
             .collect(),
         room: photo.room,
         group: photo.group.as_deref(),
-        mask: photo.mask.as_ref().map(|mask| mask.blake3.as_str()),
+        mask: (photo.operations.iter())
+            .any(|operation| operation.kind == OperationKind::Stage && runs(operation))
+            .then(|| photo.mask.as_ref().map(|mask| mask.blake3.as_str()))
+            .flatten(),
         operations: photo
             .operations
             .iter()
@@ -109,7 +124,11 @@ pub fn job_key(listing: &Listing, plan: &Plan, delivery: DeliveryKey) -> blake3:
         max_attempts: plan.max_attempts,
         judging: &plan.judging,
         delivery,
-        session: &plan.session,
+        session: if leaves(plan) {
+            plan.session.clone()
+        } else {
+            RemoteSession::default()
+        },
         photos: photos.collect(),
     };
     let mut hasher = blake3::Hasher::new_derive_key("remedia 2026 job key");

@@ -3,7 +3,7 @@
 use crate::domain::capabilities::{
     Capabilities, EMBEDDED_EXECUTOR, MissingCapability, OperationCapability, ProviderCapability,
 };
-use crate::domain::enhancement::{EnhancementSettings, Look};
+use crate::domain::enhancement::{EnhancementSettings, Look, StepSetting};
 use crate::domain::id::PhotoId;
 use crate::domain::listing::{Listing, Photo};
 use crate::domain::operation::{OperationKind, OperationRequest};
@@ -79,6 +79,17 @@ fn enhancement_settings(style: &Style, request: &PlanRequest) -> EnhancementSett
     settings
 }
 
+/// Leaves out what would move pixels: a mask was drawn on the photo as it is.
+fn keep_geometry(operations: &mut [PlannedOperation]) {
+    for attempt in operations.iter_mut().flat_map(|one| &mut one.attempts) {
+        if let AttemptParameters::Enhancement { settings, .. } = &mut attempt.parameters {
+            settings.lens_distortion = StepSetting::Off;
+            settings.vertical_correction = StepSetting::Off;
+            settings.roll_correction = StepSetting::Off;
+        }
+    }
+}
+
 /// What all pictures of one plan share.
 struct Planner<'a> {
     style: &'a Style,
@@ -137,11 +148,21 @@ impl Planner<'_> {
             .iter()
             .map(|(member, _)| f64::from(member.width) * f64::from(member.height) / 1e6)
             .sum();
-        let operations = self
+        let mask = photo
+            .mask
+            .clone()
+            .or_else(|| members.iter().find_map(|(member, _)| member.mask.clone()));
+        let mut operations: Vec<PlannedOperation> = self
             .kinds()
             .iter()
             .map(|&kind| self.operation(kind, photo, room, megapixels))
             .collect();
+        let staged = operations.iter().any(|one| {
+            one.kind == OperationKind::Stage && matches!(one.decision, Decision::Run { .. })
+        });
+        if mask.is_some() && staged {
+            keep_geometry(&mut operations);
+        }
         let sources = members
             .iter()
             .map(|(member, exposure_value)| PlannedSource {
@@ -160,7 +181,7 @@ impl Planner<'_> {
             height: photo.height,
             room,
             group,
-            mask: photo.mask.clone(),
+            mask,
             operations,
         }))
     }

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use png::ColorType;
 use remedia::domain::listing::{BracketEvidence, LeftOutCode, Listing, Photo, RoomOrigin};
 use remedia::domain::room::Room;
 use remedia::imaging::DecodeLimits;
@@ -301,6 +302,27 @@ fn a_mask_is_no_photo_and_one_that_does_not_fit_is_an_error() {
         read_mask_bytes(folder.path(), &mask, &limits),
         Err(PhotoError::Changed { .. })
     ));
+    for (colours, transparent) in [(ColorType::Rgb, false), (ColorType::Rgba, true)] {
+        let channels = colours.samples();
+        let mut png = Vec::new();
+        let mut encoder = png::Encoder::new(&mut png, 300, 200);
+        encoder.set_color(colours);
+        let mut writer = encoder.write_header().unwrap();
+        writer
+            .write_image_data(&vec![200; 300 * 200 * channels])
+            .unwrap();
+        writer.finish().unwrap();
+        let folder = listing("floor.png", (300, 200));
+        fs_err::write(folder.path().join("floor.png"), png).unwrap();
+        let outcome = read(folder.path());
+        assert_eq!(
+            outcome.is_err_and(|error| error.to_string().contains("transparency")),
+            transparent
+        );
+    }
+    let twice = listing("kitchen.jpg", (300, 200));
+    let error = read(twice.path()).unwrap_err().to_string();
+    assert!(error.contains("is named as a photo too"), "{error}");
     for (mask, size, words) in [
         ("floor.jpg", (400, 400), "another shape"),
         ("ceiling.jpg", (300, 200), "put it back"),

@@ -17,10 +17,12 @@ use remedia::domain::id::PhotoId;
 use remedia::domain::judgement::JudgingRules;
 use remedia::domain::listing::{
     Bracket, BracketEvidence, BracketExposure, Capture, LISTING_SCHEMA_VERSION, LeftOut,
-    LeftOutCode, Listing, Photo, PhotoFormat, RoomOrigin,
+    LeftOutCode, Listing, Photo, PhotoFormat, RoomOrigin, StatedMask,
 };
 use remedia::domain::operation::{OperationKind, OperationRequest};
-use remedia::domain::plan::{AttemptParameters, Decision, Plan, PlannedOperation, SkipCode};
+use remedia::domain::plan::{
+    AttemptParameters, Decision, Plan, PlannedOperation, RemoteSession, SkipCode,
+};
 use remedia::domain::room::Room;
 use remedia::domain::style::Style;
 use remedia::planner::styles::StyleLibrary;
@@ -492,6 +494,86 @@ fn a_person_outweighs_the_style() {
 }
 
 /// Changes to a listing and its plan that must, or must not, make another job.
+/// The listing with every room named, and a mask for one photo.
+fn masked(file: &str, content: &str) -> Listing {
+    let mut listing = listing();
+    for photo in &mut listing.photos {
+        if photo.file.starts_with("IMG") {
+            photo.room = Some(Room::Bedroom);
+        }
+        if photo.file == file {
+            photo.mask = Some(StatedMask {
+                file: "floor.png".to_owned(),
+                blake3: blake3::hash(content.as_bytes()).to_hex().to_string(),
+            });
+        }
+    }
+    listing
+}
+
+#[test]
+fn a_photo_with_a_mask_keeps_its_geometry_and_a_bracket_has_that_of_any_exposure() {
+    let request = request("enhance,stage", "fake");
+    for file in ["03 kitchen.jpg", "02 living -2.jpg"] {
+        let listing = masked(file, "floor");
+        let plan = plan(&listing, &style("modern"), &with_fake(), &request).unwrap();
+        let with: Vec<_> = (plan.photos.iter())
+            .filter(|photo| photo.mask.is_some())
+            .collect();
+        let shown = if file.contains("living") {
+            "02 living 0.jpg"
+        } else {
+            file
+        };
+        assert_eq!(with.len(), 1);
+        assert_eq!(with[0].file, shown);
+        for photo in &plan.photos {
+            // A drawing is not enhanced.
+            let Some(attempt) = photo.operations[0].attempts.first() else {
+                continue;
+            };
+            let parameters = &attempt.parameters;
+            let AttemptParameters::Enhancement { settings, .. } = parameters else {
+                panic!("{parameters:?}");
+            };
+            let moves = [
+                settings.lens_distortion,
+                settings.vertical_correction,
+                settings.roll_correction,
+            ];
+            let off = moves.iter().all(|step| *step == StepSetting::Off);
+            assert_eq!(off, photo.mask.is_some(), "{}", photo.file);
+        }
+    }
+}
+
+#[test]
+fn masks_and_sessions_count_only_where_something_is_made_with_them() {
+    let style = style("modern");
+    let key = |listing: &Listing, request: &PlanRequest| {
+        let plan = plan(listing, &style, &with_fake(), request).unwrap();
+        job_key(listing, &plan, DELIVERY)
+    };
+    let offline = |operations: &str, provider: &str| PlanRequest {
+        session: RemoteSession {
+            internet: false,
+            ..RemoteSession::default()
+        },
+        ..request(operations, provider)
+    };
+    let plain = masked("", "");
+    let staged = request("stage", "fake");
+    assert_ne!(key(&plain, &staged), key(&plain, &offline("stage", "fake")));
+    let one = key(&masked("03 kitchen.jpg", "one"), &staged);
+    assert_ne!(key(&plain, &staged), one);
+    assert_ne!(one, key(&masked("03 kitchen.jpg", "two"), &staged));
+    let here = request("enhance", "local");
+    assert_eq!(
+        key(&plain, &here),
+        key(&plain, &offline("enhance", "local"))
+    );
+}
+
 #[test]
 fn the_job_key_follows_what_is_delivered_and_nothing_else() {
     let listing = listing();

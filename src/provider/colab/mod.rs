@@ -5,6 +5,7 @@
 
 mod command;
 mod handover;
+mod log;
 mod memory;
 mod provider;
 mod session;

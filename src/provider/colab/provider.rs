@@ -16,6 +16,7 @@ use crate::provider::error::{FaultKind, ProviderError};
 
 use super::command::ColabCommand;
 use super::handover;
+use super::log::{Reader, WorkerLog};
 use super::memory::{Memory, MemoryFile, Way};
 use super::session::{self, Driver};
 
@@ -28,6 +29,8 @@ const HAND_OVER_FOLDER: &str = "handover";
 
 /// Least time between two looks at a worker.
 const SHORTEST_WAIT: Duration = Duration::from_secs(4);
+/// How often a log that is followed is looked at.
+const FOLLOWED_EVERY: Duration = Duration::from_millis(250);
 /// Most time between two looks at a worker.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -309,6 +312,26 @@ impl Provider for ColabProvider {
                 FaultKind::Credentials,
                 format!("{named} is not signed in: {why}"),
             )),
+        }
+    }
+
+    fn follow(
+        &self,
+        order: &Order<'_>,
+        _: &RunHandle,
+        line: &mut dyn FnMut(&str),
+        interrupted: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(), ProviderError> {
+        let mut reader = Reader::new(WorkerLog::of(order.folder));
+        loop {
+            // Looked at before the log, so that its last lines are still told.
+            let memory = MemoryFile::of(order.folder).read().map_err(files)?;
+            let ended = memory.session.is_none();
+            reader.tell(line, ended).map_err(files)?;
+            if ended || interrupted() {
+                return Ok(());
+            }
+            std::thread::sleep(FOLLOWED_EVERY);
         }
     }
 

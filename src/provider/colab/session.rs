@@ -15,6 +15,7 @@ use crate::provider::contract::{RunContext, RunProgress, RunState};
 use crate::provider::error::{FaultKind, ProviderError};
 
 use super::command::{ColabCommand, CommandFault, Said};
+use super::log::WorkerLog;
 use super::provider::{Desk, NAME, files};
 
 /// Scripts that run there.
@@ -29,6 +30,8 @@ const ROOT: &str = "/content";
 const ROOT_IN_TRANSFERS: &str = "content";
 /// Bytes of a part: a transfer is one request, in base64 and in memory, and some 50 MB are too many.
 const PART_BYTES: usize = 32 << 20;
+/// Most bytes of the worker's log that one look brings.
+const LOG_BYTES: usize = 1 << 20;
 /// Most parts of results, so that what comes back has a bound.
 const MOST_PARTS: usize = 128;
 /// The accelerator. An unknown name would silently become the dearest one.
@@ -84,6 +87,7 @@ struct Told {
     total: u64,
     results: bool,
     words: Vec<String>,
+    log: String,
     parts: Vec<Part>,
 }
 
@@ -253,6 +257,9 @@ impl Driver<'_, '_> {
             self.note(|session| session.uploaded = 0)?;
             return Err(self.useless(&format!("the order arrived {}", told.state)));
         }
+        WorkerLog::of(self.desk.order.folder)
+            .clear()
+            .map_err(files)?;
         let now = self.now;
         self.note(|session| session.started = Some(now))?;
         fs_err::remove_file(&archive).map_err(files)?;
@@ -262,7 +269,14 @@ impl Driver<'_, '_> {
 
     /// How far the worker is, and what it left where it has ended.
     fn look(&mut self, session: &ColabSession) -> Result<RunState, ProviderError> {
-        let told = self.ask("status", STATUS, &serde_json::json!({ "root": ROOT }))?;
+        let log = WorkerLog::of(self.desk.order.folder);
+        let ask = serde_json::json!({
+            "root": ROOT,
+            "log_from": log.bytes(),
+            "log_bytes": LOG_BYTES,
+        });
+        let told = self.ask("status", STATUS, &ask)?;
+        log.add(&told.log).map_err(files)?;
         let total = self.desk.order.document.photos.len() as u64;
         let allowed = self.desk.order.document.limits.deadline_seconds;
         let elapsed = session.time_at_work(self.now);

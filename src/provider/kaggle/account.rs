@@ -35,7 +35,7 @@ impl KaggleProvider {
             allowance: Some((quota.gpu.remaining(), quota.gpu.allowed)),
             renewed: quota.resets,
             running: kaggle
-                .running_gpu_kernels(session_start(self.now()))
+                .running_gpu_kernels(session_start(self.now()), MOST_SESSIONS)
                 .ok()
                 .map(|running| {
                     let names = running.iter().map(ToString::to_string).collect();

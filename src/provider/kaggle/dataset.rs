@@ -9,7 +9,7 @@ use crate::kaggle::{FileToUpload, FileTree, KaggleError, NewDataset, NewVersion,
 use crate::provider::contract::{RunContext, RunProgress};
 use crate::provider::error::{FaultKind, ProviderError};
 
-use super::freight::{Freight, freight, is_of_run, is_whole, unload};
+use super::freight::{Freight, archive_bytes, freight, is_of_run, is_whole, unload};
 use super::memory::Upload;
 use super::provider::{Desk, KaggleProvider, NAME, fault, files};
 
@@ -17,6 +17,8 @@ impl KaggleProvider {
     /// Whether Kaggle has the order.
     pub(super) fn find_dataset(desk: &mut Desk<'_>) -> Result<bool, ProviderError> {
         if desk.memory.dataset_made.is_some() {
+            // A process may have ended before it could.
+            unload(desk.order.folder)?;
             return Ok(true);
         }
         let arrived = Self::dataset_has_run(desk)?;
@@ -40,9 +42,9 @@ impl KaggleProvider {
         desk.memory.dataset_made = Some(desk.now);
         desk.memory.dataset_asked = None;
         desk.memory.uploads.clear();
-        // Before it is noted, so that a process that dies between the two leaves nothing behind.
-        unload(desk.order.folder)?;
-        desk.keep()
+        desk.memory.archive_bytes = archive_bytes(desk.order.folder).or(desk.memory.archive_bytes);
+        desk.keep()?;
+        unload(desk.order.folder)
     }
 
     /// Whether a version of the dataset was made for this run: by its notes, or by the files of it.
@@ -197,6 +199,11 @@ impl KaggleProvider {
             .dataset_files(&desk.reference, None)
             .map_err(|error| fault(&error, desk.now))?
             .unwrap_or_default();
-        is_whole(&listed, desk.order.folder, desk.run_id())
+        is_whole(
+            &listed,
+            desk.order.folder,
+            desk.run_id(),
+            desk.memory.archive_bytes,
+        )
     }
 }

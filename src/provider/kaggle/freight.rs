@@ -67,6 +67,11 @@ pub(super) fn freight(folder: &Path, run_id: &str) -> Result<Vec<Freight>, Provi
     Ok(vec![archive])
 }
 
+/// Size of the archive of the order in `folder`, while it is there.
+pub(super) fn archive_bytes(folder: &Path) -> Option<u64> {
+    Some(fs_err::metadata(folder.join(ARCHIVE)).ok()?.len())
+}
+
 /// Removes the archive, which is of no use any more when it is up.
 pub(super) fn unload(folder: &Path) -> Result<(), ProviderError> {
     match fs_err::remove_file(folder.join(ARCHIVE)) {
@@ -80,10 +85,13 @@ pub(super) fn is_whole(
     listed: &[DatasetFile],
     folder: &Path,
     run_id: &str,
+    archive_bytes: Option<u64>,
 ) -> Result<bool, ProviderError> {
     let archive = archive_name(run_id);
-    // An archive that is listed is there as a whole; the worker unpacks it.
-    if listed.iter().any(|file| ends_with(&file.name, &archive)) {
+    // The worker unpacks an archive that is there as it was sent.
+    let is_archive =
+        |file: &DatasetFile| Some(file.bytes) == archive_bytes && ends_with(&file.name, &archive);
+    if listed.iter().any(is_archive) {
         return Ok(true);
     }
     for name in files_of(folder)? {

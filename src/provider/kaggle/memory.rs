@@ -31,6 +31,9 @@ pub(super) struct Memory {
     /// When Kaggle was seen to have the dataset with this order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) dataset_made: Option<Timestamp>,
+    /// Size of the archive that went up, where the order went as one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) archive_bytes: Option<u64>,
     /// When the kernel was asked for without its being known to be there yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kernel_asked: Option<Timestamp>,

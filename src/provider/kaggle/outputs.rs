@@ -2,7 +2,12 @@
 //! or still be another run's, so nothing counts before its own results are there.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
 
 use crate::domain::results::{Results, read_results};
 use crate::kaggle::{KaggleError, OutputLimits, Watch};
@@ -105,6 +110,11 @@ impl KaggleProvider {
             .iter()
             .map(|file| file.name.as_str())
             .collect();
+        // A part that a machine's crash spoiled is fetched anew; what stays another file is judged as it is.
+        if !late && let Some(spoiled) = spoiled(&results, folder).map_err(files)? {
+            fs_err::remove_file(&spoiled).map_err(files)?;
+            return Err(not_there_yet(&format!("`{}` whole", spoiled.display())));
+        }
         // A name that is refused never comes; whoever judges finds nothing there.
         let missing = named
             .iter()
@@ -204,6 +214,41 @@ fn named_files(results: &Results) -> BTreeSet<String> {
         .map(|file| file.file.clone())
         .filter(|file| file != RESULTS)
         .collect()
+}
+
+/// A file that is here and is not the one that the results name.
+fn spoiled(results: &Results, folder: &Path) -> std::io::Result<Option<PathBuf>> {
+    let attempts = results
+        .photos
+        .iter()
+        .flat_map(|photo| &photo.operations)
+        .flat_map(|operation| &operation.attempts);
+    for file in attempts
+        .flat_map(|one| [&one.image, &one.mask, &one.labels])
+        .flatten()
+    {
+        let Ok(path) = crate::kaggle::output_path(folder, &file.file) else {
+            continue;
+        };
+        let mut content = match fs_err::File::open(&path) {
+            Ok(content) => content,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        let mut hasher = Sha256::new();
+        let mut piece = vec![0; 1 << 16];
+        loop {
+            let read = content.read(&mut piece)?;
+            if read == 0 {
+                break;
+            }
+            hasher.update(piece.get(..read).unwrap_or_default());
+        }
+        if HEXLOWER.encode(&hasher.finalize()) != file.sha256 {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 fn is_fetchable(order: &Order<'_>, name: &str) -> bool {

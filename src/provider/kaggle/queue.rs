@@ -277,6 +277,12 @@ mod tests {
         ] {
             queue.offer(&one).unwrap();
         }
+        let offline = RemoteSession {
+            internet: false,
+            ..RemoteSession::default()
+        };
+        let none = queue.take("elm-r1", &reference, &offline, 1000).unwrap();
+        assert_eq!(none, [], "a session serves runs that want the same");
         // What does not fit stays open, and what is taken cannot be withdrawn.
         let taken = queue
             .take("elm-r1", &reference, &RemoteSession::default(), 90)

@@ -168,7 +168,8 @@ impl KaggleProvider {
 
     /// Whether every GPU session that the account may have is known to be taken.
     fn sessions_are_taken(desk: &Desk<'_>) -> Result<bool, ProviderError> {
-        match desk.kaggle.running_gpu_kernels(session_start(desk.now)) {
+        let since = session_start(desk.now);
+        match desk.kaggle.running_gpu_kernels(since, MOST_SESSIONS) {
             Ok(running) => Ok(running.len() >= MOST_SESSIONS),
             Err(error) if error.is_credentials() => Err(fault(&error, desk.now)),
             // The push's own answer tells as well.
@@ -191,19 +192,19 @@ impl KaggleProvider {
     }
 
     fn push(&self, desk: &mut Desk<'_>) -> Result<RunState, ProviderError> {
-        desk.memory.kernel_asked = Some(desk.now);
-        desk.keep()?;
-        let queue = Queue::of(desk.order);
         let session = bundle::read_session(desk.order.folder).map_err(files)?;
-        let room = LONGEST.saturating_sub(limit(desk));
-        let others = queue
-            .take(desk.run_id(), &desk.reference, &session, room)
-            .map_err(files)?;
         let attached = session
             .datasets
             .iter()
             .map(|name| name.parse().map_err(files))
             .collect::<Result<Vec<Reference>, _>>()?;
+        desk.memory.kernel_asked = Some(desk.now);
+        desk.keep()?;
+        let queue = Queue::of(desk.order);
+        let room = LONGEST.saturating_sub(limit(desk));
+        let others = queue
+            .take(desk.run_id(), &desk.reference, &session, room)
+            .map_err(files)?;
         let mut runs = vec![desk.run_id()];
         runs.extend(others.iter().map(|offer| offer.run_id.as_str()));
         let seconds: u64 = others.iter().map(|offer| offer.seconds).sum();
@@ -233,13 +234,7 @@ impl KaggleProvider {
                 if let Some(saved) = saved {
                     Self::pushed(desk, *saved, &kernel.notebook)?;
                 }
-                Ok(RunState::Failed {
-                    text: format!(
-                        "Kaggle attached no data to the kernel: {}",
-                        sources.join(", ")
-                    ),
-                    retryable: true,
-                })
+                Ok(not_attached(desk, &sources))
             }
             Err(error) if error.may_have_happened() => Err(fault(&error, desk.now)),
             Err(error) => {
@@ -399,6 +394,26 @@ impl KaggleProvider {
 /// Whether a notebook does a run.
 fn does(notebook: &str, run_id: &str) -> bool {
     bundle::runs_of(notebook).iter().any(|run| run == run_id)
+}
+
+/// A session that began without something that it was to be given. Without the order it does nothing, and the
+/// next one may have it; what a person named and this account cannot attach, no session will have.
+fn not_attached(desk: &Desk<'_>, sources: &[String]) -> RunState {
+    let own = desk.reference.to_string();
+    let is_own = |source: &String| source.contains(&own) || source.contains("/remedia-");
+    let named = sources.join(", ");
+    if sources.iter().any(is_own) {
+        return RunState::Failed {
+            text: format!("Kaggle attached no data to the kernel: {named}"),
+            retryable: true,
+        };
+    }
+    RunState::Failed {
+        text: format!(
+            "Kaggle cannot attach {named}; mend `kaggle.datasets` and `kaggle.models` in the settings and submit again"
+        ),
+        retryable: false,
+    }
 }
 
 /// Seconds after which Kaggle ends the session.

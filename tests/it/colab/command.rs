@@ -1,10 +1,12 @@
 //! The driver of the official command: from the order to the delivered folder however much goes wrong, and never
 //! a machine left running.
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use data_encoding::BASE64;
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -116,6 +118,43 @@ fn a_listing_is_staged_by_the_command_and_the_machine_given_back() {
         if name.ends_with(".env") {
             assert!(text.contains("HOME="), "{text}");
         }
+    }
+}
+
+#[test]
+fn what_the_worker_says_is_followed_from_another_process() {
+    let mut minutes = Minutes::new(&ROOMS, &[]);
+    let job = minutes.submit();
+    let log = minutes
+        .environment
+        .home()
+        .join(format!("jobs/{job}/orders/1/colab.log"));
+    for _ in 0..10 {
+        minutes.cron();
+        if log.exists() {
+            break;
+        }
+    }
+    let mut follow = minutes
+        .command(["logs", "--follow", &job])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    let mut heard = Vec::new();
+    for line in &mut lines {
+        heard.push(line.unwrap());
+        if heard.last().unwrap() == "worker: looking for the order" {
+            break;
+        }
+    }
+    minutes.until_it_rests(&job);
+    heard.extend(lines.map(Result::unwrap));
+    assert!(follow.wait().unwrap().success());
+    for once in ["looking for the order", "photo 1 of 2", "photo 2 of 2"] {
+        let line = format!("worker: {once}");
+        let count = heard.iter().filter(|heard| **heard == line).count();
+        assert_eq!(count, 1, "{once}: {heard:#?}");
     }
 }
 
@@ -324,7 +363,7 @@ fn the_scripts_do_what_the_stand_in_plays() {
     fs_err::write(folder.path().join("part-1"), second).unwrap();
     let root = folder.path().to_str().unwrap();
     let order = |digest: &str| serde_json::json!({"root": root, "parts": ["part-0", "part-1"], "sha256": digest, "run_id": "oak-r2"});
-    let look = serde_json::json!({ "root": root });
+    let look = serde_json::json!({"root": root, "log_from": 56, "log_bytes": 1000});
     let Some(absent) = python("status", &look) else {
         // No Python on this machine: what runs there is then only played.
         return;
@@ -361,6 +400,8 @@ fn the_scripts_do_what_the_stand_in_plays() {
         )
     );
     assert_eq!(ended["words"], serde_json::json!(["hello oak-r2"]));
+    // What stands behind the first event of 56 bytes.
+    assert_eq!(ended["log"], BASE64.encode(b"hello oak-r2\n"));
     let packed = python(
         "pack",
         &serde_json::json!({"root": root, "part_bytes": 100}),

@@ -347,6 +347,8 @@ fn what_a_session_says_is_followed_until_the_job_is_delivered() {
     let run = format!("worker: looking for {job}-r1");
     assert!(heard.contains(&run), "{heard:#?}");
     terminal.kaggle.advance(Duration::from_secs(200));
+    // Until somebody looks after the job, the session that is over may be asked for its log again.
+    thread::sleep(Duration::from_secs(6));
     until("the delivery", || {
         cron();
         terminal.run(&["show", &job], 0).0.contains("delivered")
