@@ -116,7 +116,7 @@ def test_nothing_is_taken_home_where_nothing_is(service: Service, monkeypatch: p
 
 def test_it_stops_where_the_wrong_run_is_mounted(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     service.bundle({FIRST: [operation()]})
-    with pytest.raises(nbclient.exceptions.CellExecutionError, match="remedia stops"):
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match=r"remedia stops \(wrong_run\): run another-r1 is"):
         execute(service, monkeypatch, run_id="another-r1")
 
 

@@ -26,9 +26,9 @@ pytestmark = pytest.mark.skipif(not BINARY or not FAKE, reason="REMEDIA_BINARY a
 
 
 @contextmanager
-def kaggle(service: Service) -> Iterator[str]:
+def kaggle(service: Service, **changes: str) -> Iterator[str]:
     """A fake Kaggle whose kernels execute notebooks; gives its address."""
-    environment = {key: value for key, value in service.environment().items() if key != "REMEDIA_INPUT"}
+    environment = {key: value for key, value in service.environment(**changes).items() if key != "REMEDIA_INPUT"}
     worker = f"exec {shlex.quote(sys.executable)} {shlex.quote(str(HERE / 'run_kernel.py'))}"
     state = service.folder / "kaggle"
     command = [FAKE, "--state-folder", str(state), "--token", "KGAT_tester", "--worker", worker]
@@ -56,27 +56,64 @@ def remedia(service: Service, address: str, *arguments: str) -> subprocess.Compl
     )
 
 
-def test_a_listing_is_delivered(service: Service) -> None:
+def deliver(service: Service, attempts: int = 1, **changes: str) -> tuple[dict[str, Any], str]:
+    """Sends two photos the whole way; gives what `show` and `logs` say of the job.
+
+    Models of random weights make no furniture, so the pictures are refused; all of the way must be gone.
+    """
     listing = service.folder / "listing"
     listing.mkdir()
     for name in ("03-bedroom.jpg", "04-kitchen.jpg"):
         with Image.open(LISTING / name) as photo:
             photo.thumbnail((384, 384))
             photo.save(listing / name, quality=92)
-    wishes = ["--style", "modern", "--operations", "stage", "--provider", "kaggle", "--max-attempts", "1"]
-    with kaggle(service) as address:
-        done = remedia(service, address, "submit", "listing", *wishes, "--out", "out", "--json")
-    # Models of random weights make no furniture, so the pictures are refused; all of the way must be gone.
+    wishes = ["--style", "modern", "--operations", "stage", "--provider", "kaggle", "--max-attempts"]
+    with kaggle(service, **changes) as address:
+        done = remedia(service, address, "submit", "listing", *wishes, str(attempts), "--out", "out", "--json")
     result: dict[str, Any] = json.loads(done.stdout)
     assert result["state"] == "delivered", done.stdout + done.stderr
     assert done.returncode == 3, done.stdout + done.stderr
-    shown = json.loads(remedia(service, "http://127.0.0.1:9", "show", result["job"], "--json").stdout)
+    assert (Path(result["destination"]) / "gallery.html").is_file()
+    nowhere = "http://127.0.0.1:9"
+    shown: dict[str, Any] = json.loads(remedia(service, nowhere, "show", result["job"], "--json").stdout)
+    return shown, remedia(service, nowhere, "logs", result["job"]).stdout
+
+
+def attempts_of(shown: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every attempt that was answered, which the gates must have looked at."""
     attempts = [
         attempt for photo in shown["photos"] for operation in photo["operations"] for attempt in operation["attempts"]
     ]
-    assert len(attempts) == 2
-    for attempt in attempts:
+    answered = [attempt for attempt in attempts if "judgement" in attempt]
+    for attempt in answered:
         judgement = attempt["judgement"]
         assert judgement["worker"]["engine"] == "remedia-worker", judgement["worker"]
         assert judgement["structure"], "the gates have looked at it"
-    assert (Path(result["destination"]) / "gallery.html").is_file()
+    return answered
+
+
+def test_a_listing_is_delivered(service: Service) -> None:
+    shown, _ = deliver(service)
+    assert len(attempts_of(shown)) == 2
+    assert len(shown["orders"]) == 1
+
+
+@pytest.mark.parametrize("fault", ["wrong_run", "incomplete", "hash_mismatch", "step_down", "killed"])
+def test_a_session_that_fails_is_told_and_made_good(service: Service, fault: str) -> None:
+    state = service.folder / "first-session"
+    # What a session that is killed leaves unanswered is a failed attempt, and another one has to be left.
+    tries = 2 if fault == "killed" else 1
+    shown, story = deliver(service, tries, REMEDIA_LOOP_FAULT=fault, REMEDIA_LOOP_STATE=str(state))
+    assert state.exists()
+    answered = attempts_of(shown)
+    orders = [order["photos"] for order in shown["orders"]]
+    if fault == "step_down":
+        # It is the worker's own affair.
+        assert (len(answered), orders) == (2, [2]), story
+    elif fault == "killed":
+        # What it had made is used; of four attempts one has no answer, and none is made twice.
+        assert (len(answered), orders) == (3, [2, 2]), story
+        assert story.count("the worker gave no result") == 1, story
+    else:
+        assert (len(answered), orders) == (2, [2, 2]), story
+        assert fault in story, story

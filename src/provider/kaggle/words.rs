@@ -8,6 +8,10 @@ use crate::kaggle::{KernelSession, KernelStatus, LogEvent};
 const LINES: usize = 8;
 /// Characters of each.
 const WIDTH: usize = 160;
+/// What the worker's own word of why it stopped begins with.
+const STOPS: &str = "remedia stops (";
+/// Characters of it.
+const LONGEST_WORD: usize = 400;
 
 /// Why a session gave nothing.
 pub(super) fn failure(session: &KernelSession, log: &[LogEvent], page: &str) -> String {
@@ -22,22 +26,59 @@ pub(super) fn failure(session: &KernelSession, log: &[LogEvent], page: &str) -> 
         text.push_str(": ");
         text.push_str(&printable(&session.failure));
     }
-    let last = last_lines(log);
-    if !last.is_empty() {
-        text.push_str("; the last it said: ");
-        text.push_str(&last.join(" / "));
+    let whole: String = log.iter().map(|event| event.text.as_str()).collect();
+    let whole = without_colours(&whole);
+    let lines: Vec<&str> = whole.lines().map(str::trim).collect();
+    if let Some(word) = own_word(&lines) {
+        text.push_str("; ");
+        text.push_str(&word);
+    } else {
+        let last = last_lines(&lines);
+        if !last.is_empty() {
+            text.push_str("; the last it said: ");
+            text.push_str(&last.join(" / "));
+        }
     }
     text.push_str("; see ");
     text.push_str(page);
     text
 }
 
+/// Why the worker stopped by its own word, which says more than the lines around it: those of a notebook are
+/// the program's text.
+fn own_word(lines: &[&str]) -> Option<String> {
+    // The program's text has the same words, in quotes.
+    let word = lines.iter().rev().find_map(|line| {
+        let (before, word) = line.split_once(STOPS)?;
+        (!before.contains('"')).then(|| format!("{STOPS}{word}"))
+    })?;
+    Some(printable(&word).chars().take(LONGEST_WORD).collect())
+}
+
+/// A text without the sequences that set a terminal's colours (ECMA-48, 5.4).
+fn without_colours(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        if character == '\u{1b}' && characters.peek() == Some(&'[') {
+            characters.next();
+            for follows in characters.by_ref() {
+                if ('@'..='~').contains(&follows) {
+                    break;
+                }
+            }
+        } else {
+            plain.push(character);
+        }
+    }
+    plain
+}
+
 /// The last lines that a session wrote, fit for a terminal.
-fn last_lines(log: &[LogEvent]) -> Vec<String> {
-    let whole: String = log.iter().map(|event| event.text.as_str()).collect();
-    let lines: Vec<&str> = whole
-        .lines()
-        .map(str::trim)
+fn last_lines(lines: &[&str]) -> Vec<String> {
+    let lines: Vec<&str> = lines
+        .iter()
+        .copied()
         // Progress for programs tells people nothing.
         .filter(|line| !line.is_empty() && !line.starts_with("{\"remedia\""))
         .collect();
@@ -72,7 +113,26 @@ mod tests {
         });
         insta::assert_snapshot!(
             failure(&session, &log, "https://www.kaggle.com/code/a/b"),
-            @r"the session ended with ERROR: Your notebook tried to allocate more memory than is available.; the last it said: loading / CUDA out of \u{1b}[31mmemory; see https://www.kaggle.com/code/a/b"
+            @"the session ended with ERROR: Your notebook tried to allocate more memory than is available.; the last it said: loading / CUDA out of memory; see https://www.kaggle.com/code/a/b"
+        );
+    }
+
+    #[test]
+    fn the_workers_own_word_goes_before_the_program_text_of_a_notebook() {
+        let session = KernelSession {
+            status: KernelStatus::Error,
+            failure: String::new(),
+        };
+        let log = [LogEvent {
+            stream: "stderr".to_owned(),
+            seconds: 1.0,
+            text: "\u{1b}[31m---> 45\u{1b}[39m raise RuntimeError(f\"remedia stops (wrong_run): {text}\")\n\
+                   \u{1b}[31mRuntimeError\u{1b}[39m: remedia stops (wrong_run): run a-r1 is not here\n\n"
+                .to_owned(),
+        }];
+        insta::assert_snapshot!(
+            failure(&session, &log, "https://www.kaggle.com/code/a/b"),
+            @"the session ended with ERROR; remedia stops (wrong_run): run a-r1 is not here; see https://www.kaggle.com/code/a/b"
         );
     }
 }
