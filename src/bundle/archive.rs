@@ -6,7 +6,6 @@ use std::io::{self, Read, Seek, Write as _};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter};
 
@@ -140,7 +139,7 @@ pub fn verify_archive(path: &Path) -> Result<ArchiveContent, BundleError> {
         }
         fsx::contained(Path::new("."), &name).map_err(|refused| wrong(refused.to_string()))?;
         files += 1;
-        let (digest, length) = digest(&mut entry, LARGEST_CONTENT.saturating_sub(bytes))
+        let (digest, length) = super::sha256_of(&mut entry, LARGEST_CONTENT.saturating_sub(bytes))
             .map_err(|error| wrong(format!("`{name}` cannot be read: {error}")))?;
         bytes += length;
         if name == MARKER_FILE || name == SUMS_FILE {
@@ -202,23 +201,4 @@ fn bytes_of(archive: &mut ZipArchive<impl Read + Seek>, name: &str) -> Result<Ve
         return Err(format!("`{name}` is larger than {LARGEST_DOCUMENT} bytes"));
     }
     Ok(bytes)
-}
-
-/// SHA-256 and length of what `reader` gives, up to `limit` bytes.
-fn digest(reader: &mut impl Read, limit: u64) -> io::Result<(String, u64)> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    let mut length = 0;
-    loop {
-        let read = reader.read(&mut buffer)?;
-        if read == 0 {
-            break;
-        }
-        length += read as u64;
-        if length > limit {
-            return Err(io::Error::other("the archive unpacks to too many bytes"));
-        }
-        hasher.update(buffer.get(..read).unwrap_or_default());
-    }
-    Ok((data_encoding::HEXLOWER.encode(&hasher.finalize()), length))
 }

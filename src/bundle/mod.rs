@@ -19,6 +19,6 @@ pub use model_set::model_set;
 pub use notebook::{notebook_for, runs_of, write_worker};
 pub use order::{
     JOB_FILE, MARKER_FILE, SUMS_FILE, files_of, read_order, read_session, read_sums, sha256,
-    write_order, write_session,
+    sha256_of, write_order, write_session,
 };
 pub use photos::{WORKING_LONG_SIDE, working_photo_path, write_working_photo};

@@ -1,8 +1,10 @@
 //! The documents of an order.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -26,13 +28,31 @@ const SESSION_FILE: &str = "session.json";
 /// SHA-256 of `bytes`, 64 lower-case hexadecimal digits.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut digits = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        // Writing to a string cannot fail.
-        let _ = write!(digits, "{byte:02x}");
+    HEXLOWER.encode(&Sha256::digest(bytes))
+}
+
+/// SHA-256, as [`sha256`] gives it, and length of what `reader` gives, read in pieces.
+///
+/// # Errors
+/// What the reader says, and more than `limit` bytes.
+pub fn sha256_of(reader: &mut impl Read, limit: u64) -> io::Result<(String, u64)> {
+    let mut hasher = Sha256::new();
+    let mut piece = vec![0; 1 << 16];
+    let mut length = 0;
+    loop {
+        let read = reader.read(&mut piece)?;
+        if read == 0 {
+            break;
+        }
+        length += read as u64;
+        if length > limit {
+            return Err(io::Error::other(format!(
+                "it has more than the {limit} bytes that are taken"
+            )));
+        }
+        hasher.update(piece.get(..read).unwrap_or_default());
     }
-    digits
+    Ok((HEXLOWER.encode(&hasher.finalize()), length))
 }
 
 /// Writes the documents of `order` into `folder`; the marker comes last, so an order that has one is

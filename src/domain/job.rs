@@ -73,9 +73,9 @@ pub struct OrderLimits {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSet {
-    /// The set's name, such as `sd15`.
+    /// The set's name, such as `sd15-inpaint`.
     pub name: String,
-    /// Number format of the weights on a GPU, such as `float16`.
+    /// Number format of the weights on a GPU: `fp16` or `fp32`.
     pub precision: String,
     /// Every model with its part in the work.
     pub parts: Vec<ModelPart>,

@@ -309,6 +309,14 @@ impl ModelSetName {
     }
 }
 
+impl PlannedOperation {
+    /// Whether it is done, and not skipped.
+    #[must_use]
+    pub const fn runs(&self) -> bool {
+        matches!(self.decision, Decision::Run { .. })
+    }
+}
+
 /// A scheduler, by the name of its class in diffusers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Scheduler {

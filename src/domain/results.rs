@@ -189,16 +189,13 @@ pub struct ClipResult {
 
 impl Results {
     /// Every file that an attempt names, as often as it is named.
-    #[must_use]
-    pub fn files(&self) -> Vec<&str> {
+    pub fn files(&self) -> impl Iterator<Item = &ResultFile> {
         self.photos
             .iter()
             .flat_map(|photo| &photo.operations)
             .flat_map(|operation| &operation.attempts)
             .flat_map(|attempt| [&attempt.image, &attempt.mask, &attempt.labels])
             .flatten()
-            .map(|file| file.file.as_str())
-            .collect()
     }
 
     /// What came of `kind` on `photo`.

@@ -8,8 +8,8 @@ use crate::domain::judgement::JudgingRules;
 use crate::domain::listing::Listing;
 use crate::domain::operation::{OperationKind, OperationRequest};
 use crate::domain::plan::{
-    ClipPrompts, Decision, Plan, PlannedAttempt, PlannedOperation, PlannedRetries, RemoteSession,
-    SkipCode, StyleReference,
+    ClipPrompts, Decision, Plan, PlannedAttempt, PlannedRetries, RemoteSession, SkipCode,
+    StyleReference,
 };
 use crate::domain::room::Room;
 
@@ -63,10 +63,6 @@ struct OperationContent<'a> {
     clip: Option<&'a ClipPrompts>,
 }
 
-fn runs(operation: &PlannedOperation) -> bool {
-    matches!(operation.decision, Decision::Run { .. })
-}
-
 /// Whether something is done by the provider that is named.
 fn leaves(plan: &Plan) -> bool {
     let mut operations = plan.photos.iter().flat_map(|photo| &photo.operations);
@@ -75,9 +71,10 @@ fn leaves(plan: &Plan) -> bool {
     })
 }
 
-/// The key of the job that carries out `plan` for `listing`: a blake3 digest over photo ids, order,
-/// rooms, masks, titles, style, numbers, seeds, what a session elsewhere is given, and engine version. File names, paths, reasons and estimates
-/// do not count, so a renamed photo or a faster machine finds the same job.
+/// The key of the job that carries out `plan` for `listing`: a blake3 digest over photo ids, order, rooms,
+/// titles, style, numbers, seeds and engine version, over masks where something is staged, and over what a
+/// session elsewhere is given where one is used. File names, paths, reasons and estimates do not count, so a
+/// renamed photo or a faster machine finds the same job.
 #[must_use]
 pub fn job_key(listing: &Listing, plan: &Plan, delivery: DeliveryKey) -> blake3::Hash {
     let photos = plan.photos.iter().map(|photo| PhotoContent {
@@ -90,7 +87,7 @@ pub fn job_key(listing: &Listing, plan: &Plan, delivery: DeliveryKey) -> blake3:
         room: photo.room,
         group: photo.group.as_deref(),
         mask: (photo.operations.iter())
-            .any(|operation| operation.kind == OperationKind::Stage && runs(operation))
+            .any(|operation| operation.kind == OperationKind::Stage && operation.runs())
             .then(|| photo.mask.as_ref().map(|mask| mask.blake3.as_str()))
             .flatten(),
         operations: photo

@@ -157,9 +157,7 @@ impl Planner<'_> {
             .iter()
             .map(|&kind| self.operation(kind, photo, room, megapixels))
             .collect();
-        let staged = operations.iter().any(|one| {
-            one.kind == OperationKind::Stage && matches!(one.decision, Decision::Run { .. })
-        });
+        let staged = (operations.iter()).any(|one| one.kind == OperationKind::Stage && one.runs());
         if mask.is_some() && staged {
             keep_geometry(&mut operations);
         }

@@ -11,6 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::wording::bytes;
 use crate::fsx;
 use crate::planner::styles::StyleLibrary;
+use crate::provider::Account;
 
 /// The version of [`Checkup`] that this build writes.
 const CHECKUP_SCHEMA_VERSION: u32 = 1;
@@ -225,14 +226,7 @@ fn kaggle(context: &Context) -> Vec<Check> {
             return vec![Check::warning(NAME, text, hint)];
         }
     };
-    let mut checks = vec![Check::good(
-        NAME,
-        format!(
-            "signed in as {} by {}",
-            account.user.as_deref().unwrap_or("somebody"),
-            account.source
-        ),
-    )];
+    let mut checks = vec![signed_in(NAME, &account)];
     checks.extend(account.refused.iter().map(|refused| {
         Check::warning(
             NAME,
@@ -291,6 +285,18 @@ fn kaggle(context: &Context) -> Vec<Check> {
     checks
 }
 
+fn signed_in(name: &'static str, account: &Account) -> Check {
+    let user = account.user.as_ref().map(|user| format!(" as {user}"));
+    Check::good(
+        name,
+        format!(
+            "signed in{} by {}",
+            user.unwrap_or_default(),
+            account.source
+        ),
+    )
+}
+
 /// Whether the official command of Colab can be driven, where it is on this machine.
 fn colab(context: &Context) -> Option<Check> {
     const NAME: &str = "colab";
@@ -298,13 +304,7 @@ fn colab(context: &Context) -> Option<Check> {
         .engine()
         .and_then(|engine| Ok(engine.account(NAME)?))
     {
-        Ok(account) => {
-            let account = account?;
-            Some(Check::good(
-                NAME,
-                format!("signed in by {}", account.source),
-            ))
-        }
+        Ok(account) => account.map(|account| signed_in(NAME, &account)),
         Err(failure) => Some(Check::warning(
             NAME,
             format!("{:#}", failure.error),

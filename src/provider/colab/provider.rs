@@ -29,10 +29,10 @@ const HAND_OVER_FOLDER: &str = "handover";
 
 /// Least time between two looks at a worker.
 const SHORTEST_WAIT: Duration = Duration::from_secs(4);
-/// How often a log that is followed is looked at.
-const FOLLOWED_EVERY: Duration = Duration::from_millis(250);
 /// Most time between two looks at a worker.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How often a log that is followed is looked at.
+const FOLLOWED_EVERY: Duration = Duration::from_millis(250);
 
 /// What the provider needs.
 #[derive(Clone, Debug)]
@@ -260,7 +260,7 @@ impl Provider for ColabProvider {
         let results = read_results(&bytes)
             .map_err(|error| ProviderError::new(NAME, FaultKind::Answer, error.to_string()))?;
         fs_err::create_dir_all(order.outputs).map_err(files)?;
-        let names = results.files();
+        let names: Vec<&str> = results.files().map(|file| file.file.as_str()).collect();
         let total = names.len() as u64;
         for (done, name) in (1..).zip(names) {
             if (context.interrupted)() {

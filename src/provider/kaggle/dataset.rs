@@ -9,8 +9,8 @@ use crate::kaggle::{FileToUpload, FileTree, KaggleError, NewDataset, NewVersion,
 use crate::provider::contract::{RunContext, RunProgress};
 use crate::provider::error::{FaultKind, ProviderError};
 
-use super::freight::{Freight, archive_bytes, freight, is_of_run, is_whole, unload};
 use super::memory::Upload;
+use super::payload::{PayloadFile, archive_bytes, is_of_run, is_whole, payload, remove_archive};
 use super::provider::{Desk, KaggleProvider, NAME, fault, files};
 
 impl KaggleProvider {
@@ -18,7 +18,7 @@ impl KaggleProvider {
     pub(super) fn find_dataset(desk: &mut Desk<'_>) -> Result<bool, ProviderError> {
         if desk.memory.dataset_made.is_some() {
             // A process may have ended before it could.
-            unload(desk.order.folder)?;
+            remove_archive(desk.order.folder)?;
             return Ok(true);
         }
         let arrived = Self::dataset_has_run(desk)?;
@@ -44,7 +44,7 @@ impl KaggleProvider {
         desk.memory.uploads.clear();
         desk.memory.archive_bytes = archive_bytes(desk.order.folder).or(desk.memory.archive_bytes);
         desk.keep()?;
-        unload(desk.order.folder)
+        remove_archive(desk.order.folder)
     }
 
     /// Whether a version of the dataset was made for this run: by its notes, or by the files of it.
@@ -78,10 +78,10 @@ impl KaggleProvider {
             .dataset(&desk.reference)
             .map_err(|error| fault(&error, now))?
             .is_some();
-        let freight = freight(desk.order.folder, desk.run_id())?;
-        Self::upload(desk, &freight, context)?;
+        let payload = payload(desk.order.folder, desk.run_id())?;
+        Self::upload(desk, &payload, context)?;
         let mut tree = FileTree::new();
-        for one in &freight {
+        for one in &payload {
             let upload = (desk.memory.uploads.get(&one.name))
                 .ok_or_else(|| files(format!("the upload of `{}` is not known", one.name)))?;
             tree.add(&one.place, upload.token().clone())
@@ -127,17 +127,17 @@ impl KaggleProvider {
 
     fn upload(
         desk: &mut Desk<'_>,
-        freight: &[Freight],
+        payload: &[PayloadFile],
         context: &RunContext<'_>,
     ) -> Result<(), ProviderError> {
-        let open: Vec<&Freight> = freight
+        let open: Vec<&PayloadFile> = payload
             .iter()
             .filter(|one| {
                 let known = desk.memory.uploads.get(&one.name);
                 !known.is_some_and(|upload| upload.finished && !upload.session.is_stale(desk.now))
             })
             .collect();
-        let total: u64 = freight.iter().map(|one| one.bytes).sum();
+        let total: u64 = payload.iter().map(|one| one.bytes).sum();
         let before = total - open.iter().map(|one| one.bytes).sum::<u64>();
         let wanted: Vec<FileToUpload> = open
             .iter()

@@ -6,10 +6,10 @@
 
 mod account;
 mod dataset;
-mod freight;
 mod memory;
 mod names;
 mod outputs;
+mod payload;
 mod provider;
 mod queue;
 mod session;

@@ -2,13 +2,10 @@
 //! or still be another run's, so nothing counts before its own results are there.
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use data_encoding::HEXLOWER;
-use sha2::{Digest as _, Sha256};
-
+use crate::bundle::sha256_of;
 use crate::domain::results::{Results, read_results};
 use crate::kaggle::{KaggleError, OutputLimits, Watch};
 use crate::provider::contract::{Order, RunContext, RunProgress};
@@ -205,12 +202,7 @@ fn place(results: &mut Results, kernel: &KernelRun) {
 /// Every file that results name.
 fn named_files(results: &Results) -> BTreeSet<String> {
     results
-        .photos
-        .iter()
-        .flat_map(|photo| &photo.operations)
-        .flat_map(|operation| &operation.attempts)
-        .flat_map(|attempt| [&attempt.image, &attempt.mask, &attempt.labels])
-        .flatten()
+        .files()
         .map(|file| file.file.clone())
         .filter(|file| file != RESULTS)
         .collect()
@@ -218,15 +210,7 @@ fn named_files(results: &Results) -> BTreeSet<String> {
 
 /// A file that is here and is not the one that the results name.
 fn spoiled(results: &Results, folder: &Path) -> std::io::Result<Option<PathBuf>> {
-    let attempts = results
-        .photos
-        .iter()
-        .flat_map(|photo| &photo.operations)
-        .flat_map(|operation| &operation.attempts);
-    for file in attempts
-        .flat_map(|one| [&one.image, &one.mask, &one.labels])
-        .flatten()
-    {
+    for file in results.files() {
         let Ok(path) = crate::kaggle::output_path(folder, &file.file) else {
             continue;
         };
@@ -235,16 +219,8 @@ fn spoiled(results: &Results, folder: &Path) -> std::io::Result<Option<PathBuf>>
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        let mut hasher = Sha256::new();
-        let mut piece = vec![0; 1 << 16];
-        loop {
-            let read = content.read(&mut piece)?;
-            if read == 0 {
-                break;
-            }
-            hasher.update(piece.get(..read).unwrap_or_default());
-        }
-        if HEXLOWER.encode(&hasher.finalize()) != file.sha256 {
+        let (digest, _) = sha256_of(&mut content, u64::MAX)?;
+        if digest != file.sha256 {
             return Ok(Some(path));
         }
     }

@@ -306,7 +306,7 @@ impl Provider for KaggleProvider {
         let memory = MemoryFile::of(order.folder).read().map_err(files)?;
         let run_id = &order.document.run_id;
         let _ = Queue::of(order).withdraw(run_id).map_err(files)?;
-        super::freight::unload(order.folder)?;
+        super::payload::remove_archive(order.folder)?;
         let Some(kernel) = memory.kernel.filter(|_| memory.over_since.is_none()) else {
             return Ok(());
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::bundle;
+use crate::domain::plan::RemoteSession;
 use crate::kaggle::{
     DatasetStatus, KaggleError, KernelSession, KernelStatus, NewKernel, Reference, SavedKernel,
     parse_log,
@@ -26,7 +27,7 @@ const TAKEN_WITHIN: Duration = Duration::from_secs(30 * 60);
 /// What a session takes beside the worker's own time: a machine, packages, the outputs' way to storage.
 const BESIDE: u64 = 15 * 60;
 /// The longest session.
-pub(super) const LONGEST: u64 = 12 * 3600;
+const LONGEST: u64 = 12 * 3600;
 /// GPU sessions that one account may have at a time.
 pub(super) const MOST_SESSIONS: usize = 2;
 /// How long after its limit a session that is shown as running is given up.
@@ -217,7 +218,7 @@ impl KaggleProvider {
                 .chain(&attached)
                 .cloned()
                 .collect(),
-            models: session.models,
+            models: session.models.clone(),
             machine_shape: Some(self.settings.machine_shape.clone()),
             internet: session.internet,
             session_timeout_seconds: Some(limit(desk) + seconds),
@@ -234,7 +235,7 @@ impl KaggleProvider {
                 if let Some(saved) = saved {
                     Self::pushed(desk, *saved, &kernel.notebook)?;
                 }
-                Ok(not_attached(desk, &sources))
+                Ok(not_attached(&session, &sources))
             }
             Err(error) if error.may_have_happened() => Err(fault(&error, desk.now)),
             Err(error) => {
@@ -398,11 +399,13 @@ fn does(notebook: &str, run_id: &str) -> bool {
 
 /// A session that began without something that it was to be given. Without the order it does nothing, and the
 /// next one may have it; what a person named and this account cannot attach, no session will have.
-fn not_attached(desk: &Desk<'_>, sources: &[String]) -> RunState {
-    let own = desk.reference.to_string();
-    let is_own = |source: &String| source.contains(&own) || source.contains("/remedia-");
+fn not_attached(session: &RemoteSession, sources: &[String]) -> RunState {
+    let by_person = |source: &String| {
+        let mut named = session.datasets.iter().chain(&session.models);
+        named.any(|name| source.ends_with(name.as_str()))
+    };
     let named = sources.join(", ");
-    if sources.iter().any(is_own) {
+    if !sources.iter().all(by_person) {
         return RunState::Failed {
             text: format!("Kaggle attached no data to the kernel: {named}"),
             retryable: true,

@@ -27,7 +27,8 @@ pub(super) fn failure(session: &KernelSession, log: &[LogEvent], page: &str) -> 
         text.push_str(&printable(&session.failure));
     }
     let whole: String = log.iter().map(|event| event.text.as_str()).collect();
-    let whole = without_colours(&whole);
+    // A notebook's traceback is full of colours.
+    let whole = console::strip_ansi_codes(&whole);
     let lines: Vec<&str> = whole.lines().map(str::trim).collect();
     if let Some(word) = own_word(&lines) {
         text.push_str("; ");
@@ -53,25 +54,6 @@ fn own_word(lines: &[&str]) -> Option<String> {
         (!before.contains('"')).then(|| format!("{STOPS}{word}"))
     })?;
     Some(printable(&word).chars().take(LONGEST_WORD).collect())
-}
-
-/// A text without the sequences that set a terminal's colours (ECMA-48, 5.4).
-fn without_colours(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        if character == '\u{1b}' && characters.peek() == Some(&'[') {
-            characters.next();
-            for follows in characters.by_ref() {
-                if ('@'..='~').contains(&follows) {
-                    break;
-                }
-            }
-        } else {
-            plain.push(character);
-        }
-    }
-    plain
 }
 
 /// The last lines that a session wrote, fit for a terminal.

@@ -1,7 +1,6 @@
 //! The driver of the official command: from the order to the delivered folder however much goes wrong, and never
 //! a machine left running.
 
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::colab::desk::{exported, machine};
 use crate::colab::stand_in::StandIn;
-use crate::support::{Environment, Said, fixture};
+use crate::support::{Environment, Followed, Said, fixture};
 
 const ROOMS: [&str; 2] = ["03-bedroom.jpg", "04-kitchen.jpg"];
 
@@ -135,22 +134,10 @@ fn what_the_worker_says_is_followed_from_another_process() {
             break;
         }
     }
-    let mut follow = minutes
-        .command(["logs", "--follow", &job])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
-    let mut heard = Vec::new();
-    for line in &mut lines {
-        heard.push(line.unwrap());
-        if heard.last().unwrap() == "worker: looking for the order" {
-            break;
-        }
-    }
+    let mut follow = Followed::start(&mut minutes.command(["logs", "--follow", &job]));
+    follow.until("worker: looking for the order");
     minutes.until_it_rests(&job);
-    heard.extend(lines.map(Result::unwrap));
-    assert!(follow.wait().unwrap().success());
+    let heard = follow.whole();
     for once in ["looking for the order", "photo 1 of 2", "photo 2 of 2"] {
         let line = format!("worker: {once}");
         let count = heard.iter().filter(|heard| **heard == line).count();

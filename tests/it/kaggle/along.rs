@@ -3,7 +3,6 @@
 
 use remedia::domain::plan::RemoteSession;
 use remedia::domain::retry::RetryPolicy;
-use remedia::domain::state::JobState;
 use remedia::engine::NoEvents;
 use remedia::imaging::{DecodeLimits, Picture, Plane, Samples, decode, decode_plane, encode_plane};
 use serde_json::json;
@@ -41,13 +40,7 @@ fn changes_only_what_is_let(moods: &[Mood]) {
     )
     .unwrap();
     let job = minutes.submit("stage");
-    minutes.until_it_rests(&job, 30);
-    assert_eq!(
-        minutes.state(&job),
-        JobState::Delivered,
-        "{}",
-        minutes.story(&job)
-    );
+    minutes.until_delivered(&job, 30);
     if !moods.is_empty() {
         let story = minutes.story(&job);
         assert!(story.contains("shows something else at"), "{story}");
@@ -122,13 +115,7 @@ fn a_session_is_given_what_the_settings_say_and_the_order_does_not_tell_whose_it
         .engine_at(minutes.now(), RetryPolicy::default());
     let offline = engine.submit(&request, &mut NoEvents).unwrap().job;
     assert_ne!(usual, offline);
-    minutes.until_it_rests(&offline, 30);
-    assert_eq!(
-        minutes.state(&offline),
-        JobState::Delivered,
-        "{}",
-        minutes.story(&offline)
-    );
+    minutes.until_delivered(&offline, 30);
     let pushes: Vec<_> = minutes
         .kaggle
         .transcript()
@@ -163,18 +150,21 @@ fn a_session_is_given_what_the_settings_say_and_the_order_does_not_tell_whose_it
 
 #[test]
 fn attached_data_that_is_not_there_is_told_once_and_burns_no_session() {
-    let minutes = Minutes::new(&[], Pace::default());
-    let mut request = minutes.house.request("kaggle", "stage");
-    request.plan.session.datasets = vec!["tester/wheels".to_owned()];
-    let engine = minutes
-        .house
-        .engine_at(minutes.now(), RetryPolicy::default());
-    let job = engine.submit(&request, &mut NoEvents).unwrap().job;
-    minutes.until_it_rests(&job, 30);
-    let story = minutes.story(&job);
-    assert!(
-        story.contains("tester/wheels; mend `kaggle.datasets`"),
-        "{story}"
-    );
-    assert_eq!(minutes.kaggle.kernel_versions(&Minutes::slug(&job)), 1);
+    // The second has the form that names of orders have.
+    for missing in ["tester/wheels", "tester/remedia-wheels"] {
+        let minutes = Minutes::new(&[], Pace::default());
+        let mut request = minutes.house.request("kaggle", "stage");
+        request.plan.session.datasets = vec![missing.to_owned()];
+        let engine = minutes
+            .house
+            .engine_at(minutes.now(), RetryPolicy::default());
+        let job = engine.submit(&request, &mut NoEvents).unwrap().job;
+        minutes.until_it_rests(&job, 30);
+        let story = minutes.story(&job);
+        assert!(
+            story.contains(&format!("{missing}; mend `kaggle.datasets`")),
+            "{story}"
+        );
+        assert_eq!(minutes.kaggle.kernel_versions(&Minutes::slug(&job)), 1);
+    }
 }

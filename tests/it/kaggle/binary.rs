@@ -1,6 +1,5 @@
 //! Kaggle as people meet it: on the command line.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use crate::engine::{House, collect_files};
 use crate::fake_kaggle::{
     ClockMode, FakeKaggle, FakeOptions, FaultKind, FaultPlan, Pace, ScriptedFault,
 };
+use crate::support::Followed;
 
 struct Terminal {
     house: House,
@@ -331,21 +331,9 @@ fn what_a_session_says_is_followed_until_the_job_is_delivered() {
         "{out}"
     );
 
-    let mut follow = terminal
-        .remedia(&["logs", "--follow", &job])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
-    let mut heard = Vec::new();
-    for line in &mut lines {
-        heard.push(line.unwrap());
-        if heard.last().unwrap().contains("photo 2 of 2") {
-            break;
-        }
-    }
+    let mut follow = Followed::start(&mut terminal.remedia(&["logs", "--follow", &job]));
+    follow.until("photo 2 of 2");
     let run = format!("worker: looking for {job}-r1");
-    assert!(heard.contains(&run), "{heard:#?}");
     terminal.kaggle.advance(Duration::from_secs(200));
     // Until somebody looks after the job, the session that is over may be asked for its log again.
     thread::sleep(Duration::from_secs(6));
@@ -353,8 +341,8 @@ fn what_a_session_says_is_followed_until_the_job_is_delivered() {
         cron();
         terminal.run(&["show", &job], 0).0.contains("delivered")
     });
-    heard.extend(lines.map(Result::unwrap));
-    assert!(follow.wait().unwrap().success());
+    let heard = follow.whole();
+    assert!(heard.contains(&run), "{heard:#?}");
     // Nothing is told twice, and the end is told too.
     for once in [run.as_str(), "photo 1 of 2", "photo 2 of 2", ": 11 files"] {
         let count = heard.iter().filter(|line| line.contains(once)).count();

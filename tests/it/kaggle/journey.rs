@@ -113,6 +113,15 @@ impl Minutes {
         panic!("the job does not rest: {}", self.story(job));
     }
 
+    /// As [`Self::until_it_rests`], for a job that must come to its delivery.
+    #[track_caller]
+    pub(super) fn until_delivered(&self, job: &JobId, most: u32) -> u32 {
+        let runs = self.until_it_rests(job, most);
+        let state = self.state(job);
+        assert_eq!(state, JobState::Delivered, "{}", self.story(job));
+        runs
+    }
+
     pub(super) fn story(&self, job: &JobId) -> String {
         let engine = self.house.engine_at(self.now(), RetryPolicy::default());
         let events = engine.logs(job, 0, 10_000).unwrap().events;
@@ -151,13 +160,7 @@ fn a_listing_is_staged_by_runs_of_cron() {
     };
     let minutes = Minutes::new(&[], slow);
     let job = minutes.submit("enhance,stage");
-    let runs = minutes.until_it_rests(&job, 40);
-    assert_eq!(
-        minutes.state(&job),
-        JobState::Delivered,
-        "{}",
-        minutes.story(&job)
-    );
+    let runs = minutes.until_delivered(&job, 40);
     assert!((6..=20).contains(&runs), "{runs}");
     let report = minutes.house.engine().show(&job).unwrap();
     for photo in &report.photos {
@@ -184,14 +187,8 @@ fn a_listing_is_staged_by_runs_of_cron() {
 fn what_a_dying_session_left_is_used_and_the_rest_is_sent_again() {
     let minutes = Minutes::new(&[Mood::DiesAfter(1)], Pace::default());
     let job = minutes.submit("stage");
-    minutes.until_it_rests(&job, 30);
+    minutes.until_delivered(&job, 30);
     let slug = Minutes::slug(&job);
-    assert_eq!(
-        minutes.state(&job),
-        JobState::Delivered,
-        "{}",
-        minutes.story(&job)
-    );
     assert_eq!(minutes.kaggle.kernel_versions(&slug), 2);
     assert_eq!(minutes.kaggle.dataset_versions(&slug), 2);
     // The second order holds the one photo that is missing.
@@ -284,13 +281,7 @@ fn a_lost_answer_makes_nothing_twice() {
             .kaggle
             .set_faults(FaultPlan::once(on, 1, FaultKind::LostAnswer));
         let job = minutes.submit("stage");
-        minutes.until_it_rests(&job, 40);
-        assert_eq!(
-            minutes.state(&job),
-            JobState::Delivered,
-            "{on}: {}",
-            minutes.story(&job)
-        );
+        minutes.until_delivered(&job, 40);
         let slug = Minutes::slug(&job);
         assert_eq!(minutes.kaggle.injected_faults().len(), 1, "{on}");
         assert_eq!(minutes.kaggle.dataset_versions(&slug), 2, "{on}");

@@ -104,13 +104,7 @@ fn remains_are_deleted_when_asked_and_a_retry_takes_another_name() {
         seed: None,
     };
     engine.retry(&job, &request, &mut NoEvents).unwrap();
-    minutes.until_it_rests(&job, 20);
-    assert_eq!(
-        minutes.state(&job),
-        JobState::Delivered,
-        "{}",
-        minutes.story(&job)
-    );
+    minutes.until_delivered(&job, 20);
     let again = format!("{}-g1", Minutes::slug(&job));
     assert_eq!(minutes.kaggle.kernel_versions(&again), 1);
 }
@@ -128,13 +122,7 @@ fn many_photos_go_up_as_one_archive_whether_or_not_kaggle_unpacks_it() {
             .kaggle
             .set_faults(FaultPlan::once("Upload", 1, FaultKind::UploadCut));
         let job = minutes.submit("stage");
-        minutes.until_it_rests(&job, 30);
-        assert_eq!(
-            minutes.state(&job),
-            JobState::Delivered,
-            "{}",
-            minutes.story(&job)
-        );
+        minutes.until_delivered(&job, 30);
         let slug = Minutes::slug(&job);
         assert_eq!(minutes.kaggle.dataset_versions(&slug), 1);
         assert_eq!(minutes.kaggle.kernel_versions(&slug), 1);

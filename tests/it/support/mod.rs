@@ -5,6 +5,7 @@ pub(crate) mod damage;
 mod decorator;
 pub(crate) mod delivery;
 mod environment;
+mod followed;
 pub(crate) mod hub;
 pub(crate) mod images;
 pub(crate) mod kill;
@@ -14,5 +15,6 @@ mod schemas;
 
 pub(crate) use decorator::decorate;
 pub(crate) use environment::{Environment, Said};
+pub(crate) use followed::Followed;
 pub(crate) use photos::{fixture, small_listing};
 pub(crate) use schemas::assert_schema_is_current;

@@ -15,9 +15,9 @@ const MOST_SINGLE_FILES: usize = 50;
 /// The archive's name in the order's folder.
 const ARCHIVE: &str = "kaggle.zip";
 
-/// A file that is uploaded.
+/// A file of what goes up.
 #[derive(Clone, Debug)]
-pub(super) struct Freight {
+pub(super) struct PayloadFile {
     /// What it is remembered by: its path in the order.
     pub(super) name: String,
     /// Where it lies.
@@ -28,7 +28,7 @@ pub(super) struct Freight {
     pub(super) bytes: u64,
 }
 
-impl Freight {
+impl PayloadFile {
     fn new(name: String, path: PathBuf, place: String) -> Result<Self, ProviderError> {
         let bytes = size(&path)?;
         Ok(Self {
@@ -46,7 +46,7 @@ impl Freight {
 }
 
 /// What of the order in `folder` goes up; an archive is written where it is not there.
-pub(super) fn freight(folder: &Path, run_id: &str) -> Result<Vec<Freight>, ProviderError> {
+pub(super) fn payload(folder: &Path, run_id: &str) -> Result<Vec<PayloadFile>, ProviderError> {
     let names = files_of(folder)?;
     if names.len() <= MOST_SINGLE_FILES {
         return names
@@ -54,7 +54,7 @@ pub(super) fn freight(folder: &Path, run_id: &str) -> Result<Vec<Freight>, Provi
             .map(|name| {
                 let path = folder.join(&name);
                 let place = format!("{run_id}/{name}");
-                Freight::new(name, path, place)
+                PayloadFile::new(name, path, place)
             })
             .collect();
     }
@@ -63,7 +63,7 @@ pub(super) fn freight(folder: &Path, run_id: &str) -> Result<Vec<Freight>, Provi
         // Whether or not a folder is made of the archive's own name, the run's folder is there.
         bundle::write_archive_below(folder, &path, &format!("{run_id}/")).map_err(files)?;
     }
-    let archive = Freight::new(ARCHIVE.to_owned(), path, archive_name(run_id))?;
+    let archive = PayloadFile::new(ARCHIVE.to_owned(), path, archive_name(run_id))?;
     Ok(vec![archive])
 }
 
@@ -73,7 +73,7 @@ pub(super) fn archive_bytes(folder: &Path) -> Option<u64> {
 }
 
 /// Removes the archive, which is of no use any more when it is up.
-pub(super) fn unload(folder: &Path) -> Result<(), ProviderError> {
+pub(super) fn remove_archive(folder: &Path) -> Result<(), ProviderError> {
     match fs_err::remove_file(folder.join(ARCHIVE)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(files(error)),
         _ => Ok(()),
