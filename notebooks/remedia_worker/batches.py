@@ -59,7 +59,7 @@ def plan(order: Order, bundle: Path, task: dict[str, Any], memory_bytes: int) ->
     """
     said = os.environ.get("REMEDIA_BATCH")
     if said and not said.isdecimal():
-        raise WorkerStopped(Stop.BAD_ORDER, f"REMEDIA_BATCH is {said!r}, which is no number of photos")
+        raise WorkerStopped(Stop.BAD_ORDER, f"REMEDIA_BATCH is {said!r}, which is no number of photos", retryable=False)
     groups: dict[Any, list[str]] = {}
     for photo in order.photos:
         groups.setdefault(_key(photo, bundle, task), []).append(photo.photo_id)

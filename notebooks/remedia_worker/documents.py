@@ -172,9 +172,9 @@ def read_order(path: Path, job_sha256: str) -> Order:
             photos=tuple(_photo(one) for one in document["photos"]),
         )
     except KeyError as error:
-        raise WorkerStopped(Stop.BAD_ORDER, f"job.json cannot be used: {error} is missing") from error
+        raise WorkerStopped(Stop.BAD_ORDER, f"job.json cannot be used: {error} is missing", retryable=False) from error
     except (TypeError, ValueError, AttributeError) as error:
-        raise WorkerStopped(Stop.BAD_ORDER, f"job.json cannot be used: {error}") from error
+        raise WorkerStopped(Stop.BAD_ORDER, f"job.json cannot be used: {error}", retryable=False) from error
 
 
 def model_set(document: dict[str, Any]) -> ModelSet:

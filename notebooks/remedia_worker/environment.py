@@ -13,8 +13,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .errors import Stop, WorkerStopped
 from .find import walk
@@ -64,15 +66,22 @@ def _gpus() -> list[Device]:
     return found
 
 
-def is_online(host: str = "huggingface.co") -> bool:
-    """Whether the model host can be reached; a notebook with internet switched off cannot."""
+def is_online() -> bool:
+    """Whether the model host, or the mirror that HF_ENDPOINT names, can be reached; a notebook with internet switched
+    off cannot. Asked three times, because what follows from a no is final.
+    """
     if os.environ.get("HF_HUB_OFFLINE") == "1":
         return False
-    try:
-        with socket.create_connection((host, 443), timeout=5):
-            return True
-    except OSError:
-        return False
+    place = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    port = place.port or (80 if place.scheme == "http" else 443)
+    for wait in (0, 1, 2):
+        time.sleep(wait)
+        try:
+            with socket.create_connection((place.hostname or "", port), timeout=5):
+                return True
+        except OSError:
+            continue
+    return False
 
 
 def missing_requirements(text: str) -> list[str]:
@@ -124,7 +133,8 @@ def install_missing(requirements: str, roots: list[Path], online: bool) -> list[
     if done.returncode != 0 or left:
         how = "from the internet" if online else "offline; attach a data set with their wheels or switch internet on"
         last = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]
-        raise WorkerStopped(Stop.INSTALL_FAILED, f"{', '.join(left)} cannot be installed {how}: {last}")
+        text = f"{', '.join(left)} cannot be installed {how}: {last}"
+        raise WorkerStopped(Stop.INSTALL_FAILED, text, retryable=online)
     return missing
 
 

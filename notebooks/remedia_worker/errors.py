@@ -28,10 +28,12 @@ class Stop(Enum):
 class WorkerStopped(RuntimeError):
     """The run cannot be done here. Nothing was spent but seconds."""
 
-    def __init__(self, stop: Stop, text: str) -> None:
+    def __init__(self, stop: Stop, text: str, retryable: bool = True) -> None:
         super().__init__(f"remedia stops ({stop.code}): {text}")
         self.stop = stop
         self.text = text
+        self.retryable = retryable
+        """Whether another session, given the same, may do better."""
 
 
 class Code(str, Enum):

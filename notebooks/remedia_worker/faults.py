@@ -1,5 +1,6 @@
 """Faults on purpose, for tests: `REMEDIA_FAULT=oom:3,nan:1` makes the first three calls run out of memory and the first
-picture lose its numbers; `slow:2` adds seconds to every photo, `batch:1` lets the first call for several pictures fail.
+picture lose its numbers; `slow:2` adds seconds to every photo, `late:1` lets those after the first wait until the time
+of the run is over, `batch:1` lets the first call for several pictures fail.
 The process is ended by `die:1` at its first photo, by `die-on=ID` at the photo whose name begins so, and by
 `die-attempt:2` at a second attempt.
 """
@@ -48,9 +49,11 @@ def numbers(latents: torch.Tensor) -> torch.Tensor:
     return spoilt
 
 
-def photo(photo_id: str) -> None:
+def photo(photo_id: str, deadline: float) -> None:
     """At the beginning of a photo."""
     time.sleep(_left.get("slow", 0.0))
+    if "late" in _left and not _takes("late"):
+        time.sleep(max(0.0, deadline - time.time()) + 0.1)
     if _takes("die") or photo_id.startswith(tuple(_killers)):
         os._exit(41)
 

@@ -113,6 +113,7 @@ def locate(part: Part, roots: list[Path], online: bool, precision: str) -> Locat
         raise WorkerStopped(
             Stop.MODEL_MISSING,
             f"{part.role} ({part.repository}) is in no attached folder named `{name}`, and this session is offline",
+            retryable=False,
         )
     return _fetched(part, precision)
 

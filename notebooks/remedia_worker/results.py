@@ -88,9 +88,9 @@ class Results:
         ]
         return {"produced": states.count("produced"), "failed": states.count("failed")}
 
-    def stopped(self, code: str, text: str) -> None:
-        """Says why the run did not reach its end, and writes the file."""
-        self._document["stopped"] = {"code": code, "text": text}
+    def stopped(self, code: str, text: str, retryable: bool = True) -> None:
+        """Says why the run did not reach its end and whether another may do better, and writes the file."""
+        self._document["stopped"] = {"code": code, "text": text, "retryable": retryable}
         self.write()
 
     def finish(self, order: list[str]) -> None:

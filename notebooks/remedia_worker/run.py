@@ -40,6 +40,20 @@ def output_folder() -> Path:
     return kaggle if kaggle.is_dir() else Path.cwd() / "remedia-results"
 
 
+def wished_seconds() -> float | None:
+    """What REMEDIA_DEADLINE_SECONDS says; WorkerStopped (`bad_order`) where that is no time."""
+    said = os.environ.get("REMEDIA_DEADLINE_SECONDS")
+    if not said:
+        return None
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds < _LONGEST_RUN:
+        raise WorkerStopped(Stop.BAD_ORDER, f"REMEDIA_DEADLINE_SECONDS is {said!r}, which is no time", retryable=False)
+    return seconds
+
+
 def run(run_id: str = "", progress: Progress | None = None) -> dict[str, Any]:
     """Does the run; gives its counts. WorkerStopped where it cannot be done, after saying so in the output folder."""
     progress = progress or Progress()
@@ -48,7 +62,12 @@ def run(run_id: str = "", progress: Progress | None = None) -> dict[str, Any]:
     try:
         return Run(run_id, output, progress).work()
     except WorkerStopped as stopped:
-        stop = {"code": stopped.stop.code, "exit_code": stopped.stop.value, "text": stopped.text}
+        stop = {
+            "code": stopped.stop.code,
+            "exit_code": stopped.stop.value,
+            "text": stopped.text,
+            "retryable": stopped.retryable,
+        }
         write_json(output / STOPPED_FILE, {"schema_version": 1, "run_id": run_id, **stop})
         progress.emit("stopped", **stop)
         raise
@@ -107,7 +126,7 @@ class Run:
             try:
                 return self._make(bundle, marker, devices, roots, results)
             except WorkerStopped as stopped:
-                results.stopped(stopped.stop.code, stopped.text)
+                results.stopped(stopped.stop.code, stopped.text, stopped.retryable)
                 raise
 
     def _work_folder(self) -> Path:
@@ -147,7 +166,8 @@ class Run:
 
     def _deadline(self, order: Order) -> float:
         """When work ends, in seconds since 1970: a little before the session would be ended by others."""
-        allowed = order.limits.deadline_seconds
+        given = [order.limits.deadline_seconds, wished_seconds()]
+        allowed = min((one for one in given if one is not None), default=None)
         if allowed is None:
             return self._started + _LONGEST_RUN
         return self._started + allowed - min(_LARGEST_MARGIN, _MARGIN * allowed)
@@ -164,7 +184,8 @@ class Run:
             part = chosen.part(role)
             self._state["model"] = role
             if part is None and role != "video":
-                raise WorkerStopped(Stop.MODEL_MISSING, f"model set {chosen.name} has no part for {role}")
+                text = f"model set {chosen.name} has no part for {role}"
+                raise WorkerStopped(Stop.MODEL_MISSING, text, retryable=False)
             if part is None or not models.accepted(part, order):
                 # Its attempts answer `model_missing`; everything else goes on.
                 self._progress.emit("model_refused", role=role, text=part.notice if part else "the set has none")

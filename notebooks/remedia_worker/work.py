@@ -40,7 +40,7 @@ class Worker:
         hands = [InHand(photo) for photo in photos]
         for hand in hands:
             with hand.timed():
-                faults.photo(hand.photo.photo_id)
+                faults.photo(hand.photo.photo_id, self._deadline)
         for index in range(max(1, *(len(photo.operations) for photo in photos))):
             refused = {hand.photo.photo_id: operation for hand, operation in self._firsts(hands, index, report)}
             for hand in hands:

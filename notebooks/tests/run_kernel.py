@@ -30,6 +30,8 @@ def spoil(fault: str, mounted: Path, working: Path) -> None:
         replace(photos[0], photos[0].read_bytes()[:-100])
     elif fault == "step_down":
         os.environ["REMEDIA_FAULT"] = "oom:2"
+    elif fault == "deadline":
+        os.environ.update(REMEDIA_FAULT="late:1", REMEDIA_DEADLINE_SECONDS="60")
     elif fault == "killed":
         os.environ["REMEDIA_FAULT"] = "slow:4"
         threading.Thread(target=kill_after_one, args=(working / "results.json",), daemon=True).start()

@@ -8,7 +8,7 @@ use super::enhancement::EnhancementReport;
 use super::id::PhotoId;
 use super::operation::OperationKind;
 use super::plan::AttemptParameters;
-use super::verdict::Reason;
+use super::verdict::{Reason, ReasonCode};
 
 /// The version of [`Results`] that this build writes.
 pub const RESULTS_SCHEMA_VERSION: u32 = 2;
@@ -28,9 +28,28 @@ pub struct Results {
     pub worker: WorkerDescription,
     /// What was made, photo by photo.
     pub photos: Vec<PhotoResult>,
+    /// Why the worker ended before the order did, in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<WorkerStop>,
     /// Parts of the answer that could not be read. Never written by a worker.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<UnreadableResult>,
+}
+
+/// Why a worker ended before the order did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkerStop {
+    /// Its name for the cause, such as `model_missing` or `deadline`.
+    pub code: String,
+    /// What happened, for people.
+    pub text: String,
+    /// Whether another session may do better.
+    #[serde(default = "yes")]
+    pub retryable: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// A part of a worker's answer that could not be read.
@@ -147,6 +166,13 @@ impl AttemptResult {
             peak_memory_bytes: None,
         }
     }
+
+    /// Whether the session's time was over before it, or while it was made.
+    #[must_use]
+    pub fn is_out_of_time(&self) -> bool {
+        let code = self.reason.as_ref().map(|reason| reason.code);
+        self.state == AttemptState::Failed && code == Some(ReasonCode::Deadline)
+    }
 }
 
 /// Whether an attempt gave a result.
@@ -198,6 +224,15 @@ impl Results {
             .flatten()
     }
 
+    /// Whether nothing at all was tried, because the worker stopped or its session ended before: then the run
+    /// failed, and no attempt was made.
+    #[must_use]
+    pub fn is_unbegun(&self) -> bool {
+        let mut operations = self.photos.iter().flat_map(|photo| &photo.operations);
+        let tried = operations.any(|operation| !operation.attempts.is_empty());
+        !self.complete && !tried && self.unreadable.is_empty()
+    }
+
     /// What came of `kind` on `photo`.
     #[must_use]
     pub fn operation(&self, photo: &PhotoId, kind: OperationKind) -> Option<&OperationResult> {
@@ -236,12 +271,15 @@ pub fn read_results(bytes: &[u8]) -> Result<Results, ResultsError> {
         .ok_or_else(|| ResultsError("it is no JSON object".to_owned()))?;
     // Only remedia says what it could not read.
     fields.remove("unreadable");
+    // Nothing depends on it but what is told, so one that is no such thing is none.
+    let stopped = fields.remove("stopped");
     let photos = match fields.insert("photos".to_owned(), serde_json::Value::Array(Vec::new())) {
         Some(serde_json::Value::Array(photos)) => photos,
         Some(_) => return Err(ResultsError("`photos` is no list".to_owned())),
         None => return Err(ResultsError("`photos` is missing".to_owned())),
     };
     let mut results: Results = serde_json::from_value(document).map_err(failed)?;
+    results.stopped = stopped.and_then(|stopped| serde_json::from_value(stopped).ok());
     if results.schema_version == 0 || results.schema_version > RESULTS_SCHEMA_VERSION {
         return Err(ResultsError(format!(
             "it is of version {}, and this build reads up to {RESULTS_SCHEMA_VERSION}",

@@ -78,7 +78,7 @@ impl Engine {
     /// finished; `drive` then goes on with them. The same results once more change nothing.
     ///
     /// # Errors
-    /// [`EngineError::Answer`] for what is no answer or was changed, [`EngineError::OtherRun`] and
+    /// [`EngineError::Answer`] for what is no answer, was changed or holds nothing, [`EngineError::OtherRun`] and
     /// [`EngineError::OtherOrder`] for another's, [`EngineError::AnsweredAlready`] where the run has another answer, [`EngineError::NotNow`] for
     /// a job that has ended. The job is then as it was.
     pub fn import(
@@ -146,6 +146,9 @@ impl Engine {
                 run_id: record.run_id.clone(),
             });
         };
+        if let Some(why) = checked.why_unbegun() {
+            return Err(bundle::AnswerError::NothingMade(why).into());
+        }
         let mut outcome = ImportOutcome {
             run_id: record.run_id.clone(),
             pictures: checked.pictures(),

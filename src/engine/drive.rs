@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::bundle;
 use crate::domain::event::{EventKind, Stage};
 use crate::domain::id::JobId;
 use crate::domain::results::{
@@ -368,6 +369,11 @@ impl Session<'_> {
                     self.run_failed(&order, "the results belong to another order", true)?;
                     return Ok(None);
                 }
+                if results.is_unbegun() {
+                    let retryable = results.stopped.as_ref().is_none_or(|stop| stop.retryable);
+                    self.run_failed(&order, &bundle::why_unbegun(&results), retryable)?;
+                    return Ok(None);
+                }
                 self.collected(&order, &results)
             }
             Err(error) => self.fault(&order, error, journey),
@@ -380,7 +386,10 @@ impl Session<'_> {
         results: &Results,
     ) -> Result<Option<Ending>, EngineError> {
         documents::write(&self.work.results(order.record.number), results)?;
-        self.advance(JobInput::ResultsCollected, |change| change.faults = 0)?;
+        self.advance(JobInput::ResultsCollected, |change| {
+            change.faults = 0;
+            change.failed_runs = 0;
+        })?;
         Ok(None)
     }
 
@@ -527,11 +536,11 @@ impl Session<'_> {
         text: &str,
         retryable: bool,
     ) -> Result<(), EngineError> {
-        let faults = self.record.faults + 1;
+        let failed_runs = self.record.failed_runs + 1;
         let policy = self.engine.options.retry;
-        let again = retryable && !policy.is_exhausted(faults);
+        let again = retryable && !policy.is_exhausted(failed_runs);
         let again_at = again.then(|| {
-            let delay = policy.delay(faults, self.seed(), None);
+            let delay = policy.delay(failed_runs, self.seed(), None);
             after(self.engine.now(), delay)
         });
         let mut events = vec![self.event(
@@ -572,7 +581,8 @@ impl Session<'_> {
             }
         }
         self.advance(JobInput::RunFailed, |change| {
-            change.faults = if again { faults } else { 0 };
+            change.faults = if again { failed_runs } else { 0 };
+            change.failed_runs = change.faults;
             change.due = again_at;
             change.problem = Some(text.to_owned());
             change.operations = operations;
@@ -632,6 +642,7 @@ fn unreadable_answer(order: &CurrentOrder, text: String) -> Results {
             models: Vec::new(),
         },
         photos: Vec::new(),
+        stopped: None,
         unreadable: vec![UnreadableResult {
             photo_id: None,
             text,

@@ -58,6 +58,10 @@ impl Hearing {
     ) -> Result<(), EngineError> {
         let mut change = session.change();
         for attempt in &result.attempts {
+            if attempt.is_out_of_time() {
+                // Whether it counts is known when all answers are.
+                continue;
+            }
             let key = (photo.clone(), result.kind, attempt.number);
             if !self.ordered.contains(&key) || !self.recorded.insert(key) {
                 continue;

@@ -5,7 +5,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::domain::event::Stage;
+use crate::domain::event::{EventKind, Stage};
+use crate::domain::id::PhotoId;
 use crate::domain::job::{OrderedOperation, OrderedPhoto};
 use crate::domain::judgement::JudgingRules;
 use crate::domain::results::{AttemptResult, AttemptState, Results};
@@ -68,7 +69,10 @@ impl Session<'_> {
             attempts: &attempts,
             versions: &versions,
         };
-        let units = units(&known, &photos);
+        let mut units = units(&known, &photos);
+        let asked = units.len();
+        leave_unreached(&results, &mut units);
+        let unreached = asked - units.len();
         let total = units.len() as u64;
         let done = AtomicU64::new(0);
         let mut findings = Vec::with_capacity(units.len());
@@ -101,6 +105,14 @@ impl Session<'_> {
             change.attempts.extend(finding.attempts);
             change.versions.extend(finding.version);
             change.events.extend(finding.events);
+        }
+        if unreached > 0 {
+            let text = format!(
+                "the session ended before it came to {unreached} of {asked} pictures; they are ordered again"
+            );
+            change
+                .events
+                .push(self.event(None, EventKind::Warning { text }));
         }
         let input = what_next(&photos);
         self.advance(input, |step| {
@@ -252,6 +264,33 @@ fn units<'a>(known: &Known<'a>, photos: &'a [PhotoRecord]) -> Vec<Unit<'a>> {
             })
         })
         .collect()
+}
+
+/// Leaves out what the session did not come to, so that it is ordered again as it was: to run out of time, or to be
+/// ended, is no attempt. Only where the session did something; one that did nothing must count, or a photo that ends
+/// every session would be ordered for ever.
+fn leave_unreached(results: &Results, units: &mut Vec<Unit<'_>>) {
+    let reached = |unit: &Unit<'_>| unit.made.iter().any(|made| !made.is_out_of_time());
+    if !units.iter().any(reached) {
+        return;
+    }
+    units.retain_mut(|unit| {
+        let cut = !results.complete && !is_unreadable(results, &unit.photo.photo_id);
+        let unreached = if unit.made.is_empty() {
+            cut
+        } else {
+            !reached(unit)
+        };
+        unit.made.retain(|made| !made.is_out_of_time());
+        !unreached
+    });
+}
+
+fn is_unreadable(results: &Results, photo: &PhotoId) -> bool {
+    results
+        .unreadable
+        .iter()
+        .any(|part| part.photo_id.as_ref().is_none_or(|id| id == photo))
 }
 
 fn settle(photos: &mut [PhotoRecord], change: &OperationChange) {

@@ -122,6 +122,7 @@ impl Engine {
         session.advance(JobInput::RetryRequested, |change| {
             change.operations = changes;
             change.faults = 0;
+            change.failed_runs = 0;
             change.events.push(asked);
         })?;
         self.summary(job)
@@ -361,6 +362,7 @@ impl Engine {
             JobState::Failed | JobState::Cancelled => {
                 session.advance(JobInput::ResumeRequested, |change| {
                     change.faults = 0;
+                    change.failed_runs = 0;
                     change.clear_cancel = true;
                     change.events.push(asked);
                 })?;

@@ -162,6 +162,7 @@ impl JobStore for MemoryStore {
                 due: None,
                 problem: None,
                 faults: 0,
+                failed_runs: 0,
                 cancel_requested: false,
                 photos: job.photos.len() as u64,
                 counts: OperationCounts::default(),
@@ -353,6 +354,7 @@ impl JobStore for MemoryStore {
         next.record.due = change.due;
         next.record.problem.clone_from(&change.problem);
         next.record.faults = change.faults;
+        next.record.failed_runs = change.failed_runs;
         next.record.cancel_requested &= !change.clear_cancel;
         for operation in &change.operations {
             let (photo, index) = next.place(&operation.photo, operation.kind)?;

@@ -128,8 +128,10 @@ pub struct JobRecord {
     pub due: Option<Timestamp>,
     /// What went wrong last, or what a person has to do.
     pub problem: Option<String>,
-    /// Faults in a row.
+    /// Calls that came to nothing, in a row.
     pub faults: u32,
+    /// Runs that failed, in a row.
+    pub failed_runs: u32,
     /// Whether a person asked its driver to stop it.
     pub cancel_requested: bool,
     /// Pictures to deliver.
@@ -309,8 +311,10 @@ pub struct Change {
     pub due: Option<Timestamp>,
     /// What went wrong, or what a person has to do.
     pub problem: Option<String>,
-    /// Faults in a row.
+    /// Calls that came to nothing, in a row.
     pub faults: u32,
+    /// Runs that failed, in a row.
+    pub failed_runs: u32,
     /// Takes back the request to stop.
     pub clear_cancel: bool,
     /// New states of operations.
@@ -340,6 +344,7 @@ impl Change {
             due: job.due,
             problem: job.problem.clone(),
             faults: job.faults,
+            failed_runs: job.failed_runs,
             clear_cancel: false,
             operations: Vec::new(),
             attempts: Vec::new(),

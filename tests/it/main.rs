@@ -33,6 +33,7 @@ mod planner;
 mod policy;
 mod provider;
 mod scoring;
+mod sessions;
 mod staging;
 mod stats;
 mod store;

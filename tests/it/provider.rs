@@ -195,6 +195,7 @@ impl WithPerson {
                 models: Vec::new(),
             },
             photos: photos.collect(),
+            stopped: None,
             unreadable: Vec::new(),
         };
         let bytes = serde_json::to_vec(&results).unwrap();

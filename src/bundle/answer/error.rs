@@ -31,6 +31,9 @@ pub enum AnswerError {
         /// What is wrong.
         reason: String,
     },
+    /// The worker made nothing; in it is why.
+    #[error("nothing was made: {0}")]
+    NothingMade(String),
     /// A picture is not the one that the worker wrote.
     #[error("`{file}` in `{path}` is not what `results.json` names: its SHA-256 differs")]
     Changed {
@@ -61,6 +64,9 @@ impl AnswerError {
             }
             Self::Unreadable { .. } => {
                 "download the results from the notebook once more, then import them again"
+            }
+            Self::NothingMade(_) => {
+                "what was exported still holds: mend the cause, run the notebook again, and import what it makes then"
             }
             Self::Changed { .. } => {
                 "download the results once more; or unpack them, remove that picture and import the folder: what is missing is made again"

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::domain::job::{JobOrder, RunMarker};
-use crate::domain::results::{AttemptState, Results, read_results};
+use crate::domain::results::{AttemptState, Results, WorkerStop, read_results};
 use crate::fsx;
 
 pub use error::AnswerError;
@@ -17,6 +17,10 @@ use source::Source;
 
 /// The document that says what was made.
 pub const RESULTS_FILE: &str = "results.json";
+/// What a worker writes that stopped, whether or not there are results.
+const STOPPED_FILE: &str = "remedia-stop.json";
+/// Characters of a worker's own word that are told.
+const LONGEST_WORD: usize = 400;
 /// Largest document, in bytes.
 const LARGEST_DOCUMENT: u64 = 64 << 20;
 /// Largest picture, in bytes.
@@ -56,7 +60,7 @@ struct Picture<'a> {
 ///
 /// # Errors
 /// [`AnswerError`] where something cannot be read or is unsafe to unpack, and where no part holds a
-/// document that can be read.
+/// document that can be read, [`AnswerError::NothingMade`] where a part says why there is none.
 pub fn open_answer(paths: &[PathBuf]) -> Result<Answer, AnswerError> {
     let mut sources = Vec::new();
     for path in paths {
@@ -83,9 +87,41 @@ pub fn open_answer(paths: &[PathBuf]) -> Result<Answer, AnswerError> {
             .iter()
             .map(|path| format!("`{}`", path.display()))
             .collect();
-        return Err(unreadable.unwrap_or_else(|| AnswerError::NoResults(names.join(", "))));
+        let why = || match stop_word(&sources) {
+            Some(stop) => AnswerError::NothingMade(told(&stop)),
+            None => AnswerError::NoResults(names.join(", ")),
+        };
+        return Err(unreadable.unwrap_or_else(why));
     }
     Ok(Answer { sources, documents })
+}
+
+/// Why a worker stopped, where a part says so.
+fn stop_word(sources: &[Source]) -> Option<WorkerStop> {
+    let mut words = sources.iter().flat_map(|source| {
+        source
+            .matching(STOPPED_FILE)
+            .into_iter()
+            .map(move |name| (source, name))
+    });
+    words.find_map(|(source, name)| {
+        let bytes = source.read(&name, LARGEST_DOCUMENT).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    })
+}
+
+fn told(stop: &WorkerStop) -> String {
+    let text = format!("the worker stopped ({}): {}", stop.code, stop.text);
+    fsx::printable(&text).chars().take(LONGEST_WORD).collect()
+}
+
+/// Why nothing of an order was begun, for people.
+#[must_use]
+pub fn why_unbegun(results: &Results) -> String {
+    match &results.stopped {
+        Some(stop) => told(stop),
+        None => "the session ended before the worker began a photo".to_owned(),
+    }
 }
 
 impl Answer {
@@ -243,6 +279,13 @@ impl CheckedAnswer<'_> {
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.document.results.complete
+    }
+
+    /// Why nothing was made, where nothing was.
+    #[must_use]
+    pub fn why_unbegun(&self) -> Option<String> {
+        let results = &self.document.results;
+        results.is_unbegun().then(|| why_unbegun(results))
     }
 
     /// Copies the answer into `folder`: every picture, then the document. Until the document is there

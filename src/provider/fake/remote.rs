@@ -169,6 +169,7 @@ impl Remote {
                 models: Vec::new(),
             },
             photos,
+            stopped: None,
             unreadable: Vec::new(),
         };
         Self::write(&self.folder(run_id).join("results.json"), &results)
@@ -200,6 +201,9 @@ impl Remote {
                         .unwrap_or(ReasonCode::OutOfMemory);
                     result.reason = Some(Reason::new(code, "the script says so"));
                     attempts.push(result);
+                    if code == ReasonCode::Deadline {
+                        break;
+                    }
                 }
                 made => {
                     let photo = &ordered.photo_id;

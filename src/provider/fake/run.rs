@@ -251,5 +251,24 @@ fn spoiled(answer: Vec<u8>, outcome: AnswerOutcome) -> Result<Vec<u8>, ProviderE
         }),
         AnswerOutcome::Html => Ok(b"<!doctype html><title>502 Bad Gateway</title>".to_vec()),
         AnswerOutcome::Truncated => Ok(answer[..answer.len() / 2].to_vec()),
+        AnswerOutcome::Half => changed(&|document| {
+            document["complete"] = false.into();
+            if let Some(photos) = document["photos"].as_array_mut() {
+                photos.truncate(photos.len().div_ceil(2));
+            }
+        }),
+        AnswerOutcome::Unbegun | AnswerOutcome::Stopped | AnswerOutcome::StoppedForGood => {
+            changed(&|document| {
+                document["complete"] = false.into();
+                document["photos"] = serde_json::json!([]);
+                if outcome != AnswerOutcome::Unbegun {
+                    document["stopped"] = serde_json::json!({
+                        "code": "model_missing",
+                        "text": "the script says so",
+                        "retryable": outcome == AnswerOutcome::Stopped,
+                    });
+                }
+            })
+        }
     }
 }

@@ -63,6 +63,14 @@ pub enum AnswerOutcome {
     Html,
     /// It breaks off.
     Truncated,
+    /// The session ended after the first half of the photos.
+    Half,
+    /// The session ended before the first photo.
+    Unbegun,
+    /// The worker stopped before the first photo; another session may do better.
+    Stopped,
+    /// The worker stopped before the first photo, as it always will.
+    StoppedForGood,
 }
 
 /// What becomes of one call.

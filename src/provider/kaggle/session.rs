@@ -22,6 +22,8 @@ use super::words;
 const READY_WITHIN: Duration = Duration::from_secs(2 * 3600);
 /// So long a session may not be shown, or may be shown as over without its outputs.
 pub(super) const SHOWN_WITHIN: Duration = Duration::from_secs(15 * 60);
+/// The same for a session that failed, which may have left nothing.
+const FAILED_SHOWN_WITHIN: Duration = Duration::from_secs(60);
 /// So long another run may take until it says which session does this one.
 const TAKEN_WITHIN: Duration = Duration::from_secs(30 * 60);
 /// What a session takes beside the worker's own time: a machine, packages, the outputs' way to storage.
@@ -374,19 +376,21 @@ impl KaggleProvider {
         if left.has_results {
             return Ok(RunState::Finished);
         }
-        let failed = session.status != KernelStatus::Complete;
-        // Outputs are shown a little after the end.
-        if desk.since(since)
-            < if failed {
-                Duration::from_secs(60)
-            } else {
-                SHOWN_WITHIN
-            }
-        {
+        let log = parse_log(&left.log);
+        // Outputs are shown a little after the end, but for those that will never be. Of several runs in a session
+        // the word may be another's.
+        let shown_within = if kernel.folder.is_none() && words::leaves_nothing(&log) {
+            Duration::ZERO
+        } else if session.status == KernelStatus::Complete {
+            SHOWN_WITHIN
+        } else {
+            FAILED_SHOWN_WITHIN
+        };
+        if desk.since(since) < shown_within {
             return Ok(RunState::Running { done: 0, total: 0 });
         }
         Ok(RunState::Failed {
-            text: words::failure(session, &parse_log(&left.log), page),
+            text: words::failure(session, &log, page),
             retryable: true,
         })
     }

@@ -10,6 +10,15 @@ const LINES: usize = 8;
 const WIDTH: usize = 160;
 /// What the worker's own word of why it stopped begins with.
 const STOPS: &str = "remedia stops (";
+/// The causes for which it stops before it writes results.
+const WITHOUT_RESULTS: &[&str] = &[
+    "nothing_found",
+    "wrong_run",
+    "incomplete",
+    "hash_mismatch",
+    "no_gpu",
+    "unsafe_archive",
+];
 /// Characters of it.
 const LONGEST_WORD: usize = 400;
 
@@ -26,9 +35,7 @@ pub(super) fn failure(session: &KernelSession, log: &[LogEvent], page: &str) -> 
         text.push_str(": ");
         text.push_str(&printable(&session.failure));
     }
-    let whole: String = log.iter().map(|event| event.text.as_str()).collect();
-    // A notebook's traceback is full of colours.
-    let whole = console::strip_ansi_codes(&whole);
+    let whole = plain(log);
     let lines: Vec<&str> = whole.lines().map(str::trim).collect();
     if let Some(word) = own_word(&lines) {
         text.push_str("; ");
@@ -43,6 +50,24 @@ pub(super) fn failure(session: &KernelSession, log: &[LogEvent], page: &str) -> 
     text.push_str("; see ");
     text.push_str(page);
     text
+}
+
+/// Whether the worker stopped, by its own word, before it writes any results.
+pub(super) fn leaves_nothing(log: &[LogEvent]) -> bool {
+    let whole = plain(log);
+    let lines: Vec<&str> = whole.lines().map(str::trim).collect();
+    own_word(&lines).is_some_and(|word| {
+        let code = word
+            .strip_prefix(STOPS)
+            .and_then(|rest| rest.split(')').next());
+        code.is_some_and(|code| WITHOUT_RESULTS.contains(&code))
+    })
+}
+
+/// A log as one text. A notebook's traceback is full of colours.
+fn plain(log: &[LogEvent]) -> String {
+    let whole: String = log.iter().map(|event| event.text.as_str()).collect();
+    console::strip_ansi_codes(&whole).into_owned()
 }
 
 /// Why the worker stopped by its own word, which says more than the lines around it: those of a notebook are
@@ -116,5 +141,11 @@ mod tests {
             failure(&session, &log, "https://www.kaggle.com/code/a/b"),
             @"the session ended with ERROR; remedia stops (wrong_run): run a-r1 is not here; see https://www.kaggle.com/code/a/b"
         );
+        assert!(leaves_nothing(&log));
+        let later = log.map(|event| LogEvent {
+            text: event.text.replace("wrong_run", "workers_died"),
+            ..event
+        });
+        assert!(!leaves_nothing(&later));
     }
 }

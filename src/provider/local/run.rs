@@ -257,6 +257,7 @@ impl Provider for LocalProvider {
                 models: Vec::new(),
             },
             photos,
+            stopped: None,
             unreadable: Vec::new(),
         })
     }

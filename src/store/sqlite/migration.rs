@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_jobs.sql"),
     include_str!("migrations/0002_versions.sql"),
     include_str!("migrations/0003_tally.sql"),
+    include_str!("migrations/0004_failed_runs.sql"),
 ];
 
 /// The newest form that this build knows.

@@ -13,8 +13,8 @@ use crate::store::record::{JobRecord, OperationCounts};
 
 /// The columns that [`job`] reads, in its order.
 pub(super) const JOB_COLUMNS: &str = "id, key, ordinal, title, source, out, destination, state, \
-     style, provider, engine_version, created, updated, due, problem, faults, cancel_requested, \
-     photos, pending, produced, accepted, rejected, gave_up, skipped";
+     style, provider, engine_version, created, updated, due, problem, faults, failed_runs, \
+     cancel_requested, photos, pending, produced, accepted, rejected, gave_up, skipped";
 
 pub(super) fn job(row: &Row<'_>) -> Result<JobRecord, StoreError> {
     Ok(JobRecord {
@@ -34,9 +34,10 @@ pub(super) fn job(row: &Row<'_>) -> Result<JobRecord, StoreError> {
         due: row.get::<_, Option<i64>>(13)?.map(moment).transpose()?,
         problem: row.get(14)?,
         faults: row.get(15)?,
-        cancel_requested: row.get(16)?,
-        photos: count(row, 17)?,
-        counts: counts(row, 18)?,
+        failed_runs: row.get(16)?,
+        cancel_requested: row.get(17)?,
+        photos: count(row, 18)?,
+        counts: counts(row, 19)?,
     })
 }
 

@@ -100,7 +100,7 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<(), Stor
     connection
         .prepare_cached(
             "UPDATE job SET state = ?2, updated = ?3, due = ?4, problem = ?5, faults = ?6, \
-                 cancel_requested = CASE WHEN ?7 THEN 0 ELSE cancel_requested END \
+                 failed_runs = ?7, cancel_requested = CASE WHEN ?8 THEN 0 ELSE cancel_requested END \
              WHERE seq = ?1",
         )?
         .execute(params![
@@ -110,6 +110,7 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<(), Stor
             change.due.map(Timestamp::as_millisecond),
             change.problem,
             change.faults,
+            change.failed_runs,
             change.clear_cancel,
         ])?;
     for operation in &change.operations {

@@ -37,6 +37,7 @@ pub(crate) fn decorate(
             models: Vec::new(),
         },
         photos: Vec::new(),
+        stopped: None,
         unreadable: Vec::new(),
     };
     for (number, photo) in order.photos.iter().enumerate() {
