@@ -265,7 +265,7 @@ pub enum BundleCommand {
 /// `remedia export`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  remedia export ./listing --style modern --to colab\n  remedia import JOB ~/Downloads/remedia-results.zip\n\nThe same export again finds the same job and writes the same bytes."
+    after_help = "Example:\n  remedia export ./listing --style modern --to colab\n  remedia import JOB ~/Downloads/RUN-results.zip\n\nThe same export again finds the same job and writes the same bytes."
 )]
 pub struct ExportArgs {
     /// Listing and wishes.
@@ -299,7 +299,7 @@ impl ExportTarget {
 /// `remedia import`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  remedia import last ~/Downloads/remedia-results.zip\n  remedia import last part-1.zip part-2.zip\n  remedia import last ./remedia-results\n\n\
+    after_help = "Examples:\n  remedia import last ~/Downloads/RUN-results.zip\n  remedia import last part-1.zip part-2.zip\n  remedia import last ./remedia-results\n\n\
 Results of another run or job are refused, and so are changed ones; what is missing is asked for again.\nThe same import again changes nothing."
 )]
 pub struct ImportArgs {

@@ -115,10 +115,9 @@ impl From<EngineError> for Failure {
             },
             E::Answer(AnswerError::Files(_)) => Exit::ERROR,
             E::Answer(AnswerError::Missing(_)) => Exit::USAGE,
-            E::Answer(_)
-            | E::OtherRun { .. }
-            | E::OtherOrder { .. }
-            | E::AnsweredAlready { .. } => Exit::REFUSED,
+            E::Answer(_) | E::OtherRun { .. } | E::OtherOrder { .. } | E::RunClosed { .. } => {
+                Exit::REFUSED
+            }
             other if other.is_retryable() => Exit::TEMPORARY,
             _ => Exit::ERROR,
         };

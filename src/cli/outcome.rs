@@ -6,12 +6,15 @@ use serde::Serialize;
 use crate::domain::id::JobId;
 use crate::domain::listing::{LeftOut, LeftOutCode};
 use crate::domain::state::JobState;
-use crate::engine::{DriveOutcome, Ending, Engine, EngineError, OperationCounts, SubmitOutcome};
+use crate::engine::{
+    DriveOutcome, Ending, Engine, EngineError, ImportOutcome, OperationCounts, SubmitOutcome,
+};
 
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::printer::Form;
+use super::wording::counted;
 
 /// The version of [`ResultDocument`] that this build writes.
 const RESULT_SCHEMA_VERSION: u32 = 1;
@@ -31,6 +34,9 @@ pub(crate) struct ResultDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
     exit_code: u8,
+    /// What `import` took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    imported: Option<ImportOutcome>,
     #[serde(skip)]
     exit: Option<Exit>,
 }
@@ -52,7 +58,8 @@ impl ResultDocument {
         for (count, what) in [
             (counts.accepted, "done"),
             (counts.gave_up, "given up, delivered without"),
-            (counts.produced + counts.rejected, "to be judged"),
+            (counts.produced, "to be judged"),
+            (counts.rejected, "to be made again"),
             (counts.pending, "still to do"),
             (counts.skipped, "skipped"),
             (self.left_out.len() as u64, "files not usable"),
@@ -88,9 +95,24 @@ pub(crate) fn report(
     engine: &Engine,
     driven: &DriveOutcome,
 ) -> Result<Exit, Failure> {
-    let document = document(engine, driven)?;
+    told(context, &document(engine, driven)?)
+}
+
+/// The same after an import, with what was taken.
+pub(crate) fn report_import(
+    context: &Context,
+    engine: &Engine,
+    driven: &DriveOutcome,
+    taken: ImportOutcome,
+) -> Result<Exit, Failure> {
+    let mut document = document(engine, driven)?;
+    document.imported = Some(taken);
+    told(context, &document)
+}
+
+fn told(context: &Context, document: &ResultDocument) -> Result<Exit, Failure> {
     let printer = &context.printer;
-    printer.either(&document, ResultDocument::as_text)?;
+    printer.either(document, ResultDocument::as_text)?;
     if printer.form() == Form::Text {
         for left_out in &document.left_out {
             printer.note(&format!("left out {}: {}", left_out.file, left_out.reason));
@@ -121,7 +143,10 @@ pub(crate) fn document(
     let (exit, problem, hint) = match &driven.ending {
         Ending::Delivered if driven.counts.gave_up > 0 => (
             Exit::PARTIAL,
-            Some(format!("{} operations failed", driven.counts.gave_up)),
+            Some(format!(
+                "{} failed",
+                counted(driven.counts.gave_up, "operation", "operations")
+            )),
             Some(format!(
                 "`remedia show {job}` says why; `remedia retry {job} --failed` tries again"
             )),
@@ -130,7 +155,7 @@ pub(crate) fn document(
             Exit::PARTIAL,
             driven.problem.clone(),
             Some(format!(
-                "`remedia show {job}` says more; `remedia deliver {job}` tries again"
+                "`remedia show {job}` says more; with the cause mended, `remedia deliver {job}` tries again"
             )),
         ),
         Ending::Delivered if !left_out.is_empty() => (
@@ -207,6 +232,7 @@ pub(crate) fn document(
         problem,
         hint,
         exit_code: exit.code(),
+        imported: None,
         exit: Some(exit),
     })
 }

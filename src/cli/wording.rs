@@ -9,6 +9,7 @@ use crate::domain::listing::Listing;
 use crate::domain::plan::{AttemptParameters, Decision, Plan};
 use crate::domain::room::Room;
 use crate::domain::score::ScoreSource;
+use crate::domain::state::JobState;
 use crate::domain::structure::StructureSubject;
 use crate::domain::verdict::{Reason, Verdict};
 use crate::engine::{
@@ -113,7 +114,10 @@ fn kind_text(kind: &EventKind) -> String {
             executor,
             photos,
             ..
-        } => format!("order {run_id} for {executor}: {photos} pictures"),
+        } => format!(
+            "order {run_id} for {executor}: {}",
+            counted(u64::from(*photos), "picture", "pictures")
+        ),
         EventKind::Found { run_id } => format!("order {run_id} had arrived; it is not sent again"),
         EventKind::Progress {
             stage: name,
@@ -239,7 +243,11 @@ pub(crate) fn summary(job: &JobSummary) -> String {
         text.push_str(&format!("  tried again at {due}\n"));
     }
     if let Some(problem) = &job.problem {
-        text.push_str(&format!("  problem: {problem}\n"));
+        let what = match job.state {
+            JobState::AwaitingOperator => "to do",
+            _ => "problem",
+        };
+        text.push_str(&format!("  {what}: {problem}\n"));
     }
     text
 }
@@ -300,8 +308,15 @@ fn operations(counts: &OperationCounts) -> String {
 pub(crate) fn job(report: &JobReport) -> String {
     let mut text = summary(&report.summary);
     text.push_str(&format!(
-        "  photos from {}\n  delivered to {}\n  work files in {}\n  engine {}\n",
-        report.source, report.destination, report.work, report.engine_version
+        "  photos from {}\n  {} {}\n  work files in {}\n  engine {}\n",
+        report.source,
+        match report.summary.state {
+            JobState::Delivered => "delivered to",
+            _ => "to be delivered to",
+        },
+        report.destination,
+        report.work,
+        report.engine_version
     ));
     for photo in &report.photos {
         text.push_str(&format!("\n{}  ({})\n", photo.file, photo.photo.short()));

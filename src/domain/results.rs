@@ -9,9 +9,15 @@ use super::id::PhotoId;
 use super::operation::OperationKind;
 use super::plan::AttemptParameters;
 use super::verdict::{Reason, ReasonCode};
+use crate::fsx;
 
 /// The version of [`Results`] that this build writes.
 pub const RESULTS_SCHEMA_VERSION: u32 = 2;
+
+/// Characters of a text in it.
+const LONGEST_TEXT: usize = 4096;
+/// Seconds that an attempt can have taken: longer than any session lasts.
+const LONGEST_ATTEMPT: f64 = 1e6;
 
 /// What a worker made of an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -259,13 +265,14 @@ impl ResultsError {
 }
 
 /// Reads a worker's `results.json`. One photo that cannot be read does not spoil the others: it goes
-/// into [`Results::unreadable`].
+/// into [`Results::unreadable`]. Every text in it is fit for a terminal, and bounded; a time that is none is 0.
 ///
 /// # Errors
 /// [`ResultsError`] where the document as a whole is none, or is of a version from the future.
 pub fn read_results(bytes: &[u8]) -> Result<Results, ResultsError> {
     let failed = |error: serde_json::Error| ResultsError(error.to_string());
     let mut document: serde_json::Value = serde_json::from_slice(bytes).map_err(failed)?;
+    make_printable(&mut document);
     let fields = document
         .as_object_mut()
         .ok_or_else(|| ResultsError("it is no JSON object".to_owned()))?;
@@ -291,8 +298,16 @@ pub fn read_results(bytes: &[u8]) -> Result<Results, ResultsError> {
             .get("photo_id")
             .cloned()
             .and_then(|id| serde_json::from_value(id).ok());
-        match serde_json::from_value(photo) {
-            Ok(photo) => results.photos.push(photo),
+        match serde_json::from_value::<PhotoResult>(photo) {
+            Ok(mut photo) => {
+                let operations = photo.operations.iter_mut();
+                for attempt in operations.flat_map(|operation| &mut operation.attempts) {
+                    if !(0.0..=LONGEST_ATTEMPT).contains(&attempt.seconds) {
+                        attempt.seconds = 0.0;
+                    }
+                }
+                results.photos.push(photo);
+            }
             Err(error) => results.unreadable.push(UnreadableResult {
                 photo_id,
                 text: error.to_string(),
@@ -300,6 +315,19 @@ pub fn read_results(bytes: &[u8]) -> Result<Results, ResultsError> {
         }
     }
     Ok(results)
+}
+
+/// Escapes what would steer a terminal in every text, and cuts texts that are longer than any needs to be. How deep a
+/// document can be is bounded where it is parsed.
+fn make_printable(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(text) => {
+            *text = fsx::printable(text).chars().take(LONGEST_TEXT).collect();
+        }
+        serde_json::Value::Array(values) => values.iter_mut().for_each(make_printable),
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(make_printable),
+        _ => {}
+    }
 }
 
 #[cfg(test)]
@@ -354,6 +382,36 @@ mod tests {
             let error = read_results(bytes).unwrap_err();
             assert!(!error.to_string().is_empty(), "{name}");
         }
+    }
+
+    #[test]
+    fn what_a_worker_says_cannot_steer_a_terminal() {
+        let photos = json!([{ "photo_id": id("a"), "operations": [{ "kind": "stage", "attempts": [{
+            "number": 1, "seed": 1, "state": "failed", "seconds": 1e308,
+            "reason": { "code": "internal", "text": "\u{1b}[31mred\u{7}" },
+        }] }] }]);
+        let mut document = answer(photos);
+        document["run_id"] = "job\u{1b}[2J-r1".into();
+        document["stopped"] = json!({ "code": "odd", "text": "x".repeat(10_000) });
+        let read = read_results(document.to_string().as_bytes()).unwrap();
+        assert_eq!(read.run_id, "job\\u{1b}[2J-r1");
+        let attempt = &read.photos[0].operations[0].attempts[0];
+        assert_eq!(attempt.seconds, 0.0);
+        assert_eq!(
+            attempt.reason.as_ref().unwrap().text,
+            "\\u{1b}[31mred\\u{7}"
+        );
+        let stopped = read.stopped.unwrap();
+        assert_eq!(stopped.text.len(), LONGEST_TEXT);
+        assert!(stopped.retryable);
+        // What is no such thing is none, and spoils nothing.
+        document["stopped"] = 7.into();
+        assert_eq!(
+            read_results(document.to_string().as_bytes())
+                .unwrap()
+                .stopped,
+            None
+        );
     }
 
     proptest! {

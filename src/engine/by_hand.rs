@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use crate::bundle;
-use crate::domain::id::JobId;
+use crate::domain::id::{JobId, PhotoId};
+use crate::domain::operation::OperationKind;
 use crate::domain::state::JobState;
 use crate::provider::{FaultKind, Order, ProviderError};
 
 use super::drive::as_order;
 use super::engine::Engine;
 use super::error::EngineError;
-use super::request::{HandOverOutcome, ImportOutcome};
+use super::request::{HandOverOutcome, ImportOutcome, ImportedUnit};
 use super::session::Session;
 use super::sink::EventSink;
 
@@ -30,6 +31,8 @@ impl Engine {
             return Err(EngineError::NotUnicode(folder.to_owned()));
         }
         let session = Session::open(self, job, events)?;
+        // Before it is written down: a folder that cannot be made would keep the job from going on.
+        fs_err::create_dir_all(folder)?;
         session.work.write_hand_over(folder.to_owned())?;
         if session.state() != JobState::AwaitingOperator {
             return Ok(None);
@@ -79,7 +82,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::Answer`] for what is no answer, was changed or holds nothing, [`EngineError::OtherRun`] and
-    /// [`EngineError::OtherOrder`] for another's, [`EngineError::AnsweredAlready`] where the run has another answer, [`EngineError::NotNow`] for
+    /// [`EngineError::OtherOrder`] for another's, [`EngineError::RunClosed`] where the run has another answer or is waited for no more, [`EngineError::NotNow`] for
     /// a job that has ended. The job is then as it was.
     pub fn import(
         &self,
@@ -96,15 +99,16 @@ impl Engine {
             .iter()
             .rev()
             .find(|order| runs.contains(&order.run_id.as_str()));
-        let waiting = orders.last().map(|order| order.run_id.clone());
+        let present = orders.last().map(|order| order.run_id.clone());
         let Some(record) = known else {
             return Err(EngineError::OtherRun {
                 job: job.clone(),
                 found: runs.join("`, `"),
-                waiting,
+                waiting: present.filter(|_| state.is_with_executor()),
+                owner: self.owner(&runs)?,
             });
         };
-        let is_present = waiting.as_ref() == Some(&record.run_id);
+        let is_present = present.as_ref() == Some(&record.run_id);
         let is_open = is_present && state.is_with_executor() && state != JobState::Collecting;
         let folder = session.work.order(record.number);
         if is_present && matches!(state, JobState::Cancelled | JobState::Failed) {
@@ -114,13 +118,18 @@ impl Engine {
                 request: "take results",
             });
         }
-        let already = EngineError::AnsweredAlready {
+        let closed = |answered: bool| EngineError::RunClosed {
             job: job.clone(),
             run_id: record.run_id.clone(),
+            answered,
+            waiting: orders
+                .last()
+                .map(|order| order.run_id.clone())
+                .filter(|run_id| *run_id != record.run_id && state.is_with_executor()),
         };
         let Ok((document, marker)) = bundle::read_order(&folder) else {
             // The files of a delivered job may have been cleared away.
-            return Err(already);
+            return Err(closed(true));
         };
         let (outputs, _) = session.work.run_outputs(record);
         let source = PathBuf::from(&session.record.source);
@@ -146,26 +155,58 @@ impl Engine {
                 run_id: record.run_id.clone(),
             });
         };
-        if let Some(why) = checked.why_unbegun() {
-            return Err(bundle::AnswerError::NothingMade(why).into());
-        }
+        let photos = session.store().photos(job)?;
+        let named = |units: &[(PhotoId, OperationKind)]| -> Vec<ImportedUnit> {
+            let name = |id: &PhotoId| photos.iter().find(|photo| &photo.id == id);
+            units
+                .iter()
+                .filter_map(|(id, operation)| {
+                    Some(ImportedUnit {
+                        file: name(id)?.file.clone(),
+                        operation: *operation,
+                    })
+                })
+                .collect()
+        };
         let mut outcome = ImportOutcome {
             run_id: record.run_id.clone(),
             pictures: checked.pictures(),
-            missing: checked.missing().to_vec(),
+            missing: named(checked.missing()),
+            unanswered: named(checked.unanswered()),
+            late: 0,
             complete: checked.is_complete(),
             already: false,
         };
         if !is_open {
-            if !answer.is_kept_in(&target) {
-                return Err(already);
+            if !checked.is_kept_in(&target) {
+                return Err(closed(target.join(bundle::RESULTS_FILE).is_file()));
             }
             outcome.already = true;
+            outcome.late = checked.beyond(&target);
             return Ok(outcome);
+        }
+        if let Some(why) = checked.why_unbegun() {
+            return Err(bundle::AnswerError::NothingMade(why).into());
+        }
+        if outcome.pictures == 0 && !outcome.missing.is_empty() {
+            return Err(bundle::AnswerError::NoPictures(outcome.missing.len()).into());
         }
         checked.write(&target)?;
         drop(session);
         self.resume(job, events)?;
         Ok(outcome)
+    }
+
+    /// The job of this home that one of these runs is of.
+    fn owner(&self, runs: &[&str]) -> Result<Option<JobId>, EngineError> {
+        for run in runs {
+            let name = run.rsplit_once("-r").map(|(job, _)| job);
+            if let Some(id) = name.and_then(|name| name.parse::<JobId>().ok())
+                && self.store().job(&id)?.is_some()
+            {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
     }
 }

@@ -31,6 +31,8 @@ pub enum EngineError {
         found: String,
         /// The run that it waits for, where it has one.
         waiting: Option<String>,
+        /// The job of this home that the results are of, where there is one.
+        owner: Option<JobId>,
     },
     /// Results that a person brought answer other questions than the run asks.
     #[error(
@@ -42,13 +44,17 @@ pub enum EngineError {
         /// The run.
         run_id: String,
     },
-    /// The run has an answer, and it is another one.
-    #[error("run `{run_id}` of job `{job}` was answered already")]
-    AnsweredAlready {
+    /// The run is waited for no more: it has another answer, or was ordered anew.
+    #[error("run `{run_id}` of job `{job}` {}", closed(*answered, waiting.as_deref()))]
+    RunClosed {
         /// The job.
         job: JobId,
         /// The run.
         run_id: String,
+        /// Whether it has an answer.
+        answered: bool,
+        /// The run that the job waits for instead.
+        waiting: Option<String>,
     },
     /// A file of the home or of a job.
     #[error(transparent)]
@@ -162,7 +168,19 @@ pub enum EngineError {
 fn waits_for(run: Option<&str>) -> String {
     match run {
         Some(run) => format!("waits for run `{run}`"),
-        None => "has sent nothing out yet".to_owned(),
+        None => "waits for none".to_owned(),
+    }
+}
+
+fn closed(answered: bool, waiting: Option<&str>) -> String {
+    let why = if answered {
+        "was answered already"
+    } else {
+        "was given up before it was answered"
+    };
+    match waiting {
+        Some(run) => format!("{why}; the job now waits for run `{run}`"),
+        None => why.to_owned(),
     }
 }
 
@@ -181,7 +199,7 @@ impl EngineError {
             | Self::Bundle(_)
             | Self::OtherRun { .. }
             | Self::OtherOrder { .. }
-            | Self::AnsweredAlready { .. }
+            | Self::RunClosed { .. }
             | Self::Transition(_)
             | Self::UnknownJob(_)
             | Self::AmbiguousJob { .. }
@@ -208,10 +226,18 @@ impl EngineError {
                 "wait with `remedia wait {job}`, or look with `remedia status {job}`"
             )),
             Self::Answer(error) => error.hint(),
+            Self::OtherRun {
+                owner: Some(owner), ..
+            } => Some(format!("`remedia import {owner} FILE` takes them for their own job")),
             Self::OtherRun { job, .. } | Self::OtherOrder { job, .. } => Some(format!(
                 "`remedia status {job}` tells what it waits for; `remedia list` shows the other jobs"
             )),
-            Self::AnsweredAlready { job, .. } => Some(format!(
+            Self::RunClosed {
+                waiting: Some(run), ..
+            } => Some(format!(
+                "give the results of `{run}`; a browser gives the same name to several files, with a number in the later ones"
+            )),
+            Self::RunClosed { job, .. } => Some(format!(
                 "`remedia show {job}` tells what came of it; `remedia retry {job} --failed` asks for what is missing"
             )),
             Self::NotNow { job, .. } | Self::NothingTo { job, .. } => {

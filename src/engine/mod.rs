@@ -47,8 +47,8 @@ pub use report::{
 };
 pub use request::{
     DriveLimits, DriveOutcome, Ending, EngineOptions, GcItem, GcPlan, GcReason, GcRequest,
-    HandOverOutcome, ImportOutcome, KaggleOptions, RemoteItem, RemotePlan, RetryRequest,
-    RevertTarget, RunLimits, RunOutcome, SubmitOutcome, SubmitRequest,
+    HandOverOutcome, ImportOutcome, ImportedUnit, KaggleOptions, RemoteItem, RemotePlan,
+    RetryRequest, RevertTarget, RunLimits, RunOutcome, SubmitOutcome, SubmitRequest,
 };
 pub use rooms::name_rooms;
 pub use sink::{EventSink, NoEvents};

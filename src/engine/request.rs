@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{JobId, PhotoId};
 use crate::domain::listing::Listing;
+use crate::domain::operation::OperationKind;
 use crate::domain::plan::Plan;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::state::JobState;
@@ -121,15 +122,28 @@ pub struct HandOverOutcome {
     pub files: Vec<String>,
 }
 
+/// One operation on one photo, as results that a person brings speak of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ImportedUnit {
+    /// The photo's file in the listing.
+    pub file: String,
+    /// Which operation.
+    pub operation: OperationKind,
+}
+
 /// What was taken of results that a person brought.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ImportOutcome {
     /// The run that they answer.
     pub run_id: String,
-    /// Pictures, masks and label maps that are named and were there.
+    /// Generated pictures that were there.
     pub pictures: usize,
-    /// Those that are named and were not there; what they belong to is made again.
-    pub missing: Vec<String>,
+    /// What has a picture, mask or label map that is named and was not there.
+    pub missing: Vec<ImportedUnit>,
+    /// What was ordered and not answered.
+    pub unanswered: Vec<ImportedUnit>,
+    /// Files that came after the run was closed without them, and are not used.
+    pub late: usize,
     /// Whether the worker reached the end of the order.
     pub complete: bool,
     /// Whether the same results had been taken before.

@@ -154,8 +154,8 @@ impl Planner<'_> {
             .or_else(|| members.iter().find_map(|(member, _)| member.mask.clone()));
         let mut operations: Vec<PlannedOperation> = self
             .kinds()
-            .iter()
-            .map(|&kind| self.operation(kind, photo, room, megapixels))
+            .into_iter()
+            .map(|kind| self.operation(kind, photo, room, megapixels))
             .collect();
         let staged = (operations.iter()).any(|one| one.kind == OperationKind::Stage && one.runs());
         if mask.is_some() && staged {
@@ -184,10 +184,16 @@ impl Planner<'_> {
         }))
     }
 
-    fn kinds(&self) -> &[OperationKind] {
+    /// What is asked for. Unless somebody names it, a clip that nobody makes is not spoken of: it would be left out of
+    /// every listing.
+    fn kinds(&self) -> Vec<OperationKind> {
+        let known = |kind: &OperationKind| {
+            let mut providers = self.capabilities.providers.iter();
+            *kind != OperationKind::Video || providers.any(|one| one.operations.contains_key(kind))
+        };
         match &self.request.operations {
-            OperationRequest::Auto => OperationKind::ALL,
-            OperationRequest::Named(kinds) => kinds,
+            OperationRequest::Auto => OperationKind::ALL.iter().copied().filter(known).collect(),
+            OperationRequest::Named(kinds) => kinds.clone(),
         }
     }
 

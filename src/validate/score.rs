@@ -35,6 +35,9 @@ use crate::validate::rooms::{contrasted, plain_name};
 /// The factor of CLIPScore (Hessel et al. 2021, section 3).
 pub const CLIP_SCORE_FACTOR: f64 = 2.5;
 
+/// How far a reported score may be from its cosine's: both are rounded.
+const ROUNDING: f64 = 0.001;
+
 /// Largest CLIPScore.
 pub const LARGEST_CLIP_SCORE: f64 = CLIP_SCORE_FACTOR;
 
@@ -164,12 +167,18 @@ impl Measurements<'_> {
     }
 }
 
-/// The scores that a worker reported, marked as such. A number outside 0 to 2.5, or one without the name
-/// of its model, is as good as none.
+/// The scores that a worker reported, marked as such. A number outside 0 to 2.5, one that its cosine contradicts, or
+/// one without the name of its model, is as good as none.
 #[must_use]
 pub fn reported(result: &ClipResult) -> ClipScores {
     let score = result.clip_score;
-    if !(0.0..=LARGEST_CLIP_SCORE).contains(&score) || result.model.trim().is_empty() {
+    let contradicted = result
+        .cosine
+        .is_some_and(|cosine| clip_score(cosine).is_none_or(|own| (own - score).abs() > ROUNDING));
+    if !(0.0..=LARGEST_CLIP_SCORE).contains(&score)
+        || contradicted
+        || result.model.trim().is_empty()
+    {
         return ClipScores::not_scored();
     }
     let share = result.contrast.filter(|share| (0.0..=1.0).contains(share));

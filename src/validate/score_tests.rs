@@ -112,6 +112,13 @@ fn a_workers_number_is_used_and_marked() {
         assert_eq!(word(&verdict), expected, "{score} {contrast:?}");
     }
     assert_eq!(of(1e9, None).source, ScoreSource::NotScored);
+    let contradicted = reported(&ClipResult {
+        model: MODEL.to_owned(),
+        cosine: Some(0.1),
+        clip_score: 0.9,
+        contrast: None,
+    });
+    assert_eq!(contradicted.source, ScoreSource::NotScored);
 }
 
 #[test]

@@ -30,6 +30,11 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
     ("imaging", "domain", "what a header says is a domain value"),
     ("fsx", "clock", "ages of leftovers"),
     (
+        "domain",
+        "fsx",
+        "what a worker says is made fit for a terminal where it is read",
+    ),
+    (
         "planner",
         "validate",
         "the words by which a result is scored are part of the plan",

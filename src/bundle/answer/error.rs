@@ -20,6 +20,17 @@ pub enum AnswerError {
         /// What is wrong.
         reason: String,
     },
+    /// An archive was cut or changed on its way, or is none.
+    #[error("`{path}` is damaged, or no ZIP archive at all: {reason}")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// It is what a worker is given, and not what it gives back.
+    #[error("`{0}` is what goes up to the notebook; it holds no results")]
+    IsOrder(PathBuf),
     /// No part holds the document that says what was made.
     #[error("there is no `results.json` in {0}")]
     NoResults(String),
@@ -34,6 +45,9 @@ pub enum AnswerError {
     /// The worker made nothing; in it is why.
     #[error("nothing was made: {0}")]
     NothingMade(String),
+    /// The document names pictures, and none of them was brought.
+    #[error("`results.json` names {0} pictures, and none of them is here")]
+    NoPictures(usize),
     /// A picture is not the one that the worker wrote.
     #[error("`{file}` in `{path}` is not what `results.json` names: its SHA-256 differs")]
     Changed {
@@ -55,14 +69,20 @@ impl AnswerError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::Files(_) => return None,
+            Self::Files(_) => "see that the file can be read, then import it again",
             Self::Missing(_) => {
-                "name the file that the browser saved, usually `remedia-results.zip` in the folder for downloads"
+                "name the file that the browser saved; it lies in the folder for downloads, and its name ends with `results.zip`"
             }
             Self::Refused { .. } | Self::NoResults(_) => {
-                "give the `remedia-results.zip` that the notebook made, or the folder that it unpacks to"
+                "give the archive that the notebook saves at its end, or the folder that it unpacks to"
             }
-            Self::Unreadable { .. } => {
+            Self::IsOrder(_) => {
+                "give the archive that the notebook saves at its end; its name ends with `results.zip`"
+            }
+            Self::NoPictures(_) => {
+                "give the archive that the notebook saves at its end, or its whole folder `remedia-results` with `images` and `masks`"
+            }
+            Self::Unreadable { .. } | Self::Damaged { .. } => {
                 "download the results from the notebook once more, then import them again"
             }
             Self::NothingMade(_) => {

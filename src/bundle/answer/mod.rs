@@ -5,11 +5,13 @@
 mod error;
 mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::domain::id::PhotoId;
 use crate::domain::job::{JobOrder, RunMarker};
-use crate::domain::results::{AttemptState, Results, WorkerStop, read_results};
+use crate::domain::operation::OperationKind;
+use crate::domain::results::{AttemptState, ResultFile, Results, WorkerStop, read_results};
 use crate::fsx;
 
 pub use error::AnswerError;
@@ -21,6 +23,9 @@ pub const RESULTS_FILE: &str = "results.json";
 const STOPPED_FILE: &str = "remedia-stop.json";
 /// Characters of a worker's own word that are told.
 const LONGEST_WORD: usize = 400;
+/// Bytes of a file's name with its folders, and of each part of it.
+const LONGEST_NAME: usize = 1024;
+const LONGEST_PART: usize = 200;
 /// Largest document, in bytes.
 const LARGEST_DOCUMENT: u64 = 64 << 20;
 /// Largest picture, in bytes.
@@ -33,7 +38,7 @@ pub struct Answer {
     documents: Vec<Document>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Document {
     bytes: Vec<u8>,
     results: Results,
@@ -43,17 +48,19 @@ struct Document {
 #[derive(Debug)]
 pub struct CheckedAnswer<'a> {
     answer: &'a Answer,
-    document: &'a Document,
-    /// Place and digest of each picture that is there.
-    pictures: BTreeMap<&'a str, Picture<'a>>,
-    missing: Vec<String>,
+    document: Document,
+    /// Place and digest of each file that is there, by the name that the document has for it.
+    found: BTreeMap<String, Found>,
+    pictures: usize,
+    missing: Vec<(PhotoId, OperationKind)>,
+    unanswered: Vec<(PhotoId, OperationKind)>,
 }
 
 #[derive(Debug)]
-struct Picture<'a> {
+struct Found {
     source: usize,
     name: String,
-    sha256: &'a str,
+    sha256: String,
 }
 
 /// Opens what lies at these paths.
@@ -63,11 +70,11 @@ struct Picture<'a> {
 /// document that can be read, [`AnswerError::NothingMade`] where a part says why there is none.
 pub fn open_answer(paths: &[PathBuf]) -> Result<Answer, AnswerError> {
     let mut sources = Vec::new();
+    let mut unreadable = None;
     for path in paths {
-        sources.append(&mut Source::open(path)?);
+        sources.append(&mut Source::open(path, &mut unreadable)?);
     }
     let mut documents = Vec::new();
-    let mut unreadable = None;
     for source in &sources {
         for name in source.documents() {
             let bytes = source.read(&name, LARGEST_DOCUMENT)?;
@@ -87,8 +94,14 @@ pub fn open_answer(paths: &[PathBuf]) -> Result<Answer, AnswerError> {
             .iter()
             .map(|path| format!("`{}`", path.display()))
             .collect();
-        let why = || match stop_word(&sources) {
-            Some(stop) => AnswerError::NothingMade(told(&stop)),
+        if let Some(stop) = stop_word(&sources) {
+            return Err(AnswerError::NothingMade(told(&stop)));
+        }
+        let order = sources
+            .iter()
+            .find(|source| !source.matching(super::order::MARKER_FILE).is_empty());
+        let why = || match order {
+            Some(order) => AnswerError::IsOrder(order.path.clone()),
             None => AnswerError::NoResults(names.join(", ")),
         };
         return Err(unreadable.unwrap_or_else(why));
@@ -138,8 +151,9 @@ impl Answer {
         runs
     }
 
-    /// The fullest document of the run `marker`, where there is one.
-    fn document(&self, marker: &RunMarker) -> Option<&Document> {
+    /// What the documents of the run `marker` say, as one: the fullest, with what only others have. Parts of a run
+    /// may each have a document of their own.
+    fn document(&self, marker: &RunMarker) -> Option<Document> {
         let attempts = |document: &Document| -> usize {
             let photos = document.results.photos.iter();
             photos
@@ -147,26 +161,27 @@ impl Answer {
                 .map(|operation| operation.attempts.len())
                 .sum()
         };
-        self.documents
+        let mut fitting: Vec<&Document> = self
+            .documents
             .iter()
             .filter(|document| {
                 document.results.run_id == marker.run_id
                     && document.results.job_sha256 == marker.job_sha256
             })
-            .max_by_key(|document| (document.results.complete, attempts(document)))
-    }
-
-    /// Whether a document of it is of exactly this run.
-    #[must_use]
-    pub fn is_of(&self, marker: &RunMarker) -> bool {
-        self.document(marker).is_some()
-    }
-
-    /// Whether it is, byte for byte, the answer whose document lies in `folder`.
-    #[must_use]
-    pub fn is_kept_in(&self, folder: &Path) -> bool {
-        fs_err::read(folder.join(RESULTS_FILE))
-            .is_ok_and(|kept| self.documents.iter().any(|document| document.bytes == kept))
+            .collect();
+        fitting.sort_by_key(|document| {
+            std::cmp::Reverse((document.results.complete, attempts(document)))
+        });
+        let (first, others) = fitting.split_first()?;
+        let mut whole = (*first).clone();
+        let mut merged = false;
+        for other in others {
+            merged |= merge(&mut whole.results, &other.results);
+        }
+        if merged {
+            whole.bytes = serde_json::to_vec_pretty(&whole.results).ok()?;
+        }
+        Some(whole)
     }
 
     /// Checks every picture that the answer to `order` names.
@@ -184,24 +199,23 @@ impl Answer {
         };
         let mut checked = CheckedAnswer {
             answer: self,
-            document,
-            pictures: BTreeMap::new(),
+            document: document.clone(),
+            found: BTreeMap::new(),
+            pictures: 0,
             missing: Vec::new(),
+            unanswered: unanswered(&document.results, order),
         };
-        for file in named(&document.results, order) {
+        let named = named(&document.results, order);
+        check_names(named.iter().map(|named| named.file.file.as_str()))?;
+        for Named {
+            unit,
+            file,
+            is_picture,
+        } in named
+        {
             let (name, sha256) = (file.file.as_str(), file.sha256.as_str());
-            let inside = fsx::contained(Path::new("."), name);
-            if inside.is_err() || name == RESULTS_FILE {
-                return Err(AnswerError::Refused {
-                    path: RESULTS_FILE.into(),
-                    reason: format!(
-                        "it names `{}` as a picture, which is no place for one",
-                        fsx::printable(name)
-                    ),
-                });
-            }
             if checked
-                .pictures
+                .found
                 .get(name)
                 .is_some_and(|known| known.sha256 == sha256)
             {
@@ -222,12 +236,13 @@ impl Answer {
             }
             match (found, other) {
                 (Some((source, place)), _) => {
-                    let picture = Picture {
+                    let here = Found {
                         source,
                         name: place,
-                        sha256,
+                        sha256: sha256.to_owned(),
                     };
-                    checked.pictures.insert(name, picture);
+                    checked.found.insert(name.to_owned(), here);
+                    checked.pictures += usize::from(is_picture);
                 }
                 (None, Some(path)) => {
                     return Err(AnswerError::Changed {
@@ -235,44 +250,152 @@ impl Answer {
                         path: path.clone(),
                     });
                 }
-                (None, None) => checked.missing.push(name.to_owned()),
+                (None, None) => checked.missing.push(unit),
             }
         }
+        checked.missing.sort_unstable();
+        checked.missing.dedup();
         Ok(Some(checked))
     }
 }
 
-/// Every picture that results name for what was ordered.
-fn named<'a>(
-    results: &'a Results,
-    order: &JobOrder,
-) -> Vec<&'a crate::domain::results::ResultFile> {
-    results
-        .photos
-        .iter()
-        .filter(|photo| {
-            let mut ordered = order.photos.iter();
-            ordered.any(|ordered| ordered.photo_id == photo.photo_id)
+/// Adds what only `other` has; says whether there was something.
+fn merge(results: &mut Results, other: &Results) -> bool {
+    let mut added = false;
+    for photo in &other.photos {
+        let place = results
+            .photos
+            .iter()
+            .position(|known| known.photo_id == photo.photo_id);
+        let Some(known) = place.and_then(|place| results.photos.get_mut(place)) else {
+            results.photos.push(photo.clone());
+            added = true;
+            continue;
+        };
+        for operation in &photo.operations {
+            if !known
+                .operations
+                .iter()
+                .any(|one| one.kind == operation.kind)
+            {
+                known.operations.push(operation.clone());
+                added = true;
+            }
+        }
+    }
+    added
+}
+
+/// A file that results name for what was ordered.
+struct Named<'a> {
+    unit: (PhotoId, OperationKind),
+    file: &'a ResultFile,
+    /// Whether it is the generated picture, not what belongs to it.
+    is_picture: bool,
+}
+
+/// Every file that results name for what was ordered.
+fn named<'a>(results: &'a Results, order: &JobOrder) -> Vec<Named<'a>> {
+    let mut all = Vec::new();
+    for (photo, operation) in ordered(order) {
+        let made = results.operation(&photo, operation);
+        for attempt in made.into_iter().flat_map(|made| &made.attempts) {
+            if attempt.state != AttemptState::Produced {
+                continue;
+            }
+            let files = [&attempt.image, &attempt.mask, &attempt.labels];
+            for (number, file) in files.into_iter().enumerate() {
+                all.extend(file.as_ref().map(|file| Named {
+                    unit: (photo.clone(), operation),
+                    file,
+                    is_picture: number == 0,
+                }));
+            }
+        }
+    }
+    all
+}
+
+/// What was ordered and has no word in the results.
+fn unanswered(results: &Results, order: &JobOrder) -> Vec<(PhotoId, OperationKind)> {
+    ordered(order)
+        .filter(|(photo, operation)| {
+            let made = results.operation(photo, *operation);
+            made.is_none_or(|made| made.attempts.is_empty())
         })
-        .flat_map(|photo| &photo.operations)
-        .flat_map(|operation| &operation.attempts)
-        .filter(|attempt| attempt.state == AttemptState::Produced)
-        .flat_map(|attempt| [&attempt.image, &attempt.mask, &attempt.labels])
-        .flatten()
         .collect()
 }
 
+fn ordered(order: &JobOrder) -> impl Iterator<Item = (PhotoId, OperationKind)> {
+    order.photos.iter().flat_map(|photo| {
+        let operations = photo.operations.iter();
+        operations.map(|operation| (photo.photo_id.clone(), operation.kind))
+    })
+}
+
+/// Refuses names that lead out of the folder, that no folder can hold, or of which one lies below another as if that
+/// were a folder.
+fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), AnswerError> {
+    let mut all: BTreeSet<&str> = names.collect();
+    let refused = |name: &str| AnswerError::Refused {
+        path: RESULTS_FILE.into(),
+        reason: format!(
+            "it names `{}` as a picture, which is no place for one",
+            fsx::printable(name)
+        ),
+    };
+    for name in &all {
+        let fits = name.len() <= LONGEST_NAME
+            && name
+                .split('/')
+                .all(|part| !part.is_empty() && part.len() <= LONGEST_PART);
+        if !fits || *name == RESULTS_FILE || fsx::contained(Path::new("."), name).is_err() {
+            return Err(refused(name));
+        }
+    }
+    all.insert(RESULTS_FILE);
+    let above = |name: &str| {
+        let mut ends = name.match_indices('/');
+        ends.any(|(end, _)| name.get(..end).is_some_and(|folder| all.contains(folder)))
+    };
+    match all.iter().find(|name| above(name)) {
+        Some(name) => Err(refused(name)),
+        None => Ok(()),
+    }
+}
+
 impl CheckedAnswer<'_> {
-    /// Pictures that are named and here.
+    /// Generated pictures that are named and here.
     #[must_use]
-    pub fn pictures(&self) -> usize {
-        self.pictures.len()
+    pub const fn pictures(&self) -> usize {
+        self.pictures
     }
 
-    /// Pictures that are named and not here.
+    /// What has a picture, a mask or a label map that is named and not here.
     #[must_use]
-    pub fn missing(&self) -> &[String] {
+    pub fn missing(&self) -> &[(PhotoId, OperationKind)] {
         &self.missing
+    }
+
+    /// What was ordered and not answered.
+    #[must_use]
+    pub fn unanswered(&self) -> &[(PhotoId, OperationKind)] {
+        &self.unanswered
+    }
+
+    /// Whether the answer whose document lies in `folder` is this one, byte for byte.
+    #[must_use]
+    pub fn is_kept_in(&self, folder: &Path) -> bool {
+        fs_err::read(folder.join(RESULTS_FILE)).is_ok_and(|kept| kept == self.document.bytes)
+    }
+
+    /// Files that are here and not in `folder`.
+    #[must_use]
+    pub fn beyond(&self, folder: &Path) -> usize {
+        let is_there = |name: &str| {
+            fsx::contained(folder, name).is_ok_and(|path| path.try_exists().unwrap_or(false))
+        };
+        self.found.keys().filter(|name| !is_there(name)).count()
     }
 
     /// Whether the worker reached the end of the order.
@@ -300,14 +423,14 @@ impl CheckedAnswer<'_> {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        for (file, picture) in &self.pictures {
+        for (file, picture) in &self.found {
             let Some(source) = self.answer.sources.get(picture.source) else {
                 continue;
             };
             let bytes = source.read(&picture.name, LARGEST_PICTURE)?;
             if super::sha256(&bytes) != picture.sha256 {
                 return Err(AnswerError::Changed {
-                    file: (*file).to_owned(),
+                    file: file.clone(),
                     path: source.path.clone(),
                 });
             }

@@ -45,8 +45,12 @@ enum Kind {
 }
 
 impl Source {
-    /// Opens a path that a person names. A folder without a document is looked through for archives.
-    pub(super) fn open(path: &Path) -> Result<Vec<Self>, AnswerError> {
+    /// Opens a path that a person names. A folder is looked through for archives, too; why one of them is not usable
+    /// goes into `unusable`.
+    pub(super) fn open(
+        path: &Path,
+        unusable: &mut Option<AnswerError>,
+    ) -> Result<Vec<Self>, AnswerError> {
         let facts = match fs_err::metadata(path) {
             Ok(facts) => facts,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -56,22 +60,25 @@ impl Source {
         };
         if facts.is_dir() {
             let folder = Self::folder(path)?;
-            if !folder.documents().is_empty() {
-                return Ok(vec![folder]);
-            }
             let mut found = Vec::new();
             if let Kind::Folder { names } = &folder.kind {
                 for inner in names.values() {
                     let is_archive = inner
                         .extension()
                         .is_some_and(|extension| extension.eq_ignore_ascii_case("zip"));
+                    if !is_archive {
+                        continue;
+                    }
                     // Beside what was looked for there may be anything.
-                    if is_archive && let Ok(archive) = Self::archive(inner) {
-                        found.push(archive);
+                    match Self::archive(inner) {
+                        Ok(archive) => found.push(archive),
+                        Err(error) => {
+                            unusable.get_or_insert(error);
+                        }
                     }
                 }
             }
-            found.push(folder);
+            found.insert(0, folder);
             return Ok(found);
         }
         if path
@@ -89,8 +96,10 @@ impl Source {
             path: path.to_owned(),
             reason,
         };
-        let broken =
-            |error: zip::result::ZipError| refuse(format!("it is no sound ZIP archive: {error}"));
+        let broken = |error: zip::result::ZipError| AnswerError::Damaged {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
         let file = fs_err::File::open(path)?;
         let mut archive = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
         if archive.len() > MOST_FILES {
@@ -131,7 +140,15 @@ impl Source {
         let mut names = BTreeMap::new();
         let mut folders = vec![(root.to_owned(), String::new(), 0)];
         while let Some((folder, prefix, depth)) = folders.pop() {
-            for entry in fs_err::read_dir(&folder)? {
+            let entries = match fs_err::read_dir(&folder) {
+                Ok(entries) => entries,
+                // Somebody else's, in a folder where anything may lie.
+                Err(error) if depth > 0 && error.kind() == io::ErrorKind::PermissionDenied => {
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            for entry in entries {
                 let entry = entry?;
                 let Ok(name) = entry.file_name().into_string() else {
                     continue;
@@ -192,12 +209,16 @@ impl Source {
             reason,
         };
         let shown = || fsx::printable(name);
+        let damaged = |error: &dyn std::fmt::Display| AnswerError::Damaged {
+            path: self.path.clone(),
+            reason: format!("`{}` cannot be read: {error}", shown()),
+        };
         let read = |reader: &mut dyn Read| -> Result<Vec<u8>, AnswerError> {
             let mut bytes = Vec::new();
             reader
                 .take(limit + 1)
                 .read_to_end(&mut bytes)
-                .map_err(|error| refuse(format!("`{}` cannot be read: {error}", shown())))?;
+                .map_err(|error| damaged(&error))?;
             if bytes.len() as u64 > limit {
                 return Err(refuse(format!(
                     "`{}` is larger than {limit} bytes",
@@ -210,9 +231,7 @@ impl Source {
             Kind::Archive { archive, names } => {
                 let mut archive = archive.borrow_mut();
                 let index = names.get(name).copied().unwrap_or(usize::MAX);
-                let mut entry = archive
-                    .by_index(index)
-                    .map_err(|error| refuse(format!("`{}` cannot be read: {error}", shown())))?;
+                let mut entry = archive.by_index(index).map_err(|error| damaged(&error))?;
                 read(&mut entry)
             }
             Kind::Folder { names } => {

@@ -1,5 +1,7 @@
 //! `remedia export`: a job whose pictures a person makes in a browser, and the folder that the person needs.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use crate::cli::arguments::ExportArgs;
@@ -35,6 +37,20 @@ struct ExportDocument {
     steps: String,
 }
 
+/// Makes the folder before there is a job that would wait for it.
+fn make_folder(folder: &Path, listing: &Path) -> Result<(), Failure> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if folder.starts_with(listing) || real(folder).starts_with(real(listing)) {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "`{}` lies in the listing, where nothing is written",
+            folder.display()
+        ))
+        .hint("choose a folder beside it with `--folder`"));
+    }
+    fs_err::create_dir_all(folder)
+        .map_err(|error| Failure::new(error).hint("choose another folder with `--folder`"))
+}
+
 /// Makes the job, does what this machine does itself, and hands the rest to a person.
 pub(crate) fn run(arguments: &ExportArgs, context: &Context) -> Result<Exit, Failure> {
     let place = arguments.to.provider();
@@ -53,6 +69,7 @@ pub(crate) fn run(arguments: &ExportArgs, context: &Context) -> Result<Exit, Fai
         None => format!("{}-{place}", planned.listing.slug).into(),
     };
     let folder = std::path::absolute(context.working_directory.join(folder))?;
+    make_folder(&folder, &planned.source)?;
     let request = planned.announced(context, false)?;
     let engine = context.engine()?;
     let mut progress = Progress::new(&context.printer);

@@ -4,10 +4,14 @@ use crate::cli::arguments::ImportArgs;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::outcome;
+use crate::cli::printer::Printer;
 use crate::cli::progress::Progress;
 use crate::cli::wording::counted;
+use crate::engine::{DriveLimits, ImportOutcome, ImportedUnit};
+use crate::fsx::printable;
 
-/// Most missing pictures that are named.
+/// Most photos that are named.
 const NAMED: usize = 10;
 
 /// Takes the results and drives the job on.
@@ -21,37 +25,54 @@ pub(crate) fn run(arguments: &ImportArgs, context: &Context) -> Result<Exit, Fai
         .collect();
     let mut progress = Progress::new(&context.printer);
     let taken = engine.import(&job, &paths, &mut progress)?;
-    let printer = &context.printer;
+    tell(&context.printer, &taken);
+    context.watch_signals()?;
+    let driven = engine
+        .drive(
+            &job,
+            &mut progress,
+            &context.interrupt,
+            &DriveLimits::to_the_end(),
+        )
+        .map_err(|error| Failure::while_driving(&job, error))?;
+    progress.finish();
+    outcome::report_import(context, &engine, &driven, taken)
+}
+
+/// What was taken and what was not there. What comes of it, the job says.
+fn tell(printer: &Printer, taken: &ImportOutcome) {
+    let run = &taken.run_id;
     if taken.already {
-        printer.note(&format!(
-            "the results of run {} had been taken already",
-            taken.run_id
-        ));
-    } else {
-        printer.note(&format!(
-            "took {} of run {}",
-            counted(taken.pictures as u64, "picture", "pictures"),
-            taken.run_id
-        ));
-        if !taken.complete {
-            printer.note(
-                "the notebook did not reach its end; what it did not make is asked for again",
-            );
+        printer.note(&format!("the results of run {run} had been taken already"));
+        if taken.late > 0 {
+            printer.note(&format!(
+                "{} here came after run {run} was closed without them, and are not used; parts of one run go into one command",
+                counted(taken.late as u64, "file", "files"),
+            ));
         }
+        return;
     }
-    for name in taken.missing.iter().take(NAMED) {
+    printer.note(&format!(
+        "took {} of run {run}",
+        counted(taken.pictures as u64, "picture", "pictures"),
+    ));
+    if !taken.complete {
+        printer.note("the notebook did not reach its end");
+    }
+    name(printer, "a file is missing for", &taken.missing);
+    name(printer, "nothing was made for", &taken.unanswered);
+}
+
+fn name(printer: &Printer, what: &str, units: &[ImportedUnit]) {
+    for unit in units.iter().take(NAMED) {
         printer.note(&format!(
-            "missing: {}; it is asked for again",
-            crate::fsx::printable(name)
+            "{what} {} ({})",
+            printable(&unit.file),
+            unit.operation
         ));
     }
-    if let Some(more) = taken
-        .missing
-        .len()
-        .checked_sub(NAMED)
-        .filter(|more| *more > 0)
-    {
-        printer.note(&format!("missing: {more} more"));
+    let more = units.len().saturating_sub(NAMED);
+    if more > 0 {
+        printer.note(&format!("{what} {more} more"));
     }
-    super::request::drive(context, &engine, &job, progress)
 }

@@ -8,6 +8,7 @@ use crate::cli::outcome;
 use crate::cli::progress::Progress;
 use crate::cli::wording;
 use crate::domain::id::{JobId, PhotoId};
+use crate::domain::state::JobState;
 use crate::engine::{DriveLimits, Engine, RetryRequest, RevertTarget};
 
 /// More attempts for photos of a job.
@@ -86,6 +87,11 @@ pub(crate) fn cancel(arguments: &JobArgs, context: &Context) -> Result<Exit, Fai
     let summary = engine.cancel(&job, &mut progress)?;
     progress.finish();
     context.printer.either(&summary, wording::summary)?;
+    if summary.state != JobState::Cancelled {
+        context.printer.note(
+            "another process drives it and was asked to stop; `remedia status` tells when it has",
+        );
+    }
     Ok(Exit::SUCCESS)
 }
 

@@ -1,5 +1,6 @@
 //! What a person gets to do an order by hand: one archive with the data, the notebook, and the steps in plain
-//! words. The same order gives the same bytes.
+//! words. The same order gives the same bytes. Every name is the run's, so that nothing in the person's folder is
+//! written over, and the files of two runs can lie side by side.
 
 use std::path::Path;
 
@@ -7,10 +8,16 @@ use crate::bundle::{self, BundleError};
 use crate::fsx;
 use crate::provider::contract::Order;
 
-/// The file with the steps.
-pub(super) const STEPS_FILE: &str = "README.txt";
-/// The name under which the notebook hands its results to the browser.
-pub(super) const RESULTS_ARCHIVE: &str = "remedia-results.zip";
+/// Name of the file with the steps.
+pub(super) fn steps_name(order: &Order<'_>) -> String {
+    format!("{}.txt", order.document.run_id)
+}
+
+/// The name under which the notebook hands its results to the browser. One that was the same for every run would lead
+/// to the first run's file when the second is to be imported.
+fn results_name(order: &Order<'_>) -> String {
+    format!("{}-results.zip", order.document.run_id)
+}
 
 /// Name of the archive. A run's name begins with its listing's, so a person can tell folders apart.
 pub(super) fn archive_name(order: &Order<'_>) -> String {
@@ -30,7 +37,7 @@ pub(super) fn write(order: &Order<'_>, folder: &Path, minutes: u64) -> Result<()
     fsx::write_atomic(&folder.join(notebook_name(order)), notebook.as_bytes())?;
     let steps = steps(order, minutes);
     // Last: a folder that has the steps has all that they speak of.
-    fsx::write_atomic(&folder.join(STEPS_FILE), steps.as_bytes())?;
+    fsx::write_atomic(&folder.join(steps_name(order)), steps.as_bytes())?;
     Ok(())
 }
 
@@ -40,9 +47,11 @@ pub(super) fn instruction(order: &Order<'_>, folder: &Path, reason: Option<&str>
         format!("the `colab` command is here but not signed in ({reason}), so a person is asked: ")
     });
     format!(
-        "{why}run `{}` from `{folder}` in Google Colab (`{STEPS_FILE}` there tells every step), then type `remedia import {} {RESULTS_ARCHIVE}`",
+        "{why}run `{}` from `{folder}` in Google Colab (`{}` there tells every step), then type `remedia import {} {}`",
         notebook_name(order),
+        steps_name(order),
         order.document.job_id,
+        results_name(order),
         folder = folder.display(),
     )
 }
@@ -55,14 +64,15 @@ fn steps(order: &Order<'_>, minutes: u64) -> String {
     };
     let notebook = notebook_name(order);
     let archive = archive_name(order);
+    let results = results_name(order);
     let job = &order.document.job_id;
     format!(
         "\
 Making pictures with Google Colab
 =================================
 
-Colab lends you a computer with a graphics card, in the browser and free of charge. The two files beside this
-text are all that it needs: {photos}, about {minutes} minutes. You need a Google account.
+Colab lends you a computer with a graphics card, in the browser and free of charge. The two files that steps 2
+and 5 name are all that it needs: {photos}, about {minutes} minutes. You need a Google account.
 
   1. Open https://colab.research.google.com in a browser and sign in.
   2. Choose  File > Upload notebook  and give it
@@ -72,18 +82,18 @@ text are all that it needs: {photos}, about {minutes} minutes. You need a Google
   5. Below the second grey box a button  Choose files  appears. Give it
          {archive}
   6. Leave the page open until it is done. The computer must not go to sleep.
-  7. At the end the browser saves  {RESULTS_ARCHIVE}  in its folder for downloads. Then type
+  7. At the end the browser saves  {results}  in its folder for downloads. Then type
 
-         remedia import {job} {RESULTS_ARCHIVE}
+         remedia import {job} {results}
 
-     with the place of the file before its name, such as  ~/Downloads/{RESULTS_ARCHIVE}
+     with the place of the file before its name, such as  ~/Downloads/{results}
 
 If something goes wrong
 
   * \"this session has no GPU\": do step 3, then step 4 again. If Colab has none to lend, try again in some hours.
-  * Colab ended the session early: what was finished is not lost while the page shows it. Click the folder at
-    the left edge, download  results.json  and the pictures from  remedia-results  into one folder, and give that
-    folder to  remedia import  instead. What is missing is asked for again.
+  * It stopped before its end: what was finished is not lost while the page is connected. Press the round button
+    of the last grey box; the browser then saves what there is, and  remedia import  takes it. What is missing is
+    asked for again. Several such files of this run go into one command, one after the other.
   * \"the data of run ... is not here\": another archive was given in step 5. Choose  Runtime > Disconnect and
     delete runtime,  then begin with step 3.
 

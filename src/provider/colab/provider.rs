@@ -1,5 +1,6 @@
 //! The provider itself: which way an order goes, and which step belongs to which call.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -238,7 +239,7 @@ impl Provider for ColabProvider {
         let folder = desk.hand_over_folder();
         // Someone may have tidied up.
         if !folder
-            .join(handover::STEPS_FILE)
+            .join(handover::steps_name(order))
             .try_exists()
             .map_err(files)?
         {
@@ -260,7 +261,7 @@ impl Provider for ColabProvider {
         let results = read_results(&bytes)
             .map_err(|error| ProviderError::new(NAME, FaultKind::Answer, error.to_string()))?;
         fs_err::create_dir_all(order.outputs).map_err(files)?;
-        let names: Vec<&str> = results.files().map(|file| file.file.as_str()).collect();
+        let names: BTreeSet<&str> = results.files().map(|file| file.file.as_str()).collect();
         let total = names.len() as u64;
         for (done, name) in (1..).zip(names) {
             if (context.interrupted)() {
@@ -351,20 +352,19 @@ impl Provider for ColabProvider {
         desk.memory.folder = Some(folder.to_owned());
         desk.keep()?;
         Ok(vec![
-            handover::STEPS_FILE.to_owned(),
+            handover::steps_name(order),
             handover::notebook_name(order),
             handover::archive_name(order),
         ])
     }
 }
 
-/// Copies a file that is there; one that is not is left out.
+/// Copies a file that is there; what is not, or is none, is left out.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let mut source = match fs_err::File::open(from) {
-        Ok(source) => source,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
+    if !from.is_file() {
+        return Ok(());
+    }
+    let mut source = fs_err::File::open(from)?;
     if let Some(folder) = to.parent() {
         fs_err::create_dir_all(folder)?;
     }

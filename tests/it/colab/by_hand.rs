@@ -111,7 +111,7 @@ fn a_listing_is_exported_made_by_a_person_imported_and_delivered() {
     assert_eq!(before.len(), 3);
 
     let said = bench.import(&bench.archive()).with_code(0);
-    assert!(said.error.contains("took 4 pictures"), "{}", said.error);
+    assert!(said.error.contains("took 2 pictures"), "{}", said.error);
     assert_eq!(bench.state(), "delivered");
     assert!(
         environment
@@ -151,8 +151,8 @@ fn the_steps_are_words_for_somebody_who_has_never_seen_a_notebook() {
     Making pictures with Google Colab
     =================================
 
-    Colab lends you a computer with a graphics card, in the browser and free of charge. The two files beside this
-    text are all that it needs: 1 photo, about 8 minutes. You need a Google account.
+    Colab lends you a computer with a graphics card, in the browser and free of charge. The two files that steps 2
+    and 5 name are all that it needs: 1 photo, about 8 minutes. You need a Google account.
 
       1. Open https://colab.research.google.com in a browser and sign in.
       2. Choose  File > Upload notebook  and give it
@@ -162,18 +162,18 @@ fn the_steps_are_words_for_somebody_who_has_never_seen_a_notebook() {
       5. Below the second grey box a button  Choose files  appears. Give it
              oak-JOB-r2.zip
       6. Leave the page open until it is done. The computer must not go to sleep.
-      7. At the end the browser saves  remedia-results.zip  in its folder for downloads. Then type
+      7. At the end the browser saves  oak-JOB-r2-results.zip  in its folder for downloads. Then type
 
-             remedia import oak-JOB remedia-results.zip
+             remedia import oak-JOB oak-JOB-r2-results.zip
 
-         with the place of the file before its name, such as  ~/Downloads/remedia-results.zip
+         with the place of the file before its name, such as  ~/Downloads/oak-JOB-r2-results.zip
 
     If something goes wrong
 
       * "this session has no GPU": do step 3, then step 4 again. If Colab has none to lend, try again in some hours.
-      * Colab ended the session early: what was finished is not lost while the page shows it. Click the folder at
-        the left edge, download  results.json  and the pictures from  remedia-results  into one folder, and give that
-        folder to  remedia import  instead. What is missing is asked for again.
+      * It stopped before its end: what was finished is not lost while the page is connected. Press the round button
+        of the last grey box; the browser then saves what there is, and  remedia import  takes it. What is missing is
+        asked for again. Several such files of this run go into one command, one after the other.
       * "the data of run ... is not here": another archive was given in step 5. Choose  Runtime > Disconnect and
         delete runtime,  then begin with step 3.
 
@@ -191,8 +191,36 @@ fn the_steps_are_words_for_somebody_who_has_never_seen_a_notebook() {
         .collect();
     insta::assert_snapshot!(told, @r#"
     hint: `remedia import oak-JOB FILE` takes the results
-    run `oak-JOB-r2.ipynb` from `[ENV]/work/oak-colab` in Google Colab (`README.txt` there tells every step), then type `remedia import oak-JOB remedia-results.zip`
+    run `oak-JOB-r2.ipynb` from `[ENV]/work/oak-colab` in Google Colab (`oak-JOB-r2.txt` there tells every step), then type `remedia import oak-JOB oak-JOB-r2-results.zip`
     "#);
+}
+
+#[test]
+fn the_folder_holds_what_it_held_and_one_that_cannot_be_made_keeps_no_job() {
+    let environment = machine(&ROOMS[..1]);
+    let work = environment.work();
+    let into = |folder: &str| {
+        environment.run([
+            "export", "oak", "--style", "modern", "--to", "colab", "--folder", folder,
+        ])
+    };
+    fs_err::write(work.join("file"), b"mine").unwrap();
+    into("file").with_code(1);
+    into("oak").with_code(2);
+    into("oak/handed").with_code(2);
+    assert_eq!(environment.run(["list", "--json"]).json()["total"], 0);
+    assert_eq!(fs_err::read_dir(work.join("oak")).unwrap().count(), 1);
+    let own = work.join("oak-colab");
+    fs_err::create_dir_all(&own).unwrap();
+    fs_err::write(own.join("README.txt"), b"mine").unwrap();
+    export(&environment).with_code(7);
+    assert_eq!(fs_err::read(own.join("README.txt")).unwrap(), b"mine");
+    // The job still hands over where it did.
+    into("file/handed").with_code(1);
+    let (archive, _) = exported(&own, 2);
+    let results = self::work(&archive, &environment.path().join("browser"), None);
+    let said = environment.run(["import", "last", results.to_str().unwrap()]);
+    said.with_code(0);
 }
 
 #[test]
@@ -256,7 +284,7 @@ fn parts_folders_and_packed_folders_are_taken_too() {
         assert!(said.error.contains(pictures), "{}", said.error);
     };
     let bench = Bench::new(&ROOMS[..1], None);
-    together(&bench, "took 2 pictures");
+    together(&bench, "took 1 picture ");
     assert_eq!(bench.state(), "delivered");
 
     // A browser unpacked it, and the person packed the folder with everything round it.
@@ -282,7 +310,7 @@ fn parts_folders_and_packed_folders_are_taken_too() {
         fs_err::write(flat.join(name.rsplit('/').next().unwrap()), bytes).unwrap();
     }
     let said = bench.import(&flat).with_code(0);
-    assert!(said.error.contains("took 2 pictures"), "{}", said.error);
+    assert!(said.error.contains("took 1 picture "), "{}", said.error);
 
     // A folder with the archive in it, among other things.
     let bench = Bench::new(&ROOMS[..1], None);
@@ -311,7 +339,7 @@ fn what_is_missing_is_said_and_made_again() {
     let order: serde_json::Value = serde_json::from_str(&text_in(&archive, "job.json")).unwrap();
     assert_eq!(order["photos"].as_array().unwrap().len(), 1);
     assert!(
-        fs_err::read_to_string(folder.join("README.txt"))
+        fs_err::read_to_string(folder.join(format!("{}-r3.txt", bench.job)))
             .unwrap()
             .contains("-r3.zip")
     );
@@ -335,17 +363,16 @@ fn what_is_missing_is_said_and_made_again() {
 #[test]
 fn a_picture_that_is_not_there_costs_only_itself() {
     let bench = Bench::new(&ROOMS, None);
-    let mut gone = String::new();
     let half = bench.spoiled(|files| {
         let at = files
             .iter()
             .position(|(name, _)| name.ends_with(".jpg"))
             .unwrap();
-        gone = files.remove(at).0;
+        files.remove(at);
     });
     let said = bench.import(&half).with_code(7);
     assert!(
-        said.error.contains(&format!("missing: {gone}")),
+        said.error.contains("a file is missing for 0") && said.error.contains(".jpg (stage)"),
         "{}",
         said.error
     );
@@ -361,6 +388,135 @@ fn a_picture_that_is_not_there_costs_only_itself() {
         1,
         "{states:?}"
     );
+    // Brought after all, it is too late, and that is said.
+    let late = bench.import(&bench.archive()).with_code(7);
+    assert!(
+        late.error.contains("1 file here came after run"),
+        "{}",
+        late.error
+    );
+}
+
+#[test]
+fn parts_with_documents_of_their_own_are_one_answer() {
+    let bench = Bench::new(&ROOMS, None);
+    let part = |number: usize, name: &str| {
+        let packed = bench.spoiled(|files| {
+            with_document(files, |document| {
+                let photos = document["photos"].as_array_mut().unwrap();
+                let one = photos.remove(number);
+                document["photos"] = serde_json::json!([one]);
+                document["complete"] = false.into();
+            });
+        });
+        let place = bench.environment.work().join(name);
+        fs_err::rename(packed, &place).unwrap();
+        place
+    };
+    let parts = [part(0, "part-1.zip"), part(1, "part-2.zip")];
+    let both: Vec<&str> = parts.iter().map(|part| part.to_str().unwrap()).collect();
+    let said = bench
+        .environment
+        .run(["import", "last", both[0], both[1], "--json"])
+        .with_code(0);
+    let document = said.json();
+    assert_eq!(document["state"], "delivered");
+    let imported = &document["imported"];
+    assert_eq!(imported["pictures"], 2);
+    assert_eq!(imported["complete"], false);
+    assert_eq!(imported["unanswered"], serde_json::json!([]));
+    let again = bench
+        .environment
+        .run(["import", "last", both[0], both[1]])
+        .with_code(0);
+    assert!(again.error.contains("taken already"), "{}", again.error);
+}
+
+#[test]
+fn names_that_no_folder_can_hold_leave_the_job_as_it_was() {
+    let bench = Bench::new(&ROOMS, None);
+    let long = "x".repeat(300);
+    for name in [
+        "results.json/x.jpg",
+        "images",
+        "images/",
+        "images//x.jpg",
+        &format!("images/{long}.jpg"),
+    ] {
+        let spoiled = bench.spoiled(|files| {
+            with_document(files, |document| {
+                let image = document
+                    .pointer_mut("/photos/0/operations/0/attempts/0/image/file")
+                    .unwrap();
+                *image = name.into();
+            });
+        });
+        let said = bench.import(&spoiled).with_code(6);
+        assert!(said.error.contains("no place for one"), "{}", said.error);
+        assert_eq!(bench.state(), "awaiting_operator", "{name}");
+    }
+    bench.import(&bench.archive()).with_code(0);
+}
+
+#[test]
+fn results_without_a_picture_cost_nothing() {
+    let bench = Bench::new(&ROOMS[..1], None);
+    let place = bench.environment.work();
+    let refuse = |path: &Path, words: &str| {
+        let said = bench.import(path).with_code(6);
+        assert!(said.error.contains(words), "{}", said.error);
+        assert_eq!(bench.state(), "awaiting_operator", "{words}");
+    };
+    let alone = place.join("alone");
+    fs_err::create_dir_all(&alone).unwrap();
+    fs_err::copy(
+        bench.results.join("results.json"),
+        alone.join("results.json"),
+    )
+    .unwrap();
+    refuse(&alone, "none of them is here");
+    let stop = br#"{"code": "no_gpu", "text": "this session has no GPU; choose one"}"#;
+    refuse(
+        &pack(
+            &place.join("stopped.zip"),
+            [("remedia-stop.json", &stop[..])],
+        ),
+        "nothing was made: the worker stopped (no_gpu): this session has no GPU",
+    );
+    refuse(
+        &bench.spoiled(|files| {
+            with_document(files, |document| {
+                document["complete"] = false.into();
+                document["photos"] = serde_json::json!([]);
+                document["stopped"] =
+                    serde_json::json!({"code": "model_missing", "text": "the disk is full"});
+            });
+        }),
+        "the worker stopped (model_missing): the disk is full",
+    );
+    let (archive, _) = exported(&place.join("oak-colab"), 2);
+    refuse(&archive, "is what goes up to the notebook");
+    // A broken archive in a folder is what is wrong with the folder.
+    let downloads = place.join("Downloads");
+    fs_err::create_dir_all(&downloads).unwrap();
+    let whole = fs_err::read(bench.archive()).unwrap();
+    fs_err::write(downloads.join("cut.zip"), &whole[..whole.len() / 2]).unwrap();
+    refuse(&downloads, "cut.zip` is damaged");
+    bench.import(&bench.archive()).with_code(0);
+}
+
+#[test]
+fn what_a_worker_says_cannot_steer_the_terminal() {
+    let bench = Bench::new(&ROOMS[..1], None);
+    let said = bench
+        .import(&bench.spoiled(|files| {
+            with_document(files, |document| {
+                document["run_id"] = "x\u{1b}[31mred".into();
+            });
+        }))
+        .with_code(6);
+    assert!(!said.error.contains('\u{1b}'), "{}", said.error);
+    assert!(said.error.contains("x\\u{1b}[31mred"), "{}", said.error);
 }
 
 #[test]
@@ -469,7 +625,7 @@ fn what_is_not_the_answer_is_refused_in_clear_words() {
 
     another run
     error: the results are of run `oak-JOB-r9`, and job `oak-JOB` waits for run `oak-JOB-r2`
-    hint: `remedia status oak-JOB` tells what it waits for; `remedia list` shows the other jobs
+    hint: `remedia import oak-JOB FILE` takes them for their own job
 
     another order
     error: the results answer another order than run `oak-JOB-r2` of job `oak-JOB`: its `job.json` differs
@@ -481,39 +637,39 @@ fn what_is_not_the_answer_is_refused_in_clear_words() {
 
     leads out
     error: `[ENV]/work/spoiled.zip` is refused: path `../../evil.jpg` is refused: it goes up with `..`
-    hint: give the `remedia-results.zip` that the notebook made, or the folder that it unpacks to
+    hint: give the archive that the notebook saves at its end, or the folder that it unpacks to
 
     leads out on Windows
     error: `[ENV]/work/spoiled.zip` is refused: path `../evil.jpg` is refused: it goes up with `..`
-    hint: give the `remedia-results.zip` that the notebook made, or the folder that it unpacks to
+    hint: give the archive that the notebook saves at its end, or the folder that it unpacks to
 
     names what leads out
     error: `results.json` is refused: it names `../../../evil.jpg` as a picture, which is no place for one
-    hint: give the `remedia-results.zip` that the notebook made, or the folder that it unpacks to
+    hint: give the archive that the notebook saves at its end, or the folder that it unpacks to
 
     bomb
     error: `[ENV]/work/spoiled.zip` is refused: it would unpack to far more than pictures are; `images/bomb.png` alone to 20971520 bytes
-    hint: give the `remedia-results.zip` that the notebook made, or the folder that it unpacks to
+    hint: give the archive that the notebook saves at its end, or the folder that it unpacks to
 
     no document
     error: there is no `results.json` in `[ENV]/work/spoiled.zip`
-    hint: give the `remedia-results.zip` that the notebook made, or the folder that it unpacks to
+    hint: give the archive that the notebook saves at its end, or the folder that it unpacks to
 
     cut document
     error: `results.json` in `[ENV]/work/spoiled.zip` cannot be used: EOF while parsing a string at line 1 column 40
     hint: download the results from the notebook once more, then import them again
 
     half an archive
-    error: `[ENV]/work/cut.zip` is refused: it is no sound ZIP archive: invalid Zip archive: Could not find EOCD
-    hint: give the `remedia-results.zip` that the notebook made, or the folder that it unpacks to
+    error: `[ENV]/work/cut.zip` is damaged, or no ZIP archive at all: invalid Zip archive: Could not find EOCD
+    hint: download the results from the notebook once more, then import them again
 
     a web page
-    error: `[ENV]/work/page.zip` is refused: it is no sound ZIP archive: invalid Zip archive: Could not find EOCD
-    hint: give the `remedia-results.zip` that the notebook made, or the folder that it unpacks to
+    error: `[ENV]/work/page.zip` is damaged, or no ZIP archive at all: invalid Zip archive: Could not find EOCD
+    hint: download the results from the notebook once more, then import them again
 
     nothing
     error: `[ENV]/work/none.zip` is not there
-    hint: name the file that the browser saved, usually `remedia-results.zip` in the folder for downloads
+    hint: name the file that the browser saved; it lies in the folder for downloads, and its name ends with `results.zip`
     "#);
     // Nothing of it stayed, and the right results are taken.
     assert!(!bench.environment.path().join("evil.jpg").exists());
@@ -533,8 +689,12 @@ fn links_in_a_folder_are_not_followed() {
     let inside = bench.results.join(&image.0);
     fs_err::remove_file(&inside).unwrap();
     std::os::unix::fs::symlink(&secret, &inside).unwrap();
-    let said = bench.import(&bench.results).with_code(7);
-    assert!(said.error.contains("missing: "), "{}", said.error);
+    let said = bench.import(&bench.results).with_code(6);
+    assert!(
+        said.error.contains("none of them is here"),
+        "{}",
+        said.error
+    );
 }
 
 #[test]
@@ -548,7 +708,13 @@ fn other_jobs_take_no_results_and_a_cancelled_one_says_so() {
     // Begun again, it is another run, and the old results are not its answer.
     bench.environment.run(["resume", &bench.job]).with_code(7);
     assert_eq!(bench.state(), "awaiting_operator");
-    bench.import(&archive).with_code(6);
+    let said = bench.import(&archive).with_code(6);
+    assert!(
+        said.error
+            .contains("was given up before it was answered; the job now waits for run"),
+        "{}",
+        said.error
+    );
     bench
         .environment
         .run(["submit", "oak", "--operations", "enhance"])
