@@ -8,9 +8,9 @@ use crate::domain::operation::OperationKind;
 use crate::domain::state::JobState;
 use crate::provider::{FaultKind, Order, ProviderError};
 
-use super::drive::as_order;
 use super::engine::Engine;
 use super::error::EngineError;
+use super::executing::as_order;
 use super::request::{HandOverOutcome, ImportOutcome, ImportedUnit};
 use super::session::Session;
 use super::sink::EventSink;

@@ -14,6 +14,8 @@ mod drive;
 mod engine;
 mod error;
 mod examine;
+mod executing;
+mod faults;
 mod gc;
 mod hearing;
 mod interrupt;

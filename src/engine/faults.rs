@@ -1,0 +1,164 @@
+//! Faults: what follows where an executor cannot be reached, refuses, or loses what it was given.
+
+use crate::domain::event::EventKind;
+use crate::domain::state::{JobInput, OperationState};
+use crate::domain::verdict::{Reason, ReasonCode};
+use crate::provider::{FaultKind, ProviderError};
+use crate::store::OperationChange;
+
+use super::drive::Journey;
+use super::error::EngineError;
+use super::lock::after;
+use super::request::Ending;
+use super::session::{CurrentOrder, Session};
+
+impl Session<'_> {
+    /// What follows from a fault of the executor.
+    pub(super) fn fault(
+        &mut self,
+        order: &CurrentOrder,
+        error: ProviderError,
+        journey: &Journey<'_>,
+    ) -> Result<Option<Ending>, EngineError> {
+        let executor = order.record.executor.clone();
+        match error.kind {
+            // Who asked is seen at the next step.
+            FaultKind::Interrupted => Ok(None),
+            FaultKind::Credentials => {
+                let text = error.to_string();
+                let told = self.event(
+                    None,
+                    EventKind::Fault {
+                        executor,
+                        text: text.clone(),
+                        again_at: None,
+                    },
+                );
+                self.note(|change| {
+                    change.problem = Some(text.clone());
+                    change.events.push(told);
+                })?;
+                Ok(Some(Ending::Credentials { text }))
+            }
+            FaultKind::Network | FaultKind::Quota => {
+                let faults = self.record.faults + 1;
+                let policy = self.engine.options.retry;
+                // An allowance that is used up comes back by itself, however often it is asked for.
+                let renewed = error.kind == FaultKind::Quota && error.retry_after.is_some();
+                if policy.is_out_of_patience(faults) && !renewed {
+                    let reason = error.to_string();
+                    let told = self.event(
+                        None,
+                        EventKind::Failed {
+                            reason: reason.clone(),
+                        },
+                    );
+                    self.advance(JobInput::GaveUp, |change| {
+                        change.faults = faults;
+                        change.problem = Some(reason);
+                        change.events.push(told);
+                    })?;
+                    return Ok(None);
+                }
+                let delay = policy.delay(faults, self.seed(), error.retry_after);
+                let again_at = after(self.engine.now(), delay);
+                let text = error.to_string();
+                let told = self.event(
+                    None,
+                    EventKind::Fault {
+                        executor,
+                        text: text.clone(),
+                        again_at: Some(again_at),
+                    },
+                );
+                self.note(|change| {
+                    change.faults = faults;
+                    change.due = Some(again_at);
+                    change.problem = Some(text.clone());
+                    change.events.push(told);
+                })?;
+                let hopeless = error.kind == FaultKind::Quota && delay > journey.limits.patience;
+                Ok(hopeless.then_some(Ending::Temporary {
+                    until: again_at,
+                    text,
+                }))
+            }
+            // Found broken where it is collected; nothing can be asked again.
+            FaultKind::Refused | FaultKind::Answer => {
+                self.run_failed(order, &error.text, false)?;
+                Ok(None)
+            }
+            FaultKind::Files | FaultKind::Unknown => Err(error.into()),
+        }
+    }
+
+    /// The executor lost or refused the order: another follows after a delay, or, where that would
+    /// end the same way, what was ordered is given up and the rest of the job goes on.
+    pub(super) fn run_failed(
+        &mut self,
+        order: &CurrentOrder,
+        text: &str,
+        retryable: bool,
+    ) -> Result<(), EngineError> {
+        let failed_runs = self.record.failed_runs + 1;
+        let policy = self.engine.options.retry;
+        let again = retryable && !policy.is_exhausted(failed_runs);
+        let again_at = again.then(|| {
+            let delay = policy.delay(failed_runs, self.seed(), None);
+            after(self.engine.now(), delay)
+        });
+        let mut events = vec![self.event(
+            None,
+            EventKind::Fault {
+                executor: order.record.executor.clone(),
+                text: text.to_owned(),
+                again_at,
+            },
+        )];
+        let mut operations = Vec::new();
+        if !again {
+            for photo in self.store().photos(&self.record.id)? {
+                for operation in &photo.operations {
+                    let ours = operation.executor == order.record.executor
+                        && !operation.state.is_settled();
+                    if !ours {
+                        continue;
+                    }
+                    operations.push(OperationChange {
+                        photo: photo.id.clone(),
+                        kind: operation.kind,
+                        state: OperationState::GaveUp,
+                        allowed: operation.allowed,
+                        reason: Some(text.to_owned()),
+                    });
+                    events.push(self.event(
+                        Some(&photo.id),
+                        EventKind::OperationGaveUp {
+                            operation: operation.kind,
+                            reasons: vec![Reason::new(ReasonCode::Internal, text)],
+                        },
+                    ));
+                }
+            }
+        }
+        self.advance(JobInput::RunFailed, |change| {
+            change.faults = if again { failed_runs } else { 0 };
+            change.failed_runs = change.faults;
+            change.due = again_at;
+            change.problem = Some(text.to_owned());
+            change.operations = operations;
+            change.events.append(&mut events);
+        })?;
+        Ok(())
+    }
+
+    /// The same for the same job, so that delays can be repeated.
+    fn seed(&self) -> u64 {
+        let digest = blake3::hash(self.record.id.as_str().as_bytes());
+        let mut bytes = [0; 8];
+        for (byte, digit) in bytes.iter_mut().zip(digest.as_bytes()) {
+            *byte = *digit;
+        }
+        u64::from_le_bytes(bytes)
+    }
+}
