@@ -3,7 +3,8 @@
     python measure.py FOLDER [--only sd15 sdxl svd14 svd25] [--photos 16] [--steps 20] [--batches 1 2 4 8] [--tiny]
 
 No model is downloaded: architectures are those of the published configurations, weights are noise, which takes as long
-and as much memory. `--tiny` takes the tests' tiny models instead, to try the script itself. Prints a table in Markdown,
+and as much memory. They are kept in FOLDER/full and made once; what an interrupted call left half made is made anew.
+`--tiny` takes the tests' tiny models instead, in FOLDER/tiny, to try the script itself. Prints a table in Markdown,
 and for each family the bytes of each further picture in a batch, which belong into `remedia_worker/batches.py`.
 """
 
@@ -11,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,13 +81,41 @@ def save(model: Any, folder: Path) -> None:
     model.save_pretrained(folder)
 
 
-def full_models(folder: Path, only: list[str]) -> None:
-    """Overwrites the big parts of the tiny models with full-size ones, in the same folders."""
+def family_of(what: str) -> str:
+    """Whose models are measured."""
+    return "svd" if what.startswith("svd") else what
+
+
+def models_folder(folder: Path, only: list[str], *, tiny: bool) -> Path:
+    """The folder of the tiny models, or of full-size ones of all families that are asked for; makes what is missing."""
+    models = folder / ("tiny" if tiny else "full")
+    # Written last: without it the folder is half made.
+    if not (models / "model_sets.json").is_file():
+        tiny_models.make(models)
+    for family in [] if tiny else sorted({family_of(what) for what in only}):
+        mark = models / f"{family}-is-full-size"
+        if not mark.exists():
+            in_a_process(full_models, models, family)
+            mark.touch()
+    return models
+
+
+def in_a_process(work: Callable[..., None], *arguments: Any) -> None:
+    """Does work in a process of its own: what it takes of a GPU is free when it has ended."""
+    process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
+    process.start()
+    process.join()
+    if process.exitcode != 0:
+        raise SystemExit(f"{work.__name__} ended with {process.exitcode}")
+
+
+def full_models(folder: Path, family: str) -> None:
+    """Overwrites the big parts of a family's tiny models with full-size ones, in the same folders."""
     scheduler = diffusers.DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
     tokenizer = tiny_models.tokenizer()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with torch.device(device):
-        if "sd15" in only:
+        if family == "sd15":
             base = diffusers.StableDiffusionInpaintPipeline(
                 unet=diffusers.UNet2DConditionModel(in_channels=9, cross_attention_dim=768, sample_size=64),
                 vae=vae(),
@@ -98,7 +129,7 @@ def full_models(folder: Path, only: list[str]) -> None:
             save(base, folder / "tiny--sd15")
             for kind in ("depth", "lines", "segmentation"):
                 save(diffusers.ControlNetModel(cross_attention_dim=768), folder / f"tiny--sd15-{kind}")
-        if "sdxl" in only:
+        if family == "sdxl":
             up_blocks = ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D")
             large = diffusers.StableDiffusionXLInpaintPipeline(
                 unet=diffusers.UNet2DConditionModel(in_channels=4, sample_size=128, up_block_types=up_blocks, **_XL),
@@ -111,7 +142,7 @@ def full_models(folder: Path, only: list[str]) -> None:
             )
             save(large, folder / "tiny--sdxl")
             save(diffusers.ControlNetUnionModel(num_control_type=8, **_XL), folder / "tiny--sdxl-union")
-        if {"svd14", "svd25"} & set(only):
+        if family == "svd":
             vision = transformers.CLIPVisionConfig(
                 hidden_size=1280,
                 intermediate_size=5120,
@@ -143,11 +174,11 @@ class Measured:
     peak: int
 
 
-def measure(folder: Path, what: str, batch: int, arguments: argparse.Namespace) -> Measured:
+def measure(models: Path, what: str, batch: int, arguments: argparse.Namespace) -> Measured:
     """Runs the worker once with batches of one size."""
     import bundles
 
-    video = what.startswith("svd")
+    video = family_of(what) == "svd"
     asked: dict[str, list[dict[str, Any]]] = {}
     for index in range(1 if video else arguments.photos):
         photo = PHOTO.format(index)
@@ -158,11 +189,11 @@ def measure(folder: Path, what: str, batch: int, arguments: argparse.Namespace) 
         numbers["num_frames"] = int(what[3:])
     # Photos at the size at which remedia sends them.
     bundles.SIZE = (192, 128) if arguments.tiny else (1536, 1024)
-    run = folder / f"run-{what}-{batch}"
+    run = arguments.folder / f"run-{what}-{batch}"
     # What an earlier measurement left there would be in this one's way.
     shutil.rmtree(run, ignore_errors=True)
     bundles.write_bundle(run / "input", bundles.order(asked), labels=tuple(asked))
-    document = json.loads((folder / "model_sets.json").read_text(encoding="utf-8"))
+    document = json.loads((models / "model_sets.json").read_text(encoding="utf-8"))
     if not arguments.tiny:
         catalogue = json.loads((HERE / "remedia_worker" / "model_sets.json").read_text(encoding="utf-8"))
         document["families"] = catalogue["families"]
@@ -173,7 +204,7 @@ def measure(folder: Path, what: str, batch: int, arguments: argparse.Namespace) 
         **os.environ,
         "REMEDIA_INPUT": str(run / "input"),
         "REMEDIA_OUTPUT": str(run / "output"),
-        "REMEDIA_MODELS": str(folder),
+        "REMEDIA_MODELS": str(models),
         "REMEDIA_MODEL_SETS": str(run / "model_sets.json"),
         "REMEDIA_FIND_SECONDS": "1",
         "REMEDIA_BATCH": str(batch),
@@ -229,16 +260,13 @@ def main() -> None:
     parser.add_argument("--batches", nargs="*", type=int, default=[1, 2, 4, 8])
     parser.add_argument("--tiny", action="store_true")
     arguments = parser.parse_args()
-    if not (arguments.folder / "model_sets.json").is_file():
-        tiny_models.make(arguments.folder)
-        if not arguments.tiny:
-            full_models(arguments.folder, arguments.only)
+    models = models_folder(arguments.folder, arguments.only, tiny=arguments.tiny)
     lines, notes = [], []
     for what in arguments.only:
-        batches = [1] if what.startswith("svd") else sorted(set(arguments.batches))
-        measured = [measure(arguments.folder, what, batch, arguments) for batch in batches]
+        batches = [1] if family_of(what) == "svd" else sorted(set(arguments.batches))
+        measured = [measure(models, what, batch, arguments) for batch in batches]
         lines += [one.line for one in measured]
-        if not what.startswith("svd"):
+        if family_of(what) != "svd":
             notes.append(further(what, measured, AREAS[what]))
     print("| what | device | batch | pictures | median s each | peak GiB | load s | all s | failed or adjusted |")
     print("|---|---|---|---|---|---|---|---|---|")

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .errors import DeviceLost
+
 
 def main() -> None:
     """Works until it is told to end."""
@@ -46,16 +48,22 @@ def main() -> None:
         if message.get("end"):
             break
         batch = [_left_of(photos[photo_id], message.get("left", {})) for photo_id in message["photos"]]
-        worker[0].batch(
-            batch,
-            lambda photo_id, kind, made: tell("attempt", photo_id=photo_id, kind=kind, attempt=made),
-            lambda hand: tell(
-                "photo_done",
-                photo_id=hand.photo.photo_id,
-                seconds=round(hand.seconds, 2),
-                timings={stage: round(seconds, 3) for stage, seconds in hand.timings.items()},
-            ),
-        )
+        try:
+            worker[0].batch(
+                batch,
+                lambda photo_id, kind, made: tell("attempt", photo_id=photo_id, kind=kind, attempt=made),
+                lambda hand: tell(
+                    "photo_done",
+                    photo_id=hand.photo.photo_id,
+                    seconds=round(hand.seconds, 2),
+                    timings={stage: round(seconds, 3) for stage, seconds in hand.timings.items()},
+                ),
+            )
+        except DeviceLost as lost:
+            tell("event", event="device_lost", text=str(lost))
+            print(lost, file=sys.stderr, flush=True)
+            # At once: what is usually done at the end would ask the lost GPU and may never come back.
+            os._exit(4)
         tell("batch_done")
     line_out.flush()
     os._exit(0)

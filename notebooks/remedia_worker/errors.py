@@ -54,6 +54,10 @@ class Code(str, Enum):
         return self not in (Code.BAD_INPUT, Code.MODEL_MISSING, Code.DEADLINE)
 
 
+class DeviceLost(Exception):
+    """The GPU does nothing more in this process, whatever it is asked: another process has to go on."""
+
+
 class AttemptFailed(Exception):
     """An attempt that gives nothing."""
 

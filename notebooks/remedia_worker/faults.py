@@ -1,6 +1,7 @@
 """Faults on purpose, for tests: `REMEDIA_FAULT=oom:3,nan:1` makes the first three calls run out of memory and the first
 picture lose its numbers; `slow:2` adds seconds to every photo, `late:1` lets those after the first wait until the time
 of the run is over, `batch:1` lets the first call for several pictures fail.
+`poison-on=ID` lets the GPU fail in every call from the photo on whose name begins so, as after an illegal access.
 The process is ended by `die:1` at its first photo, by `die-on=ID` at the photo whose name begins so, and by
 `die-attempt:2` at a second attempt.
 """
@@ -14,13 +15,17 @@ import torch
 
 _left: dict[str, float] = {}
 _killers: list[str] = []
+_poisoners: list[str] = []
+_poisoned: list[str] = []
 
 
 def read() -> None:
     """Reads the variable, once for each process."""
     said = os.environ.get("REMEDIA_FAULT", "").split(",")
     _left.clear()
-    _killers[:] = [one.removeprefix("die-on=") for one in said if one.startswith("die-on=")]
+    _poisoned.clear()
+    for kind, names in (("die-on=", _killers), ("poison-on=", _poisoners)):
+        names[:] = [one.removeprefix(kind) for one in said if one.startswith(kind)]
     for one in said:
         kind, _, count = one.partition(":")
         if kind and "=" not in kind:
@@ -40,6 +45,12 @@ def out_of_memory() -> None:
         raise torch.OutOfMemoryError("CUDA out of memory (on purpose)")
 
 
+def device() -> None:
+    """Fails like a GPU whose context is spoilt, for as long as the process lives."""
+    if _poisoned:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered (on purpose)\nand many more lines")
+
+
 def numbers(latents: torch.Tensor) -> torch.Tensor:
     """Latents, of which the first picture's are none."""
     if not _takes("nan"):
@@ -54,6 +65,8 @@ def photo(photo_id: str, deadline: float) -> None:
     time.sleep(_left.get("slow", 0.0))
     if "late" in _left and not _takes("late"):
         time.sleep(max(0.0, deadline - time.time()) + 0.1)
+    if photo_id.startswith(tuple(_poisoners)):
+        _poisoned.append(photo_id)
     if _takes("die") or photo_id.startswith(tuple(_killers)):
         os._exit(41)
 

@@ -62,10 +62,9 @@ class Maker:
         self._writer = Writer(Path(task["output"]))
         self.device = torch.device(task["device"])
         self._dtype = torch.float16 if task["precision"] == "fp16" and self.device.type == "cuda" else torch.float32
-        self._steps = Steps(said)
-        self._load({one["role"]: one for one in task["models"]}, task["families"])
+        self._load({one["role"]: one for one in task["models"]}, task["families"], said)
 
-    def _load(self, models: dict[str, dict[str, Any]], families: dict[str, Any]) -> None:
+    def _load(self, models: dict[str, dict[str, Any]], families: dict[str, Any], said: Callable[..., None]) -> None:
         folders = {role: Path(one["folder"]) for role, one in models.items()}
         place = (self.device, self._dtype)
         nets = {role.partition(":")[2]: path for role, path in folders.items() if role.startswith("controlnet:")}
@@ -77,13 +76,13 @@ class Maker:
             self._scorer = Scorer(folders["clip"], models["clip"]["repository"], self.device)
         self._painter: Painter | None = None
         if "base" in folders:
-            self._painter = Painter(folders["base"], vae, nets, *place, families, self._steps)
+            self._painter = Painter(folders["base"], vae, nets, *place, families, Steps(said))
         self._enhancer = self._painter
         if "img2img" in folders:
-            self._enhancer = Painter(folders["img2img"], vae, {}, *place, families, self._steps)
+            self._enhancer = Painter(folders["img2img"], vae, {}, *place, families, Steps(said))
         self._filmer: Filmer | None = None
         if "video" in folders:
-            self._filmer = Filmer(folders["video"], *place, families["video"], self._steps)
+            self._filmer = Filmer(folders["video"], *place, families["video"], Steps(said))
 
     def prepare(self, hand: InHand, operation: Operation, attempt: Attempt) -> Draft | Staging | None:
         """What the model is given for a picture; None for a clip. AttemptFailed where it cannot be had."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -22,6 +23,7 @@ NOTE = "remedia-model.json"
 
 _SMALL = 64 * 1024**2
 _LEFT_OUT = ("safety_checker/", "feature_extractor/", "vae_1_0/")
+_WEIGHTS = (".safetensors", ".bin")
 _TEXTS = (".json", ".txt", ".model", ".md")
 
 
@@ -164,14 +166,22 @@ def _snapshot(folder: Path) -> str | None:
 
 
 def _digest(folder: Path) -> str | None:
-    """SHA-256 of a single weights file: for nothing where the Hub's cache names it so, or where it is small."""
-    weights = [path for path in sorted(folder.rglob("*")) if path.suffix in (".safetensors", ".bin")]
-    if len(weights) != 1:
+    """SHA-256 of a model's weights; of several files, that of their sorted lines `<sha256>  <name>`.
+
+    None where it would take long: the Hub's cache names large files by their digests, and others are read only where
+    they are small together.
+    """
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.suffix in _WEIGHTS}
+    weights = {name: path for name, path in found.items() if not name.startswith(_LEFT_OUT)}
+    digests = {name: path.resolve().name for name, path in weights.items()}
+    unnamed = [name for name, digest in digests.items() if not re.fullmatch(r"[0-9a-f]{64}", digest)]
+    if not weights or sum(weights[name].stat().st_size for name in unnamed) > _SMALL:
         return None
-    blob = weights[0].resolve().name
-    if re.fullmatch(r"[0-9a-f]{64}", blob):
-        return blob
-    return sha256_of(weights[0]) if weights[0].stat().st_size <= _SMALL else None
+    digests.update({name: sha256_of(weights[name]) for name in unnamed})
+    if len(digests) == 1:
+        return next(iter(digests.values()))
+    lines = sorted(f"{digest}  {name}\n" for name, digest in digests.items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def choose_files(names: Iterable[str], precision: str) -> list[str]:

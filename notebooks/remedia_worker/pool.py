@@ -1,7 +1,7 @@
 """One process for each GPU. The parent hands out batches of photos and hears of every attempt; it alone writes the
 results. A process that dies, as CUDA lets it after some errors, is started again. The photos in its hands are then done
 on their own, so that one of them that kills a process cannot take the others with it; one that was on its own is given
-up.
+up. A device whose processes end again and again without a photo done in between gets no further one.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from .environment import Device
+from .errors import Code
 
-MOST_STARTS = 3
+MOST_DEATHS = 3
 _GRACE_SECONDS = 60.0
+_LAST_WORDS_SECONDS = 5.0
 
 
 @dataclass
@@ -34,12 +36,14 @@ class _Child:
     photos: list[str] = field(default_factory=list)
     alone: bool = False
     errors: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    drain: threading.Thread | None = None
 
 
 class Pool:
     """Runs `remedia_worker.child` on every device until all photos are done or the time is over.
 
-    `lost` is told of a photo that is given up, with the reason; `left` says which attempts of a photo are still open.
+    `lost` is told of a photo that is given up, with the reason and its text; `left` says which attempts of a photo are
+    still open.
     """
 
     def __init__(
@@ -47,7 +51,7 @@ class Pool:
         devices: list[Device],
         task: dict[str, Any],
         hear: Callable[[int, dict[str, Any]], None],
-        lost: Callable[[str, str], None],
+        lost: Callable[[str, Code, str], None],
         left: Callable[[str], dict[str, list[int]]],
     ) -> None:
         self._devices = devices
@@ -57,7 +61,8 @@ class Pool:
         self._divided: set[str] = set()
         self._messages: queue.Queue[tuple[_Child, dict[str, Any] | None]] = queue.Queue()
         self._children: dict[int, _Child] = {}
-        self._starts = [0] * len(devices)
+        # Of processes, since a photo was done on the device.
+        self._deaths = [0] * len(devices)
         self.last_words = "no process was started"
 
     def run(self, batches: list[list[str]], deadline: float) -> list[str]:
@@ -72,7 +77,7 @@ class Pool:
                     child, message = self._messages.get(timeout=min(patience, 3600.0))
                 except queue.Empty:
                     if time.time() > deadline + _GRACE_SECONDS:
-                        self._give_up("the time ran out and the process did not stop")
+                        self._give_up(Code.DEADLINE, "the time ran out and the process did not stop")
                         break
                     continue
                 if message is None:
@@ -81,12 +86,13 @@ class Pool:
                 kind = message["message"]
                 if kind == "photo_done":
                     child.photos.remove(message["photo_id"])
+                    self._deaths[child.index] = 0
                 if kind != "batch_done":
                     self._hear(child.index, message)
                 if kind in ("ready", "batch_done"):
                     self._next(child, waiting, deadline)
         finally:
-            self._give_up("the run was stopped")
+            self._give_up(Code.INTERNAL, "the run was stopped")
         return [photo_id for batch in waiting for photo_id in batch]
 
     def _start(self, index: int) -> None:
@@ -103,13 +109,16 @@ class Pool:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Libraries write what they like: a byte that is no UTF-8 must not end those who read.
+            encoding="utf-8",
+            errors="replace",
             env=environment,
         )
         child = _Child(index, device, process)
         self._children[index] = child
-        self._starts[index] += 1
         threading.Thread(target=self._read, args=(child,), daemon=True).start()
-        threading.Thread(target=_drain, args=(child,), daemon=True).start()
+        child.drain = threading.Thread(target=_drain, args=(child,), daemon=True)
+        child.drain.start()
         self._send(child, {**self._task, "device": "cpu" if device.index is None else "cuda"})
 
     def _read(self, child: _Child) -> None:
@@ -140,6 +149,8 @@ class Pool:
 
     def _ended(self, child: _Child, waiting: deque[list[str]], deadline: float) -> None:
         code = child.process.wait()
+        if child.drain is not None:
+            child.drain.join(_LAST_WORDS_SECONDS)
         self._children.pop(child.index, None)
         if not child.photos and code == 0:
             return
@@ -149,7 +160,7 @@ class Pool:
         again: list[str] = []
         if child.alone:
             for photo_id in child.photos:
-                self._lost(photo_id, why)
+                self._lost(photo_id, Code.INTERNAL, why)
         else:
             again = child.photos
             self._divided.update(again)
@@ -157,17 +168,17 @@ class Pool:
         self.last_words = why
         self._hear(child.index, {"message": "event", "event": "worker_died", "text": why, "again": again})
         # Photos are divided once only, so a death that divided them needs no bound of its own.
-        if again:
-            self._starts[child.index] -= 1
-        if waiting and self._starts[child.index] < MOST_STARTS and time.time() < deadline:
+        if not again:
+            self._deaths[child.index] += 1
+        if waiting and self._deaths[child.index] < MOST_DEATHS and time.time() < deadline:
             self._start(child.index)
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self, code: Code, why: str) -> None:
         for child in self._children.values():
             child.process.kill()
             child.process.wait()
             for photo_id in child.photos:
-                self._lost(photo_id, why)
+                self._lost(photo_id, code, why)
         self._children.clear()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,14 +79,18 @@ class Results:
             left[operation.kind] = [one.number for one in operation.attempts if one.number not in numbers and not over]
         return left
 
+    def has_reason(self, code: Code) -> bool:
+        """Whether any attempt has this reason."""
+        return any(attempt.get("reason", {}).get("code") == code.value for attempt in self._attempts())
+
+    def _attempts(self) -> Iterator[dict[str, Any]]:
+        for photo in self._document["photos"]:
+            for operation in photo["operations"]:
+                yield from operation["attempts"]
+
     def counts(self) -> dict[str, int]:
         """How many attempts gave a picture, and how many did not."""
-        states = [
-            attempt["state"]
-            for photo in self._document["photos"]
-            for operation in photo["operations"]
-            for attempt in operation["attempts"]
-        ]
+        states = [attempt["state"] for attempt in self._attempts()]
         return {"produced": states.count("produced"), "failed": states.count("failed")}
 
     def stopped(self, code: str, text: str, retryable: bool = True) -> None:

@@ -122,6 +122,9 @@ class Run:
             files = self._timed("verify", lambda: verify_bundle(bundle, marker, seconds))
             self._progress.emit("bundle", run_id=marker.run_id, files=files)
             results = Results(self._output, marker, " + ".join(names))
+            gpus = [device.memory_bytes for device in devices if device.index is not None]
+            if gpus:
+                results.describe(memory_bytes=gpus)
             results.write()
             try:
                 return self._make(bundle, marker, devices, roots, results)
@@ -243,8 +246,8 @@ class Run:
             else:
                 self._progress.emit(message.pop("event"), worker=worker, **message)
 
-        def lost(photo_id: str, why: str) -> None:
-            self.answer_rest(photos[photo_id], Code.INTERNAL, why, results)
+        def lost(photo_id: str, code: Code, why: str) -> None:
+            self.answer_rest(photos[photo_id], code, why, results)
             done.append(photo_id)
 
         started = time.time()
@@ -253,12 +256,12 @@ class Run:
         left = pool.run(batches, deadline)
         results.timing("load", max(loaded, default=0.0))
         results.timing("photos", time.time() - started)
-        over = time.time() >= deadline
-        if left and not over:
+        if left and time.time() < deadline:
             raise WorkerStopped(Stop.WORKERS_DIED, f"{len(left)} photos were not begun: {pool.last_words}")
         for photo_id in left:
             self.answer_rest(photos[photo_id], Code.DEADLINE, "the time of the run was over before it began", results)
-        if over:
+        # A run that made everything is whole, however late its last picture came.
+        if left or results.has_reason(Code.DEADLINE):
             results.stopped("deadline", f"the time of the run was over with {len(left)} photos not begun")
             self._progress.emit("deadline", left=len(left))
         results.finish(list(photos))

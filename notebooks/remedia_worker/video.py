@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ class Filmer:
         else:
             self._pipeline.to(device)
         self._pipeline.set_progress_bar_config(disable=True)
-        self._settings, self._steps = settings, steps
+        self._settings, self._steps, self._dtype = settings, steps, dtype
 
     def film(
         self, photo: Image.Image, numbers: Video, seed: int, deadline: float
@@ -48,7 +49,9 @@ class Filmer:
         def work(_: Sequence[Image.Image], factor: float) -> list[list[Bytes]]:
             width, height = (64 * max(1, round(self._settings[side] * factor / 64)) for side in ("width", "height"))
             first = filled(photo, width, height)
-            with torch.inference_mode():
+            # An encoding that failed leaves the VAE in the 32 bits that diffusers gives it for as long as it encodes.
+            self._pipeline.vae.to(dtype=self._dtype)
+            with self._freed(), torch.inference_mode():
                 output = self._pipeline(
                     image=first,
                     width=width,
@@ -69,6 +72,15 @@ class Filmer:
         if isinstance(made, AttemptFailed):
             raise made
         return made
+
+    @contextmanager
+    def _freed(self) -> Iterator[None]:
+        """Takes all parts back off the GPU after a call that failed, as diffusers does after one that did not."""
+        try:
+            yield
+        except BaseException:
+            self._pipeline.maybe_free_model_hooks()
+            raise
 
 
 def filled(photo: Image.Image, width: int, height: int) -> Image.Image:

@@ -17,8 +17,9 @@ import torch
 from . import faults
 from .diffusion import Draft, Outcome
 from .documents import Attempt, Operation, Order, Photo
-from .errors import AttemptFailed, Code
+from .errors import AttemptFailed, Code, DeviceLost
 from .making import InHand, Maker, adjusted_record
+from .memory import first_line, free, is_device_lost, is_out_of_memory
 from .results import failed_attempt
 
 Report = Callable[[str, str, dict[str, Any]], None]
@@ -35,7 +36,7 @@ class Worker:
 
     def batch(self, photos: Sequence[Photo], report: Report, done: Callable[[InHand], None]) -> None:
         """Does every operation of photos that have the same ones; reports each attempt with its photo and its kind, and
-        each photo when all is done.
+        each photo when all is done. DeviceLost where the GPU can do nothing more.
         """
         hands = [InHand(photo) for photo in photos]
         for hand in hands:
@@ -109,13 +110,16 @@ class Worker:
         except AttemptFailed as failed:
             return [failed] * len(drafts)
         except Exception as error:
-            if len(drafts) == 1:
-                return [failed_record(items[0][2], error)]
+            _end_where_lost(error)
+            record = failed_record(items[0][2], error)
             text = f"{type(error).__name__}: {error}"[:400]
         finally:
             share = (time.monotonic() - started) / len(drafts)
             for hand, operation, _ in items:
                 hand.count(operation.kind, share)
+        free()
+        if len(drafts) == 1:
+            return [record]
         self._said("batch_divided", photos=[hand.photo.photo_id for hand, _, _ in items], text=text)
         return [self._painted([item], [draft])[0] for item, draft in zip(items, drafts, strict=True)]
 
@@ -135,7 +139,11 @@ class Worker:
         try:
             return step()
         except Exception as error:
-            return failed_record(item[2], error)
+            _end_where_lost(error)
+            record, short = failed_record(item[2], error), is_out_of_memory(error)
+        if short:
+            free()
+        return record
 
 
 def _produced(attempt: Attempt, record: dict[str, Any]) -> dict[str, Any]:
@@ -146,9 +154,18 @@ def failed_record(attempt: Attempt, error: Exception) -> dict[str, Any]:
     """The record of an attempt that an error ended."""
     if isinstance(error, AttemptFailed):
         return failed_attempt(attempt.number, attempt.seed, error.code.value, error.text)
+    if is_out_of_memory(error):
+        return failed_attempt(attempt.number, attempt.seed, Code.OUT_OF_MEMORY.value, first_line(error))
     place = traceback.extract_tb(error.__traceback__)[-1]
     text = f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
     return failed_attempt(attempt.number, attempt.seed, Code.INTERNAL.value, text[:400])
+
+
+def _end_where_lost(error: Exception) -> None:
+    """DeviceLost after an error after which every further call fails as well: nothing may be blamed on other photos."""
+    if is_device_lost(error):
+        text = f"the GPU does nothing more in this process: {type(error).__name__}: {first_line(error)}"
+        raise DeviceLost(text) from error
 
 
 def _another_may_succeed(made: dict[str, Any]) -> bool:

@@ -161,10 +161,10 @@ def test_batches_give_the_same_bytes_on_one_device_and_on_two(service: Service, 
             [
                 {"batch_size": 2},
                 {"batch_size": 1},
-                {"attention_slicing": True, "vae_tiling": True},
-                {"attention_slicing": True, "vae_tiling": True, "size_factor": 0.75},
+                {"vae_tiling": True},
+                {"vae_tiling": True, "size_factor": 0.75},
             ],
-            [{"attention_slicing": True, "vae_tiling": True, "size_factor": 0.75}] * 3,
+            [{"vae_tiling": True, "size_factor": 0.75}] * 3,
         ),
     ],
 )
@@ -232,6 +232,15 @@ def test_a_photo_that_ends_the_process_takes_no_neighbour_with_it(service: Servi
         assert made["state"] == "produced"
         assert "adjustments" not in made
     assert service.results()["complete"]
+
+
+def test_a_gpu_that_is_lost_divides_its_batch(service: Service) -> None:
+    service.bundle({photo: [operation()] for photo in PHOTOS})
+    said = service.run(REMEDIA_BATCH="3", REMEDIA_FAULT=f"poison-on={SECOND[:4]}")
+    check_answer(service)
+    assert [one["again"] for one in said if one["event"] == "worker_died"] == [list(PHOTOS), []]
+    reasons = [service.attempts(photo)[0].get("reason", {}).get("code") for photo in PHOTOS]
+    assert reasons == [None, "internal", None]
 
 
 def test_what_a_dead_process_had_answered_is_not_made_again(service: Service) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 from bundles import PHOTOS, operation, order, write_bundle
 
-from remedia_worker import environment
+from remedia_worker import environment, models
 from remedia_worker.documents import Part, model_set, read_order
 from remedia_worker.environment import find_devices, missing_requirements
 from remedia_worker.errors import Stop, WorkerStopped
@@ -42,6 +43,32 @@ def test_an_attached_model_is_found_by_its_name(tmp_path: Path, where: str) -> N
     assert found.folder == folder
     assert found.sha256 is not None
     assert found.revision == ("1" * 40 if "snapshots" in where else "unknown")
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_the_digest_of_several_files_is_that_of_their_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = attach(tmp_path / "control-depth")
+    alone = locate(DEPTH, [tmp_path], False, "fp16").sha256
+    assert alone == sha256(b"weights")
+    (folder / "vae").mkdir()
+    (folder / "vae" / "model.bin").write_bytes(b"others")
+    # It is never loaded.
+    (folder / "safety_checker").mkdir()
+    (folder / "safety_checker" / "model.safetensors").write_bytes(b"unused")
+    lines = [f"{alone}  diffusion_pytorch_model.safetensors\n", f"{sha256(b'others')}  vae/model.bin\n"]
+    together = sha256("".join(sorted(lines)).encode())
+    assert locate(DEPTH, [tmp_path], False, "fp16").sha256 == together
+    # Read only where they are small together; of what the Hub's cache names by its digest, nothing is read.
+    monkeypatch.setattr(models, "_SMALL", 12)
+    assert locate(DEPTH, [tmp_path], False, "fp16").sha256 is None
+    blobs = tmp_path / "blobs"
+    blobs.mkdir()
+    (folder / "vae" / "model.bin").rename(blobs / sha256(b"others"))
+    (folder / "vae" / "model.bin").symlink_to(blobs / sha256(b"others"))
+    assert locate(DEPTH, [tmp_path], False, "fp16").sha256 == together
 
 
 def test_another_revision_is_another_model(tmp_path: Path) -> None:

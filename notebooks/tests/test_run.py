@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import signal
 import time
 from pathlib import Path
+from typing import Any, ClassVar
 
 import cv2
 import jsonschema
 import numpy as np
 import pytest
-from bundles import CONTRAST, NOTEBOOKS, PHOTOS, RUN_ID, SIZE, operation, seal
+from bundles import CONTRAST, NOTEBOOKS, PHOTOS, RUN_ID, SIZE, operation, order, seal
 from conftest import Service
 from PIL import Image
 
-from remedia_worker.documents import Attempt, Marker, Operation, Photo
+from remedia_worker import run as run_module
+from remedia_worker.documents import Attempt, Marker, Operation, Photo, read_order
+from remedia_worker.environment import Device
 from remedia_worker.errors import Code
+from remedia_worker.progress import Progress
 from remedia_worker.results import Results
 from remedia_worker.run import Run
 
@@ -200,9 +205,21 @@ def test_memory_that_runs_out_is_met_step_by_step(service: Service) -> None:
     said = service.run(REMEDIA_FAULT="oom:2")
     assert [one["level"] for one in said if one["event"] == "step_down"] == [1, 2]
     (first,) = service.attempts(FIRST)
-    assert first["adjustments"] == {"attention_slicing": True, "vae_tiling": True, "size_factor": 0.75}
+    assert first["adjustments"] == {"vae_tiling": True, "size_factor": 0.75}
     assert size_of(service, first["image"]) == SIZE
     assert service.attempts(SECOND)[0]["adjustments"] == first["adjustments"]
+
+
+def test_a_clip_that_is_too_much_shrinks_no_photo(service: Service) -> None:
+    service.bundle({FIRST: [operation("video", 1)], SECOND: [operation()]}, labels=(SECOND,))
+    said = service.run(REMEDIA_FAULT="oom:2")
+    check_answer(service)
+    # The clip's VAE knows no tiles, so that the first step is the second one.
+    assert [one["level"] for one in said if one["event"] == "step_down"] == [2, 3]
+    assert service.attempts(FIRST, "video")[0]["adjustments"] == {"size_factor": 0.5}
+    (stage,) = service.attempts(SECOND)
+    assert stage["state"] == "produced"
+    assert "adjustments" not in stage
 
 
 def test_memory_that_never_suffices_fails_every_attempt(service: Service) -> None:
@@ -237,6 +254,81 @@ def test_a_process_that_dies_costs_its_photo_only(service: Service) -> None:
     assert len([one for one in said if one["event"] == "worker_died"]) == 2
     for photo in (FIRST, SECOND):
         assert service.attempts(photo)[0]["reason"]["code"] == "internal"
+
+
+def test_a_gpu_that_is_lost_costs_one_photo(service: Service) -> None:
+    service.bundle({FIRST: [operation()], SECOND: [operation()], THIRD: [operation()]})
+    said = service.run(REMEDIA_FAULT=f"poison-on={SECOND[:4]}")
+    check_answer(service)
+    (lost,) = (one["text"] for one in said if one["event"] == "device_lost")
+    assert "CUDA error: an illegal memory access" in lost
+    (died,) = (one["text"] for one in said if one["event"] == "worker_died")
+    assert lost in died
+    (second,) = service.attempts(SECOND)
+    assert second["reason"]["code"] == "internal"
+    assert lost in second["reason"]["text"]
+    assert [service.attempts(photo)[0]["state"] for photo in (FIRST, THIRD)] == ["produced"] * 2
+
+
+class Played:
+    """In place of the processes: photos that are answered by a reason, others by a picture, or not begun."""
+
+    reasons: ClassVar[dict[str, str | None]] = {}
+
+    def __init__(self, _devices: object, _task: object, hear: Any, *_: object) -> None:
+        self._hear = hear
+
+    def run(self, batches: list[list[str]], _deadline: float) -> list[str]:
+        photos = [photo for batch in batches for photo in batch]
+        for photo in photos:
+            if photo in self.reasons:
+                code = self.reasons[photo]
+                reason = {} if code is None else {"reason": {"code": code, "text": "as the test wants it"}}
+                attempt = {"number": 1, "seed": 1, "state": "failed" if code else "produced", **reason}
+                self._hear(0, {"message": "attempt", "photo_id": photo, "kind": "stage", "attempt": attempt})
+        return [photo for photo in photos if photo not in self.reasons]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "complete"),
+    [
+        ({FIRST: None, SECOND: None}, True),
+        ({FIRST: None, SECOND: "internal"}, True),
+        ({FIRST: None, SECOND: "deadline"}, False),
+        ({FIRST: None}, False),
+    ],
+)
+def test_a_late_end_is_no_stop_where_nothing_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reasons: dict[str, str | None], complete: bool
+) -> None:
+    monkeypatch.setattr(run_module, "Pool", Played)
+    monkeypatch.setattr(Played, "reasons", reasons)
+    monkeypatch.setattr(Run, "_plan", lambda *_: [[FIRST], [SECOND]])
+    (tmp_path / "job.json").write_text(json.dumps(order({FIRST: [operation()], SECOND: [operation()]})))
+    results = Results(tmp_path, Marker(RUN_ID, "0" * 64), "CPU")
+    work = Run("", tmp_path, Progress(io.StringIO()))
+    work._work_on_photos(read_order(tmp_path / "job.json", "0" * 64), [], {}, time.time() - 1, results)
+    answer = json.loads((tmp_path / "results.json").read_text())
+    assert answer["complete"] == complete
+    assert answer.get("stopped", {}).get("code") == (None if complete else "deadline")
+    given = [photo["operations"][0]["attempts"][0].get("reason", {}).get("code") for photo in answer["photos"]]
+    assert given == [reasons.get(photo, "deadline") for photo in (FIRST, SECOND)]
+
+
+def test_the_memory_of_gpus_is_told(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.bundle({FIRST: [operation()]})
+    for name, value in service.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(Run, "_prepare", lambda *_: {})
+    monkeypatch.setattr(Run, "_work_on_photos", lambda *_: None)
+    for devices, told in (
+        ([Device("Tesla T4", 16 * 1024**3, "0"), Device("Tesla T4", 15 * 1024**3, "1")], [16 * 1024**3, 15 * 1024**3]),
+        ([Device("CPU", 0, None)], None),
+    ):
+        monkeypatch.setattr(run_module, "find_devices", lambda found=devices: found)
+        run_module.run(progress=Progress(io.StringIO()))
+        check_answer(service)
+        assert service.results()["worker"].get("memory_bytes") == told
 
 
 def test_the_deadline_leaves_a_whole_answer(service: Service) -> None:
