@@ -42,6 +42,64 @@ def test_only_the_lower_part_of_a_wall_may_change() -> None:
     assert (mask[55:70] == 255).all()
 
 
+def wall_and_floor() -> np.ndarray:
+    surfaces = np.full((100, 60), Surface.WALL, dtype=np.uint8)
+    surfaces[:20], surfaces[70:] = Surface.CEILING, Surface.FLOOR
+    return surfaces
+
+
+@pytest.mark.parametrize("what", [Surface.FURNITURE, Surface.FLOOR])
+def test_what_hangs_on_a_wall_does_not_open_it(what: Surface) -> None:
+    plain = make_mask(wall_and_floor(), 0.0)
+    surfaces = wall_and_floor()
+    # A picture; and a few pixels that a model mistakes for floor.
+    picture = (slice(25, 32), slice(20, 40)) if what is Surface.FURNITURE else (slice(25, 27), slice(20, 22))
+    surfaces[picture] = what
+    mask = make_mask(surfaces, 0.0)
+    near = np.zeros_like(mask, dtype=bool)
+    near[20:38, 15:45] = True
+    assert (mask[~near] == plain[~near]).all()
+    if what is Surface.FURNITURE:
+        assert not mask[near].any()
+
+
+def test_what_stands_on_the_floor_may_change_and_hides_no_more_than_the_edge_of_it() -> None:
+    plain = make_mask(wall_and_floor(), 0.0)
+    surfaces = wall_and_floor()
+    surfaces[60:85, 20:40] = Surface.FURNITURE
+    # The edge behind a sofa is where it is beside it.
+    assert (make_mask(surfaces, 0.0) == plain).all()
+    # A wall that comes forward, with a low bench before it: the edge is nowhere above the bench.
+    surfaces = wall_and_floor()
+    surfaces[70:85, 20:40], surfaces[85:90, 20:40] = Surface.WALL, Surface.FURNITURE
+    mask = make_mask(surfaces, 0.0)
+    assert not mask[20:50, 24:36].any()
+    assert (mask[60:90, 24:36] == 255).all()
+    # A bookcase may change as a whole, and the wall above it may not.
+    surfaces[:, 20:40] = wall_and_floor()[:, 20:40]
+    surfaces[30:90, 20:40] = Surface.FURNITURE
+    mask = make_mask(surfaces, 0.0)
+    assert (mask[30:90, 20:40] == 255).all()
+    assert not mask[20:27].any()
+
+
+@pytest.mark.parametrize("name", ["01-living-a", "02-living-b", "03-bedroom"])
+def test_a_picture_and_a_sofa_in_a_room_leave_the_upper_wall_alone(name: str) -> None:
+    empty = labels(name)
+    before = make_mask(empty, 8.0)
+    height, width = empty.shape
+    furnished = empty.copy()
+    furnished[int(0.24 * height) : int(0.36 * height), int(0.4 * width) : int(0.58 * width)] = Surface.FURNITURE
+    sofa = (slice(int(0.55 * height), int(0.85 * height)), slice(int(0.35 * width), int(0.6 * width)))
+    furnished[sofa] = Surface.FURNITURE
+    mask = make_mask(furnished, 8.0)
+    elsewhere = np.ones_like(mask, dtype=bool)
+    elsewhere[int(0.5 * height) :] = False
+    more = (mask > 127) & (before < 128) & elsewhere
+    assert not more.any()
+    assert (mask[sofa] > 127).mean() > 0.9
+
+
 def test_growth_grows_and_shrinks() -> None:
     surfaces = labels("03-bedroom")
     shares = [masked_share(make_mask(surfaces, growth)) for growth in (-5.0, 0.0, 8.0, 20.0)]
@@ -63,8 +121,25 @@ def test_classes_of_ade20k_find_their_surfaces() -> None:
     assert surface_of("windowpane, window ") is Surface.WINDOW
     assert surface_of("screen door, screen") is Surface.DOOR
     assert surface_of("sofa, couch, lounge") is Surface.FURNITURE
+    assert surface_of("painting, picture") is Surface.FURNITURE
     assert list(lookup({0: "wall", 1: "bed ", 2: "kitchen island"})) == [1, 9, 7]
     assert coloured(np.array([[2]], dtype=np.uint8)).tolist() == [[[80, 50, 50]]]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("sky", "building, edifice", "tree", "road, route", "grass", "sidewalk, pavement", "person, individual"),
+        *("earth, ground", "mountain, mount", "car, auto, automobile", "water", "house", "sea", "fence, fencing"),
+        *("rock, stone", "skyscraper", "river", "bridge, span", "boat", "bus, autobus", "truck, motortruck"),
+        *("streetlight, street lamp", "airplane, aeroplane, plane", "land, ground, soil", "pole", "van", "ship"),
+        *("swimming pool", "waterfall, falls", "minibike, motorbike", "animal", "bicycle, bike", "lake", "palm"),
+        *("hill", "field", "sand", "path", "runway", "tower", "traffic light, traffic signal", "pier, wharf", "flag"),
+    ],
+)
+def test_what_is_seen_through_a_window_is_protected(name: str) -> None:
+    assert surface_of(name) in PROTECTED
+    assert surface_of(name) is not Surface.FURNITURE
 
 
 def test_sizes_keep_proportions_and_fit_the_model() -> None:
