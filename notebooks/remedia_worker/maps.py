@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from .errors import AttemptFailed, Code
+from .models import variant_of
 from .pictures import Bytes, normalisation, read_plane
 from .surfaces import coloured, lookup
 
@@ -25,7 +26,8 @@ class DepthModel:
     def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
         from transformers import AutoModelForDepthEstimation
 
-        self._model: Any = AutoModelForDepthEstimation.from_pretrained(folder, dtype=dtype).to(device).eval()
+        model: Any = AutoModelForDepthEstimation.from_pretrained(folder, dtype=dtype, variant=variant_of(folder))
+        self._model = model.to(device).eval()
         self._pixels = _Pixels(folder, device, dtype)
         backbone = getattr(self._model.config, "backbone_config", None)
         self._patch = int(getattr(backbone, "patch_size", 14) or 14)
@@ -50,7 +52,8 @@ class SurfaceModel:
     def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
         from transformers import AutoModelForSemanticSegmentation
 
-        self._model: Any = AutoModelForSemanticSegmentation.from_pretrained(folder, dtype=dtype).to(device).eval()
+        model: Any = AutoModelForSemanticSegmentation.from_pretrained(folder, dtype=dtype, variant=variant_of(folder))
+        self._model = model.to(device).eval()
         self._pixels = _Pixels(folder, device, dtype)
         names = {int(number): str(name) for number, name in self._model.config.id2label.items()}
         self._table = lookup(names)

@@ -191,7 +191,7 @@ class Run:
                 self._progress.emit("model_refused", role=role, text=part.notice if part else "the set has none")
                 continue
             try:
-                found = models.locate(part, roots, online, precision)
+                found = models.locate(part, roots, online, precision, chosen.parts)
             except WorkerStopped as stopped:
                 if role not in ("clip", "video"):
                     raise
