@@ -59,6 +59,8 @@ def run(run_id: str = "", progress: Progress | None = None) -> dict[str, Any]:
     progress = progress or Progress()
     output = output_folder()
     output.mkdir(parents=True, exist_ok=True)
+    # What a run before this one said here does not hold for it.
+    (output / STOPPED_FILE).unlink(missing_ok=True)
     try:
         return Run(run_id, output, progress).work()
     except WorkerStopped as stopped:
