@@ -205,18 +205,67 @@ def test_requirements_that_are_not_met_are_listed() -> None:
     ]
 
 
-def test_gpus_are_listed_and_their_absence_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = tmp_path / "nvidia-smi"
-    command.write_text("#!/bin/sh\necho '0, Tesla T4, 15360'\necho '1, Tesla T4, 15360'\n")
+T4, A100 = "GPU-11111111-aaaa-bbbb-cccc-000000000000", "GPU-22222222-aaaa-bbbb-cccc-000000000000"
+
+
+def smi(folder: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    """What nvidia-smi says."""
+    command = folder / "nvidia-smi"
+    asked = "--query-gpu=index,uuid,name,memory.total --format=csv,noheader,nounits"
+    says = "".join(f"echo '{line}'\n" for line in lines)
+    command.write_text(f'#!/bin/sh\n[ "$*" = "{asked}" ] || exit 2\n{says}')
     command.chmod(0o755)
     monkeypatch.setattr(environment.shutil, "which", lambda _: str(command))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert [(one.name, one.index) for one in find_devices()] == [("Tesla T4", "0"), ("Tesla T4", "1")]
-    monkeypatch.setattr(environment.shutil, "which", lambda _: None)
     monkeypatch.delenv("REMEDIA_ALLOW_CPU", raising=False)
+
+
+def test_gpus_are_listed_and_their_absence_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    smi(tmp_path, monkeypatch, f"0, {T4}, Tesla T4, 15360", f"1, {A100}, NVIDIA A100-SXM4-80GB, 81920")
+    assert [(one.name, one.index) for one in find_devices()] == [("Tesla T4", T4), ("NVIDIA A100-SXM4-80GB", A100)]
+    assert find_devices()[0].memory_bytes == 15360 * 1024**2
+    monkeypatch.setattr(environment.shutil, "which", lambda _: None)
     with pytest.raises(WorkerStopped) as none:
         find_devices()
     assert none.value.stop is Stop.NO_GPU
+
+
+@pytest.mark.parametrize(
+    ("visible", "expected"),
+    [
+        ("1", [A100]),
+        ("1, 0", [A100, T4]),
+        (A100, [A100]),
+        ("GPU-2222", [A100]),
+        (f"{A100},{T4}", [A100, T4]),
+        ("0,0", [T4]),
+        ("0,-1,1", [T4]),
+        ("MIG-c7384736-a75d-5afc-978f-d2f1294409fd", ["MIG-c7384736-a75d-5afc-978f-d2f1294409fd"]),
+        ("", []),
+        ("7", []),
+        ("GPU-3", []),
+    ],
+)
+def test_the_gpus_that_a_service_gives_are_those_of_the_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str, expected: list[str]
+) -> None:
+    smi(tmp_path, monkeypatch, f"0, {T4}, Tesla T4, 15360", f"1, {A100}, NVIDIA A100-SXM4-80GB, 81920")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    if expected:
+        assert [one.index for one in find_devices()] == expected
+    else:
+        with pytest.raises(WorkerStopped, match="no_gpu"):
+            find_devices()
+
+
+def test_a_gpu_that_does_not_tell_its_memory_works_with_the_smallest_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smi(tmp_path, monkeypatch, f"0, {T4}, NVIDIA GB10, [N/A]")
+    (device,) = find_devices()
+    assert (device.name, device.memory_bytes, device.index) == ("NVIDIA GB10", 0, T4)
+    asked = read_order_of({FIRST: [operation()]})
+    assert choose_set(asked, device.memory_bytes, read_catalogue()).name == "sd15-inpaint"
 
 
 def read_order_of(operations: dict[str, list[dict[str, object]]]):  # type: ignore[no-untyped-def]
