@@ -259,8 +259,8 @@ def allowed(mask: Bytes, size: tuple[int, int]) -> Image.Image:
 
 
 def _control_tensor(maps: Maps, kind: str, size: tuple[int, int]) -> torch.Tensor:
-    picture = maps.control(kind).resize(size, Image.Resampling.BILINEAR)
-    return torch.from_numpy(np.asarray(picture, dtype=np.float32) / 255.0).permute(2, 0, 1)
+    picture = np.asarray(maps.control(kind, size), dtype=np.float32)
+    return torch.from_numpy(picture / 255.0).permute(2, 0, 1)
 
 
 def _judged(image: torch.Tensor) -> Bytes | AttemptFailed:

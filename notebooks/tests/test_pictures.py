@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import cv2
 import numpy as np
 import pytest
+import torch
 from bundles import LISTING, SIZE
 from PIL import Image
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from remedia_worker.diffusion import _control_tensor
 from remedia_worker.errors import AttemptFailed, Code
-from remedia_worker.maps import find_lines
+from remedia_worker.maps import Maps, SurfaceModel, find_lines, likeliest
 from remedia_worker.mask import check_mask, make_mask, masked_share
 from remedia_worker.pictures import put_detail_back, working_size
 from remedia_worker.surfaces import PROTECTED, Surface, coloured, lookup, surface_of
@@ -177,3 +184,94 @@ def test_lines_are_found() -> None:
     lines = find_lines(Image.fromarray(picture))
     assert lines[:, 36:44].max() == 255
     assert not lines[:, :30].any()
+
+
+def room() -> Image.Image:
+    with Image.open(LISTING / "03-bedroom.jpg") as picture:
+        return picture.convert("RGB").resize((384, 256), Image.Resampling.BOX)
+
+
+WORKING = (248, 168)
+
+
+def given_to_a_controlnet(maps: Maps, kind: str, size: tuple[int, int]) -> np.ndarray:
+    return np.rint(_control_tensor(maps, kind, size).permute(1, 2, 0).numpy() * 255.0).astype(np.uint8)
+
+
+def test_a_controlnet_is_given_lines_that_are_lines(tmp_path: Path) -> None:
+    maps = Maps(tmp_path, "one", room(), None, None)
+    given = given_to_a_controlnet(maps, "lines", WORKING)
+    assert given.shape == (WORKING[1], WORKING[0], 3)
+    assert set(np.unique(given)) == {0, 255}
+    assert (given[..., 0] == find_lines(room().resize(WORKING, Image.Resampling.LANCZOS))).all()
+    # What is written stays at the photo's size.
+    maps.control("lines")
+    assert (maps.made()["lines"] == find_lines(room())).all()
+
+
+@pytest.mark.parametrize("size", [(192, 128), (248, 168), (128, 88), (96, 64), (384, 256), (512, 344)])
+def test_lines_of_a_bundle_stay_lines(tmp_path: Path, size: tuple[int, int]) -> None:
+    lines = np.zeros((256, 384), dtype=np.uint8)
+    cv2.line(lines, (10, 41), (374, 41), 255, 1)
+    cv2.line(lines, (101, 60), (101, 240), 255, 1)
+    cv2.line(lines, (150, 70), (320, 230), 255, 1)
+    (tmp_path / "maps").mkdir()
+    Image.fromarray(lines).save(tmp_path / "maps" / "one.lines.png")
+    maps = Maps(tmp_path, "one", room(), None, None)
+    given = given_to_a_controlnet(maps, "lines", size)[..., 0]
+    assert set(np.unique(given)) == {0, 255}
+    assert (maps.made()["lines"] == lines).all()
+    # Each is whole, and there is nothing else.
+    count, _, pieces, _ = cv2.connectedComponentsWithStats(given, connectivity=8)
+    assert count == 4
+    across, down = size[0] / 384, size[1] / 256
+    upright, slanting, level = sorted(pieces[1:], key=lambda one: one[cv2.CC_STAT_WIDTH])
+    assert upright[cv2.CC_STAT_HEIGHT] == pytest.approx(181 * down, abs=2)
+    assert slanting[cv2.CC_STAT_WIDTH] == pytest.approx(171 * across, abs=2)
+    assert slanting[cv2.CC_STAT_HEIGHT] == pytest.approx(161 * down, abs=2)
+    assert level[cv2.CC_STAT_WIDTH] == pytest.approx(365 * across, abs=2)
+    assert level[cv2.CC_STAT_HEIGHT] <= 2
+
+
+def test_a_controlnet_is_given_the_colours_of_surfaces_alone(tmp_path: Path) -> None:
+    with Image.open(LISTING / "truth" / "03-bedroom_labels.png") as plane:
+        (tmp_path / "maps").mkdir()
+        plane.resize((384, 256), Image.Resampling.NEAREST).save(tmp_path / "maps" / "one.labels.png")
+    maps = Maps(tmp_path, "one", room(), None, None)
+    given = given_to_a_controlnet(maps, "segmentation", WORKING)
+    assert given.shape == (WORKING[1], WORKING[0], 3)
+    palette = {tuple(colour) for colour in coloured(np.array(list(Surface), dtype=np.uint8)).tolist()}
+    assert {tuple(colour) for colour in given.reshape(-1, 3).tolist()} <= palette
+    assert maps.made()["labels"].shape == (256, 384)
+
+
+class Largest(TorchDispatchMode):
+    """Notes how many numbers the largest tensor has that is made."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor):
+            self.numbers = max(self.numbers, made.numel())
+        return made
+
+
+@pytest.mark.parametrize("size", [(450, 300), (90, 60), (333, 257), (60, 45)])
+def test_classes_are_chosen_in_little_memory(size: tuple[int, int]) -> None:
+    logits = torch.randn(150, 60, 90, generator=torch.Generator().manual_seed(3))
+    with Largest() as largest:
+        found = likeliest(logits, *size)
+    whole = torch.nn.functional.interpolate(logits[None], size=size[::-1], mode="bilinear", align_corners=False)
+    assert torch.equal(found, whole.argmax(dim=1)[0])
+    if size[1] >= 256:
+        assert largest.numbers < whole.numel() / 3
+
+
+def test_surfaces_are_those_of_the_model(tiny: Path) -> None:
+    model = SurfaceModel(tiny / "tiny--segmentation", torch.device("cpu"), torch.float32)
+    for size in ((384, 256), (200, 300)):
+        photo = room().resize(size)
+        logits = model._model(pixel_values=model._pixels(photo, 640, 32)).logits
+        whole = torch.nn.functional.interpolate(logits, size=size[::-1], mode="bilinear", align_corners=False)
+        assert (model(photo) == model._table[whole.argmax(dim=1)[0].numpy()]).all()
