@@ -77,6 +77,14 @@ def half_variant(folder: Path) -> str | None:
     return "fp16" if any(folder.rglob("*.fp16.*")) else None
 
 
+def is_union(folder: Path) -> bool:
+    """Whether a ControlNet is a union. The published ones call themselves plain ControlNets, which they would be loaded
+    as without a word, so the number of their kinds counts, which no other has.
+    """
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config.get("_class_name") == "ControlNetUnionModel" or config.get("num_control_type") is not None
+
+
 class Painter:
     """One base model with its ControlNets on one device."""
 
@@ -115,9 +123,7 @@ class Painter:
             self._nets[kind] = loaded[path]
 
     def _controlnet(self, folder: Path) -> Any:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        union = config.get("_class_name") == "ControlNetUnionModel"
-        kind = diffusers.ControlNetUnionModel if union else diffusers.ControlNetModel
+        kind = diffusers.ControlNetUnionModel if is_union(folder) else diffusers.ControlNetModel
         net = kind.from_pretrained(folder, torch_dtype=self._dtype, variant=half_variant(folder))
         return net.to(self._device).eval()
 
@@ -253,8 +259,8 @@ def allowed(mask: Bytes, size: tuple[int, int]) -> Image.Image:
 
 
 def _control_tensor(maps: Maps, kind: str, size: tuple[int, int]) -> torch.Tensor:
-    picture = maps.control(kind).resize(size, Image.Resampling.BILINEAR)
-    return torch.from_numpy(np.asarray(picture, dtype=np.float32) / 255.0).permute(2, 0, 1)
+    picture = np.asarray(maps.control(kind, size), dtype=np.float32)
+    return torch.from_numpy(picture / 255.0).permute(2, 0, 1)
 
 
 def _judged(image: torch.Tensor) -> Bytes | AttemptFailed:

@@ -26,7 +26,9 @@ _REQUIREMENT = re.compile(r"([A-Za-z0-9_.-]+)(==|>=)([0-9.]+)")
 
 @dataclass(frozen=True)
 class Device:
-    """What pictures are made on; `index` is None for a CPU."""
+    """What pictures are made on. `index` is what CUDA_VISIBLE_DEVICES must hold, None for a CPU; `memory_bytes` is 0
+    where nobody tells.
+    """
 
     name: str
     memory_bytes: int
@@ -48,22 +50,52 @@ def find_devices() -> list[Device]:
 
 
 def _gpus() -> list[Device]:
+    listed = _listed()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return [device for _, device in listed]
+    found: list[Device] = []
+    for one in (token.strip() for token in visible.split(",")):
+        device = _named(one, listed)
+        # As CUDA does: what stands behind a name that is none is not looked at.
+        if device is None:
+            break
+        if device not in found:
+            found.append(device)
+    return found
+
+
+def _listed() -> list[tuple[str, Device]]:
+    """The GPUs by the numbers that nvidia-smi gives them, which are not CUDA's where their kinds differ."""
     command = shutil.which("nvidia-smi")
     if command is None:
         return []
-    query = [command, "--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits"]
+    query = [command, "--query-gpu=index,uuid,name,memory.total", "--format=csv,noheader,nounits"]
     try:
         answer = subprocess.run(query, capture_output=True, text=True, timeout=30, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return []
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    allowed = None if visible is None else [one.strip() for one in visible.split(",")]
     found = []
     for line in answer.splitlines():
         parts = [part.strip() for part in line.split(",")]
-        if len(parts) == 3 and parts[2].isdigit() and (allowed is None or parts[0] in allowed):
-            found.append(Device(name=parts[1], memory_bytes=int(parts[2]) * 1024**2, index=parts[0]))
+        if len(parts) == 4 and parts[0].isdecimal():
+            number, uuid, name, memory = parts
+            # Some GPUs share the machine's memory and tell none of their own.
+            known = int(memory) * 1024**2 if memory.isdecimal() else 0
+            found.append((number, Device(name, known, uuid if uuid.startswith("GPU-") else number)))
     return found
+
+
+def _named(token: str, listed: list[tuple[str, Device]]) -> Device | None:
+    """The GPU that an entry of CUDA_VISIBLE_DEVICES means: by number, by UUID or its beginning, or a part of a GPU."""
+    if token.startswith("MIG-"):
+        names = {device.name for _, device in listed}
+        # How much memory such a part has is not told.
+        return Device(f"{names.pop()} MIG" if len(names) == 1 else "NVIDIA MIG", 0, token)
+    for number, device in listed:
+        if token == number or (token.startswith("GPU-") and str(device.index).startswith(token)):
+            return device
+    return None
 
 
 def is_online() -> bool:

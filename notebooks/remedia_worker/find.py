@@ -22,6 +22,7 @@ MOST_ENTRIES = 20_000
 MOST_BYTES = 8 * 1024**3
 MOST_DEPTH = 8
 _LARGEST_MARKER = 64 * 1024
+_AFTER_ANOTHER = 10.0
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ def input_roots() -> list[Path]:
 def find_bundle(run_id: str, roots: list[Path], work: Path, seconds: float) -> tuple[Path, Marker]:
     """The folder of the bundle of `run_id`, or of the only one where `run_id` is empty, unpacked where it has to be.
 
-    Looks again until `seconds` are over: a mount may appear late. Raises WorkerStopped with `nothing_found` or
-    `wrong_run`, which says what is there instead.
+    Looks again until `seconds` are over: a mount may appear late, but once another run's is there not by much. Raises
+    WorkerStopped with `nothing_found` or `wrong_run`, which says what is there instead.
     """
     end = time.monotonic() + seconds
     while True:
@@ -62,6 +63,8 @@ def find_bundle(run_id: str, roots: list[Path], work: Path, seconds: float) -> t
             )
         if time.monotonic() >= end:
             break
+        if found:
+            end = min(end, time.monotonic() + _AFTER_ANOTHER)
         time.sleep(min(2.0, max(0.05, seconds / 10)))
     places = ", ".join(str(root) for root in roots) or "no input folder"
     if found:

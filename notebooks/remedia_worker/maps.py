@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import torch
 from PIL import Image
 
 from .errors import AttemptFailed, Code
+from .models import variant_of
 from .pictures import Bytes, normalisation, read_plane
 from .surfaces import coloured, lookup
 
 _MEAN, _DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 _DEPTH_SIDE = 518
 _LABEL_SIDE = 640
+_STRIP = 16
 
 
 class DepthModel:
@@ -25,7 +29,8 @@ class DepthModel:
     def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
         from transformers import AutoModelForDepthEstimation
 
-        self._model: Any = AutoModelForDepthEstimation.from_pretrained(folder, dtype=dtype).to(device).eval()
+        model: Any = AutoModelForDepthEstimation.from_pretrained(folder, dtype=dtype, variant=variant_of(folder))
+        self._model = model.to(device).eval()
         self._pixels = _Pixels(folder, device, dtype)
         backbone = getattr(self._model.config, "backbone_config", None)
         self._patch = int(getattr(backbone, "patch_size", 14) or 14)
@@ -50,7 +55,8 @@ class SurfaceModel:
     def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
         from transformers import AutoModelForSemanticSegmentation
 
-        self._model: Any = AutoModelForSemanticSegmentation.from_pretrained(folder, dtype=dtype).to(device).eval()
+        model: Any = AutoModelForSemanticSegmentation.from_pretrained(folder, dtype=dtype, variant=variant_of(folder))
+        self._model = model.to(device).eval()
         self._pixels = _Pixels(folder, device, dtype)
         names = {int(number): str(name) for number, name in self._model.config.id2label.items()}
         self._table = lookup(names)
@@ -58,11 +64,28 @@ class SurfaceModel:
     @torch.inference_mode()
     def __call__(self, photo: Image.Image) -> Bytes:
         """Surface numbers at the photo's size."""
-        logits = self._model(pixel_values=self._pixels(photo, _LABEL_SIDE, 32)).logits.float()
-        logits = torch.nn.functional.interpolate(
-            logits, size=(photo.height, photo.width), mode="bilinear", align_corners=False
-        )
-        return np.asarray(self._table[logits.argmax(dim=1)[0].cpu().numpy()])
+        logits = self._model(pixel_values=self._pixels(photo, _LABEL_SIDE, 32)).logits
+        return np.asarray(self._table[likeliest(logits[0], *photo.size).cpu().numpy()])
+
+
+def likeliest(logits: torch.Tensor, width: int, height: int) -> torch.Tensor:
+    """The likeliest class of every pixel, of logits (classes, rows, columns) that are enlarged bilinearly.
+
+    That is done in strips: 150 classes at a photo's size are a gigabyte.
+    """
+    rows = logits.shape[1]
+    place = ((torch.arange(height, device=logits.device) + 0.5) * (rows / height) - 0.5).clamp(min=0.0)
+    above = place.long().clamp(max=rows - 1)
+    below = (above + 1).clamp(max=rows - 1)
+    strips = []
+    for start in range(0, height, _STRIP):
+        strip = slice(start, start + _STRIP)
+        first, last = int(above[start]), int(below[strip][-1])
+        part = logits[None, :, first : last + 1].float()
+        wide = torch.nn.functional.interpolate(part, size=(part.shape[2], width), mode="bilinear", align_corners=False)
+        upper, lower = wide[0][:, above[strip] - first], wide[0][:, below[strip] - first]
+        strips.append(torch.lerp(upper, lower, (place - above)[strip, None]).argmax(dim=0))
+    return torch.cat(strips)
 
 
 class _Pixels:
@@ -87,6 +110,32 @@ def find_lines(photo: Image.Image) -> Bytes:
     return np.asarray(cv2.Canny(grey, max(10.0, 0.5 * median), max(30.0, 1.1 * median)), dtype=np.uint8)
 
 
+def resized_lines(lines: Bytes, width: int, height: int) -> Bytes:
+    """Lines at another size, white on black as before: where at least half of what a line of one pixel leaves there is
+    found. Any filter would make them grey, and thin ones vanish.
+    """
+    if lines.shape == (height, width):
+        return lines
+    smaller = max(1.0, math.sqrt(lines.size / (width * height)))
+    shares = cv2.resize(lines, (width, height), interpolation=cv2.INTER_AREA if smaller > 1.0 else cv2.INTER_NEAREST)
+    return np.asarray(shares >= 0.5 * 255.0 / smaller).astype(np.uint8) * 255
+
+
+def _filtered(filter_: Image.Resampling) -> Callable[[Bytes, int, int], Bytes]:
+    def resize(plane: Bytes, width: int, height: int) -> Bytes:
+        return np.asarray(Image.fromarray(plane).resize((width, height), filter_))
+
+    return resize
+
+
+_SIZED = {
+    "depth": _filtered(Image.Resampling.BICUBIC),
+    "lines": resized_lines,
+    "labels": _filtered(Image.Resampling.NEAREST),
+}
+"""How the maps of a bundle are brought to the photo's size."""
+
+
 class Maps:
     """The maps of one photo, each made once, at the photo's size."""
 
@@ -99,33 +148,45 @@ class Maps:
 
     def depth(self) -> Bytes:
         """Near is bright; a bundle's map of 16 bits is brought to 8."""
-        return self._get("depth", Image.Resampling.BICUBIC, self._depth_model)
+        return self._get("depth", self._depth_model)
 
     def lines(self) -> Bytes:
         """White on black."""
-        return self._get("lines", Image.Resampling.BILINEAR, find_lines)
+        return self._get("lines", find_lines)
 
     def labels(self) -> Bytes:
         """Surface numbers."""
-        return self._get("labels", Image.Resampling.NEAREST, self._surface_model)
+        return self._get("labels", self._surface_model)
 
-    def control(self, kind: str) -> Image.Image:
-        """The picture that a ControlNet of this kind is given."""
+    def control(self, kind: str, size: tuple[int, int] | None = None) -> Image.Image:
+        """The picture that a ControlNet of this kind is given, at the size at which it works or at the photo's.
+
+        Colours stay those of surfaces, and lines stay lines: these are found anew at the size, unless the bundle has
+        them.
+        """
+        width, height = size or self._photo.size
         if kind == "segmentation":
-            return Image.fromarray(coloured(self.labels()))
-        plane = self.depth() if kind == "depth" else self.lines()
+            return Image.fromarray(coloured(_SIZED["labels"](self.labels(), width, height)))
+        if kind == "depth":
+            plane = _filtered(Image.Resampling.BILINEAR)(self.depth(), width, height)
+        elif (width, height) == self._photo.size or self._path("lines").is_file():
+            plane = resized_lines(self.lines(), width, height)
+        else:
+            plane = find_lines(self._photo.resize((width, height), Image.Resampling.LANCZOS))
         return Image.fromarray(np.repeat(plane[..., None], 3, axis=2))
 
     def made(self) -> dict[str, Bytes]:
-        """The maps that were used so far."""
+        """The maps that were used so far, at the photo's size."""
         return self._made
 
-    def _get(self, name: str, filter_: Image.Resampling, model: Any) -> Bytes:
+    def _path(self, name: str) -> Path:
+        return self._bundle / "maps" / f"{self._photo_id}.{name}.png"
+
+    def _get(self, name: str, model: Any) -> Bytes:
         if name not in self._made:
-            path = self._bundle / "maps" / f"{self._photo_id}.{name}.png"
-            if path.is_file():
-                plane = read_plane(path, f"the {name} map")
-                self._made[name] = np.asarray(plane.resize(self._photo.size, filter_))
+            if self._path(name).is_file():
+                plane = read_plane(self._path(name), f"the {name} map")
+                self._made[name] = _SIZED[name](np.asarray(plane), *self._photo.size)
             elif model is None:
                 raise AttemptFailed(Code.MODEL_MISSING, f"no model makes the {name} map, and the bundle has none")
             else:

@@ -1,4 +1,4 @@
-"""The allowed-change mask: floor and lower walls, less openings and whatever is fixed to the house.
+"""The allowed-change mask: floor, what stands on it and lower walls, less openings and whatever is fixed.
 
 255 may be drawn anew, values between are a soft band that may darken or tint, 0 stays as it is.
 """
@@ -17,13 +17,17 @@ LOWER_WALL = 0.45
 
 _PROTECTED_GROWTH = 2.0
 _SOFT_BAND = 6.0
+_TOUCH = 2.0
+_LEAST_FLOOR = 0.002
+"""Share of the frame below which a piece of floor is taken for a mistake of the model and says nothing of the edge."""
 
 
 def make_mask(labels: Bytes, growth: float) -> Bytes:
     """The mask of a label map; `growth` is in thousandths of the long side and may be below 0."""
     long_side = max(labels.shape)
-    floor = np.isin(labels, (Surface.FLOOR, Surface.FURNITURE))
-    region = floor | _lower_walls(labels, floor)
+    floor = np.asarray(labels == Surface.FLOOR)
+    standing = _standing(labels == Surface.FURNITURE, floor)
+    region = floor | standing | _lower_walls(labels, floor, standing)
     region = _grown(region, growth * long_side / 1000.0)
     protected = _grown(np.isin(labels, PROTECTED), _PROTECTED_GROWTH * long_side / 1000.0)
     region &= ~protected
@@ -35,20 +39,54 @@ def make_mask(labels: Bytes, growth: float) -> Bytes:
     return mask
 
 
-def _lower_walls(labels: Bytes, floor: np.ndarray) -> np.ndarray:
+def _standing(furniture: np.ndarray, floor: np.ndarray) -> np.ndarray:
+    """The furniture that stands on the floor: what touches it. Pictures, shelves and screens on a wall do not."""
+    _, pieces = cv2.connectedComponents(furniture.astype(np.uint8), connectivity=8)
+    near = _grown(floor, max(1.0, _TOUCH * max(floor.shape) / 1000.0))
+    touching = np.unique(pieces[near & furniture])
+    return np.asarray(np.isin(pieces, touching[touching > 0]))
+
+
+def _lower_walls(labels: Bytes, floor: np.ndarray, standing: np.ndarray) -> np.ndarray:
     """Walls and skirting in the lower part of each column, measured from the floor's edge to the wall's top."""
     wall = np.isin(labels, (Surface.WALL, Surface.TRIM))
     height, width = labels.shape
     rows = np.arange(height)[:, None]
-    has_floor = floor.any(axis=0)
-    if not has_floor.any() or not wall.any():
+    edge = _floor_edge(floor, standing)
+    if edge is None or not wall.any():
         return np.zeros_like(wall)
     columns = np.arange(width)
-    edge = np.interp(columns, columns[has_floor], floor.argmax(axis=0)[has_floor].astype(np.float64))
     has_wall = wall.any(axis=0)
     top = np.interp(columns, columns[has_wall], wall.argmax(axis=0)[has_wall].astype(np.float64))
     limit = edge - LOWER_WALL * np.maximum(edge - top, 0.0)
     return np.asarray(wall & (rows >= limit[None, :]))
+
+
+def _floor_edge(floor: np.ndarray, standing: np.ndarray) -> np.ndarray | None:
+    """The row in each column where the floor ends, from the columns where it is seen to; None where there is no floor.
+
+    Furniture that stands before the edge hides it: there the edge lies where its neighbours say, but neither above nor
+    below the furniture.
+    """
+    _, pieces, found, _ = cv2.connectedComponentsWithStats(floor.astype(np.uint8), connectivity=8)
+    large = found[:, cv2.CC_STAT_AREA] >= _LEAST_FLOOR * floor.size
+    large[0] = False
+    floor = large[pieces]
+    has_floor = floor.any(axis=0)
+    if not has_floor.any():
+        return None
+    columns = np.arange(floor.shape[1])
+    first = floor.argmax(axis=0)
+    hidden = has_floor & (first > 0) & standing[np.maximum(first - 1, 0), columns]
+    seen = has_floor & ~hidden
+    if not seen.any():
+        seen = has_floor
+    edge = np.asarray(np.interp(columns, columns[seen], first[seen].astype(np.float64)))
+    for column in columns[hidden]:
+        above = standing[: first[column], column][::-1]
+        run = len(above) if above.all() else int(above.argmin())
+        edge[column] = np.clip(edge[column], first[column] - run, first[column])
+    return edge
 
 
 def _grown(region: np.ndarray, pixels: float) -> np.ndarray:

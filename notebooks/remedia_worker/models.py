@@ -25,6 +25,12 @@ _SMALL = 64 * 1024**2
 _LEFT_OUT = ("safety_checker/", "feature_extractor/", "vae_1_0/")
 _WEIGHTS = (".safetensors", ".bin")
 _TEXTS = (".json", ".txt", ".model", ".md")
+_FULL = ("depth", "segmentation", "clip")
+"""Small models, of which every GPU gets the 32-bit form, if there is one."""
+_PIPELINES = ("base", "img2img", "video")
+_STEM = r"(?:model|pytorch_model|diffusion_pytorch_model)"
+_WEIGHTS = re.compile(_STEM + r"(\.fp16)?(?:-(\d{5})-of-(\d{5}))?\.(safetensors|bin)")
+_INDEX = re.compile(_STEM + r"\.(safetensors|bin)\.index(\.fp16)?\.json")
 
 
 @dataclass(frozen=True)
@@ -105,46 +111,62 @@ def accepted(part: Part, order: Order) -> bool:
     return part.notice is None or named or part.repository in re.split(r"[,\s]+", said)
 
 
-def locate(part: Part, roots: list[Path], online: bool, precision: str) -> Located:
-    """Finds a part in an attached folder, or fetches it; WorkerStopped (`model_missing`) where neither works."""
-    attached = _attached(part, roots)
-    if attached is not None:
+def locate(part: Part, roots: list[Path], online: bool, precision: str, others: Iterable[Part] = ()) -> Located:
+    """Finds a part in an attached folder, or fetches it; WorkerStopped (`model_missing`) where neither works.
+
+    `others` are the parts of its set, whose folders may lie beside its own.
+    """
+    attached = _attached(part, roots, others)
+    lacking = None if attached is None else _lacking(attached)
+    if attached is not None and lacking is None:
         return attached
-    if not online:
-        name = part.repository.rsplit("/", 1)[-1]
-        raise WorkerStopped(
-            Stop.MODEL_MISSING,
-            f"{part.role} ({part.repository}) is in no attached folder named `{name}`, and this session is offline",
-            retryable=False,
-        )
-    return _fetched(part, precision)
+    if online:
+        return _fetched(part, precision)
+    name = part.repository.rsplit("/", 1)[-1]
+    why = lacking or f"is in no attached folder named `{name}`"
+    raise WorkerStopped(
+        Stop.MODEL_MISSING, f"{part.role} ({part.repository}) {why}, and this session is offline", retryable=False
+    )
 
 
 def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-def _attached(part: Part, roots: list[Path]) -> Located | None:
-    owner, _, name = part.repository.rpartition("/")
-    names = {_slug(name), _slug(f"{owner}-{name}"), _slug(f"models--{owner}--{name}")}
-    entry = "model_index.json" if part.role in ("base", "img2img", "video") else "config.json"
+def _slugs(repository: str) -> set[str]:
+    """How a folder may be called that holds a repository."""
+    owner, _, name = repository.rpartition("/")
+    return {_slug(name), _slug(f"{owner}-{name}"), _slug(f"models--{owner}--{name}")}
+
+
+def _attached(part: Part, roots: list[Path], others: Iterable[Part]) -> Located | None:
+    names = _slugs(part.repository)
+    foreign = {slug for one in others if one.repository != part.repository for slug in _slugs(one.repository)} - names
+    entry = "model_index.json" if part.role in _PIPELINES else "config.json"
     extra = os.environ.get("REMEDIA_MODELS")
-    fitting: list[Located] = []
+    fitting: list[tuple[int, str, Path]] = []
     for root in [*([Path(extra)] if extra else []), *roots]:
         for folder in [folder for folder, files in walk(root) if entry in files]:
             note = _note(folder)
-            parts = [_slug(one) for one in folder.relative_to(root).parts]
+            distance = 0
             if note is not None:
                 if note.get("repository") != part.repository:
                     continue
-            elif not names.intersection(parts) or (entry == "config.json" and _is_component(folder)):
-                continue
-            revision = (note or {}).get("revision") or _snapshot(folder) or "unknown"
-            fitting.append(Located(part, folder, revision, _digest(folder)))
-    exact = [one for one in fitting if one.revision == part.revision]
+            else:
+                near = [_slug(one) for one in reversed(folder.relative_to(root).parts)]
+                named = next((place for place, one in enumerate(near) if one in names), None)
+                # A folder of its name may hold another model of its owner, whose name is nearer.
+                if named is None or foreign.intersection(near[:named]):
+                    continue
+                if entry == "config.json" and _is_component(folder):
+                    continue
+                distance = named
+            fitting.append((distance, (note or {}).get("revision") or _snapshot(folder) or "unknown", folder))
+    exact = [one for one in fitting if one[1] == part.revision]
     # A folder that says to be another revision is another model.
-    unsure = [one for one in fitting if one.revision == "unknown"]
-    return next(iter(exact or unsure), None)
+    unsure = [one for one in fitting if one[1] == "unknown"]
+    nearest = min(exact or unsure, key=lambda one: one[0], default=None)
+    return None if nearest is None else Located(part, nearest[2], nearest[1], _digest(nearest[2]))
 
 
 def _is_component(folder: Path) -> bool:
@@ -185,39 +207,105 @@ def _digest(folder: Path) -> str | None:
 
 
 def choose_files(names: Iterable[str], precision: str) -> list[str]:
-    """The files of a repository that are needed: all texts, and in each folder one form of the weights.
-
-    Safetensors are preferred to pickles, and the 16-bit form where the run works in 16 bits.
-    """
+    """The files of a repository that are needed: all texts, and in each folder one form of the weights."""
     texts: list[str] = []
-    weights: dict[str, list[tuple[tuple[bool, bool], str]]] = {}
+    folders: dict[str, list[str]] = {}
     for name in names:
         folder, file = str(PurePosixPath(name).parent), PurePosixPath(name).name
         if name.startswith(_LEFT_OUT) and not file.startswith("preprocessor_config"):
             continue
         if file.endswith(_TEXTS) and ".index." not in file:
             texts.append(name)
-        match = re.fullmatch(r"(model|pytorch_model|diffusion_pytorch_model)(\.fp16)?\.(safetensors|bin)", file)
-        if match is not None:
-            half, form = match.group(2) is not None, match.group(3)
-            rank = (form != "safetensors", half != (precision == "fp16"))
-            weights.setdefault(folder, []).append((rank, name))
-    return sorted(texts) + sorted(min(found)[1] for found in weights.values())
+        folders.setdefault(folder, []).append(file)
+    weights = [
+        str(PurePosixPath(folder) / file) for folder, files in folders.items() for file in _form(files, precision)
+    ]
+    return sorted(texts) + sorted(weights)
+
+
+def _form(files: Iterable[str], precision: str) -> list[str]:
+    """The files of one form of the weights of a folder: one file, or shards with their index; none where there is none.
+
+    Safetensors are preferred to pickles, the 16-bit form where the run works in 16 bits, and one file to shards.
+    """
+    forms: dict[tuple[bool, bool, bool], list[str]] = {}
+    indexes: dict[tuple[bool, bool], str] = {}
+    counts: dict[tuple[bool, bool, bool], int] = {}
+    for file in files:
+        if match := _WEIGHTS.fullmatch(file):
+            half, _, count, form = match.groups()
+            key = (form != "safetensors", (half is not None) != (precision == "fp16"), count is not None)
+            forms.setdefault(key, []).append(file)
+            counts[key] = int(count or 1)
+        elif match := _INDEX.fullmatch(file):
+            form, half = match.groups()
+            indexes[form != "safetensors", (half is not None) != (precision == "fp16")] = file
+    for key in sorted(forms):
+        found = forms[key]
+        if not key[2]:
+            return found[:1]
+        if key[:2] in indexes and len(found) == counts[key]:
+            return [*sorted(found), indexes[key[:2]]]
+    return []
+
+
+def variant_of(folder: Path) -> str | None:
+    """The variant by which one of the small models is loaded: its 16-bit form only where there is no other."""
+    return "fp16" if any(".fp16" in file for file in _form(_files(folder), "fp32")) else None
+
+
+def _files(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
+
+
+def _lacking(found: Located) -> str | None:
+    """What keeps a folder from being loaded: that it has no weights, or that a part of it has none."""
+    if found.part.role not in _PIPELINES:
+        return None if _form(_files(found.folder), "fp16") else f"has no weights in {found.folder}"
+    try:
+        index = json.loads((found.folder / "model_index.json").read_text(encoding="utf-8"))
+        # A part is named with its library and its class, and with none where the pipeline does without it.
+        named = [key for key, value in index.items() if isinstance(value, list) and value[0] is not None]
+    except (OSError, ValueError, AttributeError, IndexError) as error:
+        return f"has a model_index.json in {found.folder} that cannot be read: {error}"
+    models = [one for one in named if not f"{one}/".startswith(_LEFT_OUT)]
+    without = [one for one in models if _is_without_weights(found.folder / one)]
+    if without or not models:
+        return f"has no weights in {found.folder}" + (f" for {', '.join(without)}" if without else "")
+    return None
+
+
+def _is_without_weights(folder: Path) -> bool:
+    """Whether a part of a pipeline lacks weights; schedulers and tokenizers, which have none, have no config.json."""
+    files = _files(folder)
+    return not files or ("config.json" in files and not _form(files, "fp16"))
 
 
 def _fetched(part: Part, precision: str) -> Located:
     from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
+    wanted = f"{part.role} ({part.repository} at {part.revision})"
+    found: Located | None = None
     error: Exception | None = None
     for wait in (0, 5, 15):
         time.sleep(wait)
         try:
             info = HfApi().model_info(part.repository, revision=part.revision)
-            names = choose_files([file.rfilename for file in info.siblings or []], precision)
-            folder = snapshot_download(part.repository, revision=part.revision, allow_patterns=names)
-            return Located(part, Path(folder), str(info.sha), _digest(Path(folder)))
+            names = choose_files(
+                [file.rfilename for file in info.siblings or []], "fp32" if part.role in _FULL else precision
+            )
+            folder = Path(snapshot_download(part.repository, revision=str(info.sha), allow_patterns=names))
+            found = Located(part, folder, str(info.sha), _digest(folder))
+            break
+        except (RepositoryNotFoundError, RevisionNotFoundError) as caught:
+            error = caught
+            break
         except Exception as caught:  # The client raises errors of several libraries; each may pass.
             error = caught
-    raise WorkerStopped(
-        Stop.MODEL_MISSING, f"{part.role} ({part.repository} at {part.revision}) cannot be fetched: {error}"
-    ) from error
+    if found is None:
+        raise WorkerStopped(Stop.MODEL_MISSING, f"{wanted} cannot be fetched: {error}") from error
+    lacking = _lacking(found)
+    if lacking is not None:
+        raise WorkerStopped(Stop.MODEL_MISSING, f"{wanted} {lacking}", retryable=False)
+    return found

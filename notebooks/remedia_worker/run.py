@@ -59,6 +59,8 @@ def run(run_id: str = "", progress: Progress | None = None) -> dict[str, Any]:
     progress = progress or Progress()
     output = output_folder()
     output.mkdir(parents=True, exist_ok=True)
+    # What a run before this one said here does not hold for it.
+    (output / STOPPED_FILE).unlink(missing_ok=True)
     try:
         return Run(run_id, output, progress).work()
     except WorkerStopped as stopped:
@@ -194,7 +196,7 @@ class Run:
                 self._progress.emit("model_refused", role=role, text=part.notice if part else "the set has none")
                 continue
             try:
-                found = models.locate(part, roots, online, precision)
+                found = models.locate(part, roots, online, precision, chosen.parts)
             except WorkerStopped as stopped:
                 if role not in ("clip", "video"):
                     raise

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from .documents import ClipPrompts
+from .models import variant_of
 from .pictures import normalisation
 
 _MEAN = [0.48145466, 0.4578275, 0.40821073]
@@ -26,7 +27,8 @@ class Scorer:
 
         self._name = name
         self._device = device
-        self._model: Any = CLIPModel.from_pretrained(folder, dtype=torch.float32).to(device).eval()
+        model: Any = CLIPModel.from_pretrained(folder, dtype=torch.float32, variant=variant_of(folder))
+        self._model = model.to(device).eval()
         self._tokenizer: Any = CLIPTokenizer.from_pretrained(folder)
         self._side = int(self._model.config.vision_config.image_size)
         self._mean, self._deviation = normalisation(folder, _MEAN, _DEVIATION)

@@ -43,8 +43,13 @@ PROTECTED = (
     Surface.ELECTRICAL,
     Surface.LIGHT_FIXTURE,
     Surface.WINDOW_VIEW,
+    # Indoors these are seen through a window or an open door, too.
+    Surface.EXTERIOR,
+    Surface.LAWN,
+    Surface.ROOF,
+    Surface.VEGETATION,
 )
-"""What a stage must never change."""
+"""What a stage must never change: remedia's own list, and what is outdoors."""
 
 _NAMES = {
     Surface.SKY: "sky",
@@ -57,12 +62,17 @@ _NAMES = {
     Surface.CABINET: "cabinet counter countertop kitchen_island wardrobe",
     Surface.FIXED: (
         "column bathtub railing sink fireplace refrigerator stairs stairway step bannister toilet stove oven microwave"
-        " dishwasher washer hood shower radiator mirror escalator glass base"
+        " dishwasher washer hood shower radiator mirror escalator glass base tank"
     ),
     Surface.EXTERIOR: "building house skyscraper tower hovel fence awning",
     Surface.LIGHT_FIXTURE: "light chandelier sconce fan",
     Surface.LAWN: "grass earth field road sidewalk path sand land dirt_track runway",
     Surface.VEGETATION: "tree palm mountain hill",
+    # What is outdoors and neither house, ground nor plant; people and animals are nobody's furniture either.
+    Surface.WINDOW_VIEW: (
+        "person animal car bus truck van minibike bicycle airplane boat ship sea water river lake waterfall fountain"
+        " swimming_pool rock bridge pier pole streetlight traffic_light grandstand canopy tent flag"
+    ),
 }
 _BY_NAME = {name.replace("_", " "): surface for surface, names in _NAMES.items() for name in names.split()}
 
@@ -88,7 +98,7 @@ _COLOURS = {
 
 
 def surface_of(name: str) -> Surface:
-    """The surface of an ADE20K class; whatever is not part of the house is furniture."""
+    """The surface of an ADE20K class; whatever is neither part of the house nor outdoors is furniture."""
     for one in name.lower().replace("-", " ").split(","):
         surface = _BY_NAME.get(" ".join(one.replace(";", " ").split()))
         if surface is not None:

@@ -78,6 +78,20 @@ def test_a_mount_that_appears_late_is_waited_for(tmp_path: Path) -> None:
     assert find_bundle(RUN_ID, [root], tmp_path / "work", 10.0)[0] == root / "late"
 
 
+@pytest.mark.parametrize(("patience", "waited"), [(60.0, 10.0), (4.0, 4.0)])
+def test_where_another_run_is_mounted_the_wait_is_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float, waited: float
+) -> None:
+    make(tmp_path / "other", run_id="oak-lane-r7")
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    with pytest.raises(WorkerStopped) as wrong:
+        find_bundle(RUN_ID, [tmp_path], tmp_path / "work", patience)
+    assert wrong.value.stop is Stop.WRONG_RUN
+    assert waited <= clock[0] <= waited + 2.0
+
+
 @pytest.mark.parametrize("prefix", ["", "remedia-bundle/"])
 def test_an_archive_is_unpacked(tmp_path: Path, prefix: str) -> None:
     made = make(tmp_path / "made")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import bundles
+import diffusers
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from remedia_worker import diffusion, faults
 from remedia_worker.diffusion import Draft, Painter, Staging
@@ -61,6 +64,23 @@ def staging(folder: Path, kinds: tuple[str, ...], scheduler: str) -> list[Stagin
         maps = Maps(folder, str(index), photo, None, None)
         drafts.append(Staging(photo, numbers, 2**40 + index, make_mask(labels, 8.0), maps))
     return drafts
+
+
+@pytest.mark.parametrize("name", ["ControlNetModel", "ControlNetUnionModel"])
+def test_a_union_is_known_whatever_it_calls_itself(tmp_path: Path, tiny: Path, name: str) -> None:
+    made = painter(tiny, "tiny-sdxl-union")
+    folder = tmp_path / "union"
+    shutil.copytree(tiny / "tiny--sdxl-union", folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "_class_name": name}))
+    net = made._controlnet(folder)
+    assert isinstance(net, diffusers.ControlNetUnionModel)
+    assert all(torch.equal(value, net.state_dict()[key]) for key, value in weights(tiny / "tiny--sdxl-union").items())
+    assert isinstance(made._controlnet(tiny / "tiny--sdxl-depth"), diffusers.ControlNetModel)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "diffusion_pytorch_model.safetensors")
 
 
 Pictures = Callable[[Callable[[Any, float], list[Any]], list[Any]], list[torch.Tensor]]
