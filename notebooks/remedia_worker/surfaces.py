@@ -49,7 +49,7 @@ PROTECTED = (
     Surface.ROOF,
     Surface.VEGETATION,
 )
-"""What a stage must never change: remedia's own list, and what is outdoors."""
+"""What a stage must never change, as remedia has it."""
 
 _NAMES = {
     Surface.SKY: "sky",

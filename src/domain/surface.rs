@@ -70,7 +70,8 @@ impl Surface {
     ];
 
     /// What a stage of furniture must never change, unless a job says otherwise: openings, what is
-    /// seen through them, ceilings, and whatever is fixed to the house and sold with it.
+    /// seen through them, ceilings, whatever is fixed to the house and sold with it, and what is outdoors,
+    /// which in a room is a view.
     pub const PROTECTED: &'static [Self] = &[
         Self::Sky,
         Self::Ceiling,
@@ -81,6 +82,10 @@ impl Surface {
         Self::Electrical,
         Self::LightFixture,
         Self::WindowView,
+        Self::Exterior,
+        Self::Lawn,
+        Self::Roof,
+        Self::Vegetation,
     ];
 
     /// The surface with this value in a label map; `None` for a value without a meaning.

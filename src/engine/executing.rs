@@ -98,9 +98,18 @@ impl Session<'_> {
             result
         };
         match answer {
-            Ok(RunState::Queued) => {
+            Ok(RunState::Queued { why }) => {
                 if self.state() != JobState::Queued {
                     self.advance(JobInput::RunQueued, |_| {})?;
+                }
+                if why != self.record.problem {
+                    let told = why
+                        .clone()
+                        .map(|text| self.event(None, EventKind::Warning { text }));
+                    self.note(|change| {
+                        change.problem = why;
+                        change.events.extend(told);
+                    })?;
                 }
                 self.wait_for_remote(&order, provider.as_ref(), journey)
             }

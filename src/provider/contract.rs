@@ -46,7 +46,10 @@ pub struct RunHandle {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunState {
     /// It waits for its turn.
-    Queued,
+    Queued {
+        /// For what, where that is worth telling.
+        why: Option<String>,
+    },
     /// It works.
     Running {
         /// Attempts done.

@@ -189,7 +189,7 @@ impl Driver<'_, '_> {
         match answer {
             Ok(said) if said.is_good => {
                 self.note(|session| session.ready = true)?;
-                Ok(RunState::Queued)
+                Ok(RunState::Queued { why: None })
             }
             Ok(said) => {
                 self.end()?;

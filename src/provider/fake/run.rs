@@ -143,7 +143,7 @@ impl Provider for FakeProvider {
         self.remote.save(run_id, &run)?;
         let running = run.polls.saturating_sub(self.script.queued_polls);
         if running == 0 {
-            return Ok(RunState::Queued);
+            return Ok(RunState::Queued { why: None });
         }
         let total = u64::from(self.script.running_polls);
         if running <= self.script.running_polls {

@@ -49,9 +49,9 @@ impl KaggleProvider {
             match Self::pushed_before(desk, &desk.reference.clone())? {
                 Some((saved, notebook)) => {
                     Self::pushed(desk, saved, &notebook)?;
-                    return Ok(RunState::Queued);
+                    return Ok(RunState::Queued { why: None });
                 }
-                None if !desk.never_made(asked) => return Ok(RunState::Queued),
+                None if !desk.never_made(asked) => return Ok(RunState::Queued { why: None }),
                 None => {
                     Queue::of(desk.order)
                         .give_back(desk.run_id())
@@ -95,7 +95,7 @@ impl KaggleProvider {
                 })
             }
             (None, _) if desk.since(offered) <= TAKEN_WITHIN => {
-                return Ok(Some(RunState::Queued));
+                return Ok(Some(RunState::Queued { why: None }));
             }
             (None, _) => None,
         };
@@ -106,7 +106,11 @@ impl KaggleProvider {
         desk.memory.offered = None;
         desk.keep()?;
         queue.done(desk.run_id()).map_err(files)?;
-        Ok(desk.memory.kernel.is_some().then_some(RunState::Queued))
+        Ok(desk
+            .memory
+            .kernel
+            .is_some()
+            .then_some(RunState::Queued { why: None }))
     }
 
     /// Nothing where the dataset can be used; else what the run waits for.
@@ -133,7 +137,7 @@ impl KaggleProvider {
                         retryable: true,
                     }));
                 }
-                Ok(Some(RunState::Queued))
+                Ok(Some(RunState::Queued { why: None }))
             }
         }
     }
@@ -191,7 +195,10 @@ impl KaggleProvider {
             session: bundle::read_session(desk.order.folder).map_err(files)?,
         };
         Queue::of(desk.order).offer(&offer).map_err(files)?;
-        Ok(RunState::Queued)
+        let why = format!(
+            "{MOST_SESSIONS} GPU sessions run on this account, which are all that Kaggle allows; the next that is free, or that another run begins, takes this one"
+        );
+        Ok(RunState::Queued { why: Some(why) })
     }
 
     fn push(&self, desk: &mut Desk<'_>) -> Result<RunState, ProviderError> {
@@ -229,7 +236,7 @@ impl KaggleProvider {
         match desk.kaggle.save_kernel(&kernel) {
             Ok(saved) => {
                 Self::pushed(desk, saved, &kernel.notebook)?;
-                Ok(RunState::Queued)
+                Ok(RunState::Queued { why: None })
             }
             Err(KaggleError::InvalidSources { sources, saved }) => {
                 // It runs without its data and ends at once; another run gets another version.
@@ -319,7 +326,7 @@ impl KaggleProvider {
     /// How far the session is.
     fn look(desk: &mut Desk<'_>) -> Result<RunState, ProviderError> {
         let Some(kernel) = desk.memory.kernel.clone() else {
-            return Ok(RunState::Queued);
+            return Ok(RunState::Queued { why: None });
         };
         let page = desk.kaggle.endpoint().kernel_page(&kernel.reference);
         let session = desk
@@ -335,7 +342,7 @@ impl KaggleProvider {
                     retryable: true,
                 });
             }
-            return Ok(RunState::Queued);
+            return Ok(RunState::Queued { why: None });
         };
         if desk.memory.unseen_since.take().is_some() {
             desk.keep()?;
@@ -359,7 +366,7 @@ impl KaggleProvider {
                     .sum();
                 RunState::Running { done: 0, total }
             }
-            _ => RunState::Queued,
+            _ => RunState::Queued { why: None },
         })
     }
 

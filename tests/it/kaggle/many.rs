@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use remedia::domain::event::{Event, EventKind};
 use remedia::domain::retry::RetryPolicy;
 use remedia::domain::state::JobState;
 use remedia::engine::{GcRequest, NoEvents, RetryRequest};
@@ -54,6 +55,14 @@ fn jobs_wait_for_the_two_sessions_that_kaggle_allows() {
             );
         }
     }
+    // Why it waits is told, and told once.
+    let told = |job| {
+        let events = engine.logs(job, 0, 10_000).unwrap().events;
+        let waits = |event: &&Event| matches!(&event.kind, EventKind::Warning { text } if text.contains("GPU sessions run"));
+        events.iter().filter(waits).count()
+    };
+    assert!(jobs.iter().any(|job| told(job) == 1));
+    assert!(jobs.iter().all(|job| told(job) <= 1));
     // Those that waited went along with the first that got a session.
     assert!(
         kernels * 10 <= count * 6,
