@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 
 from .errors import AttemptFailed, Code
-from .models import variant_of
 from .pictures import Bytes, normalisation, read_plane
 from .surfaces import coloured, lookup
+from .weights import variant_of
 
 _MEAN, _DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 _DEPTH_SIDE = 518

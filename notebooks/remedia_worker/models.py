@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -10,27 +9,20 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from .documents import ModelSet, Order, Part, Photo, model_set
 from .errors import Stop, WorkerStopped
-from .files import sha256_of
 from .find import walk
+from .weights import choose_files, digest, lacking
 
 NOTE = "remedia-model.json"
 """Beside an attached model: `{"repository": …, "revision": …}`, where the folder's name does not say it."""
 
-_SMALL = 64 * 1024**2
-_LEFT_OUT = ("safety_checker/", "feature_extractor/", "vae_1_0/")
-_WEIGHTS = (".safetensors", ".bin")
-_TEXTS = (".json", ".txt", ".model", ".md")
 _FULL = ("depth", "segmentation", "clip")
 """Small models, of which every GPU gets the 32-bit form, if there is one."""
 _PIPELINES = ("base", "img2img", "video")
-_STEM = r"(?:model|pytorch_model|diffusion_pytorch_model)"
-_WEIGHTS = re.compile(_STEM + r"(\.fp16)?(?:-(\d{5})-of-(\d{5}))?\.(safetensors|bin)")
-_INDEX = re.compile(_STEM + r"\.(safetensors|bin)\.index(\.fp16)?\.json")
 
 
 @dataclass(frozen=True)
@@ -117,13 +109,13 @@ def locate(part: Part, roots: list[Path], online: bool, precision: str, others: 
     `others` are the parts of its set, whose folders may lie beside its own.
     """
     attached = _attached(part, roots, others)
-    lacking = None if attached is None else _lacking(attached)
-    if attached is not None and lacking is None:
+    lack = None if attached is None else lacking(attached.folder, part.role in _PIPELINES)
+    if attached is not None and lack is None:
         return attached
     if online:
         return _fetched(part, precision)
     name = part.repository.rsplit("/", 1)[-1]
-    why = lacking or f"is in no attached folder named `{name}`"
+    why = lack or f"is in no attached folder named `{name}`"
     raise WorkerStopped(
         Stop.MODEL_MISSING, f"{part.role} ({part.repository}) {why}, and this session is offline", retryable=False
     )
@@ -166,7 +158,7 @@ def _attached(part: Part, roots: list[Path], others: Iterable[Part]) -> Located 
     # A folder that says to be another revision is another model.
     unsure = [one for one in fitting if one[1] == "unknown"]
     nearest = min(exact or unsure, key=lambda one: one[0], default=None)
-    return None if nearest is None else Located(part, nearest[2], nearest[1], _digest(nearest[2]))
+    return None if nearest is None else Located(part, nearest[2], nearest[1], digest(nearest[2]))
 
 
 def _is_component(folder: Path) -> bool:
@@ -187,100 +179,6 @@ def _snapshot(folder: Path) -> str | None:
     return None
 
 
-def _digest(folder: Path) -> str | None:
-    """SHA-256 of a model's weights; of several files, that of their sorted lines `<sha256>  <name>`.
-
-    None where it would take long: the Hub's cache names large files by their digests, and others are read only where
-    they are small together.
-    """
-    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.suffix in _WEIGHTS}
-    weights = {name: path for name, path in found.items() if not name.startswith(_LEFT_OUT)}
-    digests = {name: path.resolve().name for name, path in weights.items()}
-    unnamed = [name for name, digest in digests.items() if not re.fullmatch(r"[0-9a-f]{64}", digest)]
-    if not weights or sum(weights[name].stat().st_size for name in unnamed) > _SMALL:
-        return None
-    digests.update({name: sha256_of(weights[name]) for name in unnamed})
-    if len(digests) == 1:
-        return next(iter(digests.values()))
-    lines = sorted(f"{digest}  {name}\n" for name, digest in digests.items())
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def choose_files(names: Iterable[str], precision: str) -> list[str]:
-    """The files of a repository that are needed: all texts, and in each folder one form of the weights."""
-    texts: list[str] = []
-    folders: dict[str, list[str]] = {}
-    for name in names:
-        folder, file = str(PurePosixPath(name).parent), PurePosixPath(name).name
-        if name.startswith(_LEFT_OUT) and not file.startswith("preprocessor_config"):
-            continue
-        if file.endswith(_TEXTS) and ".index." not in file:
-            texts.append(name)
-        folders.setdefault(folder, []).append(file)
-    weights = [
-        str(PurePosixPath(folder) / file) for folder, files in folders.items() for file in _form(files, precision)
-    ]
-    return sorted(texts) + sorted(weights)
-
-
-def _form(files: Iterable[str], precision: str) -> list[str]:
-    """The files of one form of the weights of a folder: one file, or shards with their index; none where there is none.
-
-    Safetensors are preferred to pickles, the 16-bit form where the run works in 16 bits, and one file to shards.
-    """
-    forms: dict[tuple[bool, bool, bool], list[str]] = {}
-    indexes: dict[tuple[bool, bool], str] = {}
-    counts: dict[tuple[bool, bool, bool], int] = {}
-    for file in files:
-        if match := _WEIGHTS.fullmatch(file):
-            half, _, count, form = match.groups()
-            key = (form != "safetensors", (half is not None) != (precision == "fp16"), count is not None)
-            forms.setdefault(key, []).append(file)
-            counts[key] = int(count or 1)
-        elif match := _INDEX.fullmatch(file):
-            form, half = match.groups()
-            indexes[form != "safetensors", (half is not None) != (precision == "fp16")] = file
-    for key in sorted(forms):
-        found = forms[key]
-        if not key[2]:
-            return found[:1]
-        if key[:2] in indexes and len(found) == counts[key]:
-            return [*sorted(found), indexes[key[:2]]]
-    return []
-
-
-def variant_of(folder: Path) -> str | None:
-    """The variant by which one of the small models is loaded: its 16-bit form only where there is no other."""
-    return "fp16" if any(".fp16" in file for file in _form(_files(folder), "fp32")) else None
-
-
-def _files(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
-
-
-def _lacking(found: Located) -> str | None:
-    """What keeps a folder from being loaded: that it has no weights, or that a part of it has none."""
-    if found.part.role not in _PIPELINES:
-        return None if _form(_files(found.folder), "fp16") else f"has no weights in {found.folder}"
-    try:
-        index = json.loads((found.folder / "model_index.json").read_text(encoding="utf-8"))
-        # A part is named with its library and its class, and with none where the pipeline does without it.
-        named = [key for key, value in index.items() if isinstance(value, list) and value[0] is not None]
-    except (OSError, ValueError, AttributeError, IndexError) as error:
-        return f"has a model_index.json in {found.folder} that cannot be read: {error}"
-    models = [one for one in named if not f"{one}/".startswith(_LEFT_OUT)]
-    without = [one for one in models if _is_without_weights(found.folder / one)]
-    if without or not models:
-        return f"has no weights in {found.folder}" + (f" for {', '.join(without)}" if without else "")
-    return None
-
-
-def _is_without_weights(folder: Path) -> bool:
-    """Whether a part of a pipeline lacks weights; schedulers and tokenizers, which have none, have no config.json."""
-    files = _files(folder)
-    return not files or ("config.json" in files and not _form(files, "fp16"))
-
-
 def _fetched(part: Part, precision: str) -> Located:
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
@@ -296,7 +194,7 @@ def _fetched(part: Part, precision: str) -> Located:
                 [file.rfilename for file in info.siblings or []], "fp32" if part.role in _FULL else precision
             )
             folder = Path(snapshot_download(part.repository, revision=str(info.sha), allow_patterns=names))
-            found = Located(part, folder, str(info.sha), _digest(folder))
+            found = Located(part, folder, str(info.sha), digest(folder))
             break
         except (RepositoryNotFoundError, RevisionNotFoundError) as caught:
             error = caught
@@ -305,7 +203,7 @@ def _fetched(part: Part, precision: str) -> Located:
             error = caught
     if found is None:
         raise WorkerStopped(Stop.MODEL_MISSING, f"{wanted} cannot be fetched: {error}") from error
-    lacking = _lacking(found)
-    if lacking is not None:
-        raise WorkerStopped(Stop.MODEL_MISSING, f"{wanted} {lacking}", retryable=False)
+    lack = lacking(found.folder, part.role in _PIPELINES)
+    if lack is not None:
+        raise WorkerStopped(Stop.MODEL_MISSING, f"{wanted} {lack}", retryable=False)
     return found

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from .documents import ClipPrompts
-from .models import variant_of
 from .pictures import normalisation
+from .weights import variant_of
 
 _MEAN = [0.48145466, 0.4578275, 0.40821073]
 _DEVIATION = [0.26862954, 0.26130258, 0.27577711]

@@ -14,13 +14,14 @@ import torch
 from bundles import PHOTOS, operation, order, write_bundle
 from transformers import AutoModel
 
-from remedia_worker import environment, models
+from remedia_worker import environment, weights
 from remedia_worker.documents import Part, model_set, read_order
 from remedia_worker.environment import find_devices, missing_requirements
 from remedia_worker.errors import Stop, WorkerStopped
 from remedia_worker.maps import DepthModel, SurfaceModel
-from remedia_worker.models import accepted, choose_files, choose_set, locate, needed_roles, read_catalogue
+from remedia_worker.models import accepted, choose_set, locate, needed_roles, read_catalogue
 from remedia_worker.scoring import Scorer
+from remedia_worker.weights import choose_files
 
 FIRST, SECOND = list(PHOTOS)[:2]
 DEPTH = Part("controlnet:depth", "owner/control_depth", "1" * 40, "MIT")
@@ -69,7 +70,7 @@ def test_the_digest_of_several_files_is_that_of_their_list(tmp_path: Path, monke
     together = sha256("".join(sorted(lines)).encode())
     assert locate(DEPTH, [tmp_path], False, "fp16").sha256 == together
     # Read only where they are small together; of what the Hub's cache names by its digest, nothing is read.
-    monkeypatch.setattr(models, "_SMALL", 12)
+    monkeypatch.setattr(weights, "_SMALL", 12)
     assert locate(DEPTH, [tmp_path], False, "fp16").sha256 is None
     blobs = tmp_path / "blobs"
     blobs.mkdir()

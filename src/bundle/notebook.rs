@@ -51,6 +51,7 @@ const FILES: &[(&str, &str)] = package![
     "surfaces.py",
     "verify.py",
     "video.py",
+    "weights.py",
     "work.py",
 ];
 
