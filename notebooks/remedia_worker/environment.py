@@ -98,11 +98,16 @@ def _named(token: str, listed: list[tuple[str, Device]]) -> Device | None:
     return None
 
 
+def is_kept_offline() -> bool:
+    """Whether somebody wants no internet, rather than that there is none at the moment."""
+    return os.environ.get("HF_HUB_OFFLINE") == "1"
+
+
 def is_online() -> bool:
     """Whether the model host, or the mirror that HF_ENDPOINT names, can be reached; a notebook with internet switched
-    off cannot. Asked three times, because what follows from a no is final.
+    off cannot. Asked three times, because the run ends where something has to be fetched.
     """
-    if os.environ.get("HF_HUB_OFFLINE") == "1":
+    if is_kept_offline():
         return False
     place = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
     port = place.port or (80 if place.scheme == "http" else 443)
@@ -166,7 +171,7 @@ def install_missing(requirements: str, roots: list[Path], online: bool) -> list[
         how = "from the internet" if online else "offline; attach a data set with their wheels or switch internet on"
         last = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]
         text = f"{', '.join(left)} cannot be installed {how}: {last}"
-        raise WorkerStopped(Stop.INSTALL_FAILED, text, retryable=online)
+        raise WorkerStopped(Stop.INSTALL_FAILED, text, retryable=online or not is_kept_offline())
     return missing
 
 

@@ -9,6 +9,7 @@ import shutil
 import stat
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -120,20 +121,29 @@ def unpack(found: Found, work: Path) -> Path:
     """
     if found.archive is None:
         raise ValueError("there is no archive to unpack")
-    target = work / "bundle"
+    try:
+        return _unpacked(found.archive, found.inner, work / "bundle")
+    except WorkerStopped:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        # Cut or changed on its way, or encrypted.
+        raise WorkerStopped(Stop.HASH_MISMATCH, f"{found.archive.name} is damaged: {error}") from error
+
+
+def _unpacked(source: Path, inner: str, target: Path) -> Path:
     shutil.rmtree(target, ignore_errors=True)
-    with zipfile.ZipFile(found.archive) as archive:
-        entries = [one for one in archive.infolist() if one.filename.startswith(found.inner) and not one.is_dir()]
-        _check(entries, found.archive)
+    with zipfile.ZipFile(source) as archive:
+        entries = [one for one in archive.infolist() if one.filename.startswith(inner) and not one.is_dir()]
+        _check(entries, source)
         left = MOST_BYTES
         for entry in entries:
-            path = target / entry.filename[len(found.inner) :]
+            path = target / entry.filename[len(inner) :]
             path.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(entry) as source, path.open("wb") as file:
-                while chunk := source.read(1024 * 1024):
+            with archive.open(entry) as content, path.open("wb") as file:
+                while chunk := content.read(1024 * 1024):
                     left -= len(chunk)
                     if left < 0:
-                        raise WorkerStopped(Stop.UNSAFE_ARCHIVE, f"{found.archive.name} unpacks to too many bytes")
+                        raise WorkerStopped(Stop.UNSAFE_ARCHIVE, f"{source.name} unpacks to too many bytes")
                     file.write(chunk)
     return target
 

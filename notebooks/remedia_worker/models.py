@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .documents import ModelSet, Order, Part, Photo, model_set
+from .environment import is_kept_offline
 from .errors import Stop, WorkerStopped
 from .find import walk
 from .weights import choose_files, digest, lacking
@@ -116,9 +117,8 @@ def locate(part: Part, roots: list[Path], online: bool, precision: str, others: 
         return _fetched(part, precision)
     name = part.repository.rsplit("/", 1)[-1]
     why = lack or f"is in no attached folder named `{name}`"
-    raise WorkerStopped(
-        Stop.MODEL_MISSING, f"{part.role} ({part.repository}) {why}, and this session is offline", retryable=False
-    )
+    text = f"{part.role} ({part.repository}) {why}, and this session is offline"
+    raise WorkerStopped(Stop.MODEL_MISSING, text, retryable=not is_kept_offline())
 
 
 def _slug(text: str) -> str:
@@ -186,6 +186,7 @@ def _fetched(part: Part, precision: str) -> Located:
     wanted = f"{part.role} ({part.repository} at {part.revision})"
     found: Located | None = None
     error: Exception | None = None
+    retryable = True
     for wait in (0, 5, 15):
         time.sleep(wait)
         try:
@@ -197,12 +198,12 @@ def _fetched(part: Part, precision: str) -> Located:
             found = Located(part, folder, str(info.sha), digest(folder))
             break
         except (RepositoryNotFoundError, RevisionNotFoundError) as caught:
-            error = caught
+            error, retryable = caught, False
             break
         except Exception as caught:  # The client raises errors of several libraries; each may pass.
             error = caught
     if found is None:
-        raise WorkerStopped(Stop.MODEL_MISSING, f"{wanted} cannot be fetched: {error}") from error
+        raise WorkerStopped(Stop.MODEL_MISSING, f"{wanted} cannot be fetched: {error}", retryable) from error
     lack = lacking(found.folder, part.role in _PIPELINES)
     if lack is not None:
         raise WorkerStopped(Stop.MODEL_MISSING, f"{wanted} {lack}", retryable=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from . import ENGINE, __version__
 from .documents import Marker, Photo
 from .errors import Code
-from .files import write_json
+from .files import is_inside, sha256_of, write_json
 
 SCHEMA_VERSION = 2
 FILE = "results.json"
@@ -30,6 +31,38 @@ class Results:
             "photos": [],
             "timings": {},
         }
+
+    def take_up(self) -> int:
+        """Takes over what an earlier session of the same run left here, and gives how many attempts that is: the photos
+        of which all files are still what was written, less the attempts for which there was no time.
+        """
+        try:
+            document = json.loads(self._path.read_bytes())
+            same = all(document[key] == self._document[key] for key in ("schema_version", "run_id", "job_sha256"))
+            photos = [photo for photo in document["photos"] if self._is_whole(photo)] if same else []
+            for photo in photos:
+                for operation in photo["operations"]:
+                    attempts = operation["attempts"]
+                    operation["attempts"] = [one for one in attempts if not _is_of_reason(one, Code.DEADLINE)]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return 0
+        self._document["photos"] = photos
+        return len(list(self._attempts()))
+
+    def forget(self, photo_id: str) -> None:
+        """Takes a photo out, which is then made anew."""
+        self._document["photos"] = [one for one in self._document["photos"] if one["photo_id"] != photo_id]
+
+    def _is_whole(self, record: Any) -> bool:
+        """Whether every file that is named below a record is what was written."""
+        if isinstance(record, list):
+            return all(self._is_whole(one) for one in record)
+        if not isinstance(record, dict):
+            return True
+        if "file" in record and "sha256" in record:
+            path = self._path.parent / record["file"]
+            return is_inside(record["file"]) and path.is_file() and sha256_of(path) == record["sha256"]
+        return all(self._is_whole(one) for one in record.values())
 
     def describe(self, **fields: Any) -> None:
         """Adds to the description of the worker; models are recorded once each."""
@@ -81,7 +114,7 @@ class Results:
 
     def has_reason(self, code: Code) -> bool:
         """Whether any attempt has this reason."""
-        return any(attempt.get("reason", {}).get("code") == code.value for attempt in self._attempts())
+        return any(_is_of_reason(attempt, code) for attempt in self._attempts())
 
     def _attempts(self) -> Iterator[dict[str, Any]]:
         for photo in self._document["photos"]:
@@ -108,6 +141,10 @@ class Results:
     def write(self) -> None:
         """Writes the file as it stands."""
         write_json(self._path, self._document)
+
+
+def _is_of_reason(attempt: dict[str, Any], code: Code) -> bool:
+    return bool((attempt.get("reason") or {}).get("code") == code.value)
 
 
 def failed_attempt(number: int, seed: int, code: str, text: str, seconds: float = 0.0) -> dict[str, Any]:

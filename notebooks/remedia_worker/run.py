@@ -73,6 +73,12 @@ def run(run_id: str = "", progress: Progress | None = None) -> dict[str, Any]:
         write_json(output / STOPPED_FILE, {"schema_version": 1, "run_id": run_id, **stop})
         progress.emit("stopped", **stop)
         raise
+    except Exception as error:
+        # Nobody planned for it, so another session may do better; the notebook tells all of it.
+        text = f"{type(error).__name__}: {error}"[:400]
+        stop = {"code": "internal", "exit_code": 1, "text": text, "retryable": True}
+        write_json(output / STOPPED_FILE, {"schema_version": 1, "run_id": run_id, **stop})
+        raise
 
 
 def run_all(run_ids: str = "", progress: Progress | None = None) -> dict[str, Any]:
@@ -127,6 +133,9 @@ class Run:
             gpus = [device.memory_bytes for device in devices if device.index is not None]
             if gpus:
                 results.describe(memory_bytes=gpus)
+            taken = results.take_up()
+            if taken:
+                self._progress.emit("taken_up", attempts=taken)
             results.write()
             try:
                 return self._make(bundle, marker, devices, roots, results)
@@ -220,8 +229,8 @@ class Run:
         self, order: Order, devices: list[Device], task: dict[str, Any], deadline: float, results: Results
     ) -> None:
         photos = {photo.photo_id: photo for photo in order.photos}
-        done: list[str] = []
-        self._state.update(stage="photos", done=0, photos=len(photos))
+        done = [photo_id for photo_id, photo in photos.items() if not any(results.still_open(photo).values())]
+        self._state.update(stage="photos", done=len(done), photos=len(photos))
         loaded: list[float] = []
 
         def hear(worker: int, message: dict[str, Any]) -> None:
@@ -253,7 +262,7 @@ class Run:
             done.append(photo_id)
 
         started = time.time()
-        batches = self._plan(order, devices, task)
+        batches = self._plan(order, devices, task, results)
         pool = Pool(devices, task, hear, lost, lambda photo_id: results.still_open(photos[photo_id]))
         left = pool.run(batches, deadline)
         results.timing("load", max(loaded, default=0.0))
@@ -268,10 +277,17 @@ class Run:
             self._progress.emit("deadline", left=len(left))
         results.finish(list(photos))
 
-    def _plan(self, order: Order, devices: list[Device], task: dict[str, Any]) -> list[list[str]]:
+    def _plan(self, order: Order, devices: list[Device], task: dict[str, Any], results: Results) -> list[list[str]]:
         from .batches import plan
 
-        batches = plan(order, Path(task["bundle"]), task, min(device.memory_bytes for device in devices))
+        unfinished = [photo.photo_id for photo in order.photos if any(results.still_open(photo).values())]
+        for photo_id in unfinished:
+            # What an earlier session left of it may be half: its second operation begins with the first one's picture.
+            results.forget(photo_id)
+        planned = plan(order, Path(task["bundle"]), task, min(device.memory_bytes for device in devices))
+        # Who shares a batch does not depend on what is done already.
+        batches = [[one for one in batch if one in unfinished] for batch in planned]
+        batches = [batch for batch in batches if batch]
         self._progress.emit("batches", sizes=[len(batch) for batch in batches])
         return batches
 

@@ -126,6 +126,22 @@ def test_an_archive_of_too_many_bytes_is_refused(tmp_path: Path, monkeypatch: py
     assert refused.value.stop is Stop.UNSAFE_ARCHIVE
 
 
+def test_an_archive_that_was_changed_on_its_way_is_told_as_such(tmp_path: Path) -> None:
+    root = tmp_path / "input"
+    root.mkdir()
+    bundle = make(tmp_path / "bundle")
+    (bundle / "photos" / "long.bin").write_bytes(bytes(range(256)) * 64)
+    zipped(bundle, root / "bundle.zip")
+    content = bytearray((root / "bundle.zip").read_bytes())
+    at = content.index(bytes(range(256)))
+    content[at] ^= 1
+    (root / "bundle.zip").write_bytes(content)
+    with pytest.raises(WorkerStopped) as stopped:
+        find_bundle(RUN_ID, [root], tmp_path / "work", 0.0)
+    assert stopped.value.stop is Stop.HASH_MISMATCH
+    assert stopped.value.text.startswith("bundle.zip is damaged: ")
+
+
 def test_half_an_archive_is_no_bundle(tmp_path: Path) -> None:
     root = tmp_path / "input"
     root.mkdir()

@@ -116,20 +116,27 @@ def test_a_small_model_is_fetched_in_32_bits(tmp_path: Path, hub: Hub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("repository", "revision", "words", "retryable"),
+    ("repository", "revision", "words"),
     [
-        ("owner/base", "3" * 40, f"base (owner/base at {'3' * 40}) cannot be fetched", True),
-        ("owner/nothing", PINNED, f"base (owner/nothing at {PINNED}) cannot be fetched", True),
-        ("owner/empty", PINNED, f"clip (owner/empty at {PINNED}) has no weights", False),
+        ("owner/base", "3" * 40, f"base (owner/base at {'3' * 40}) cannot be fetched"),
+        ("owner/nothing", PINNED, f"base (owner/nothing at {PINNED}) cannot be fetched"),
+        ("owner/empty", PINNED, f"clip (owner/empty at {PINNED}) has no weights"),
     ],
 )
-def test_what_the_hub_has_not_is_missing(
-    tmp_path: Path, hub: Hub, repository: str, revision: str, words: str, retryable: bool
-) -> None:
+def test_what_the_hub_has_not_is_missing(tmp_path: Path, hub: Hub, repository: str, revision: str, words: str) -> None:
     with hub.served():
         stopped = locate(hub, tmp_path, words.partition(" ")[0], repository, revision)
-    assert (stopped["code"], stopped["retryable"]) == ("model_missing", retryable)
+    # No other session will find it either.
+    assert (stopped["code"], stopped["retryable"]) == ("model_missing", False)
     assert stopped["text"].startswith(words)
     # A no is not asked for again.
     assert sum("/revision/" in path for _, path, _ in hub.asked) == 1
     assert (len(hub.transfers()) == 0) == (repository != "owner/empty")
+
+
+def test_a_hub_that_is_away_may_be_back_for_the_next_session(tmp_path: Path, hub: Hub) -> None:
+    # Nothing listens any more at its address.
+    with hub.served():
+        pass
+    stopped = locate(hub, tmp_path, "base", "owner/base", PINNED)
+    assert (stopped["code"], stopped["retryable"]) == ("model_missing", True)

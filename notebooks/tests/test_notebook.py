@@ -257,6 +257,9 @@ def test_the_data_is_asked_for_unless_it_is_here(
 ) -> None:
     cells = Cells(service, monkeypatch, run_id, [archived(service.folder / "home", "wanted-r1")])
     (service.input / "holiday.zip").write_bytes(b"of somebody else")
+    damaged = archived(service.input, "damaged-r1")
+    content = damaged.read_bytes()
+    damaged.write_bytes(content.replace(b"PK\x01\x02", b"XX\x01\x02"))
     if run_id:
         archived(service.input, "other-r1")
     assert cells.data().asked == 1

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -343,9 +344,8 @@ def test_the_deadline_leaves_a_whole_answer(service: Service) -> None:
     assert service.attempts(THIRD)[0]["reason"]["code"] == "deadline"
 
 
-def test_a_run_that_is_killed_leaves_what_it_made(service: Service) -> None:
-    service.bundle({FIRST: [operation()], SECOND: [operation()], THIRD: [operation()]})
-    process = service.start(REMEDIA_FAULT="slow:1.5")
+def kill_after_a_photo(process: subprocess.Popen[str]) -> str:
+    """Kills a run as soon as one photo is done; gives the number of its child."""
     assert process.stdout is not None
     for line in process.stdout:
         if '"event": "photo"' in line:
@@ -353,6 +353,12 @@ def test_a_run_that_is_killed_leaves_what_it_made(service: Service) -> None:
     (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
+    return child
+
+
+def test_a_run_that_is_killed_leaves_what_it_made(service: Service) -> None:
+    service.bundle({FIRST: [operation()], SECOND: [operation()], THIRD: [operation()]})
+    child = kill_after_a_photo(service.start(REMEDIA_FAULT="slow:1.5"))
     check_answer(service)
     assert not service.results()["complete"]
     assert service.attempts(FIRST)[0]["state"] == "produced"
@@ -360,6 +366,36 @@ def test_a_run_that_is_killed_leaves_what_it_made(service: Service) -> None:
     while Path(f"/proc/{child}").exists() and time.monotonic() < end:
         time.sleep(0.1)
     assert not Path(f"/proc/{child}").exists(), "the child outlived its parent"
+
+
+def test_what_an_earlier_session_left_is_gone_on_with(service: Service) -> None:
+    service.bundle({FIRST: [operation()], SECOND: [operation()], THIRD: [operation()]})
+    kill_after_a_photo(service.start(REMEDIA_FAULT="slow:1.5"))
+    (first,) = service.attempts(FIRST)
+    assert first["state"] == "produced"
+    # For the next one there was no time.
+    document = service.results()
+    late = {"number": 1, "seed": 1, "state": "failed", "reason": {"code": "deadline", "text": "over"}, "seconds": 0.0}
+    document["photos"].append({"photo_id": SECOND, "operations": [{"kind": "stage", "attempts": [late]}]})
+    (service.output / "results.json").write_text(json.dumps(document))
+    made = {path: path.stat().st_mtime_ns for path in service.output.rglob(f"{FIRST}*")}
+    assert made
+    said = service.run()
+    check_answer(service)
+    assert service.results()["complete"]
+    assert service.attempts(FIRST) == [first]
+    assert {path: path.stat().st_mtime_ns for path in service.output.rglob(f"{FIRST}*")} == made
+    assert all(service.attempts(photo)[0]["state"] == "produced" for photo in (SECOND, THIRD))
+    assert [one["attempts"] for one in said if one["event"] == "taken_up"] == [1]
+    # What is not what was written is made again.
+    (service.output / first["image"]["file"]).write_bytes(b"half")
+    said = service.run()
+    assert [one["attempts"] for one in said if one["event"] == "taken_up"] == [2]
+    check_answer(service)
+    assert service.results()["complete"]
+    # Another run's, or what is no answer, is none of it.
+    (service.output / "results.json").write_text("[]")
+    assert not [one for one in service.run() if one["event"] == "taken_up"]
 
 
 def test_a_wrong_run_stops_at_once_with_a_word(service: Service) -> None:

@@ -6,6 +6,7 @@ mod command;
 mod context;
 mod download;
 mod duration;
+mod event_wording;
 pub mod exit;
 mod failure;
 mod listing;

@@ -11,8 +11,8 @@ use indicatif::{
 use crate::domain::event::{Event, EventKind, Stage};
 use crate::engine::EventSink;
 
+use super::event_wording;
 use super::printer::{Form, Printer};
-use super::wording;
 
 /// The shortest time between two lines about the same stage where there are no bars.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
@@ -68,8 +68,8 @@ impl EventSink for Progress<'_> {
             }
             Shape::Bars(bars) => match &event.kind {
                 EventKind::Progress { stage, done, total } => bars.update(*stage, *done, *total),
-                _ if wording::is_notable(&event.kind) => {
-                    bars.above(&wording::event_text(event));
+                _ if event_wording::is_notable(&event.kind) => {
+                    bars.above(&event_wording::event_text(event));
                 }
                 _ => {}
             },
@@ -81,14 +81,16 @@ impl EventSink for Progress<'_> {
                         .is_none_or(|before| now.duration_since(*before) >= BETWEEN_LINES);
                     if due || done == total {
                         last.insert(*stage, now);
-                        self.printer.note(wording::event_line(event).trim_end());
+                        self.printer
+                            .note(event_wording::event_line(event).trim_end());
                     }
                 }
-                kind if wording::is_notable(kind)
+                kind if event_wording::is_notable(kind)
                     || matches!(kind, EventKind::StateChanged { .. })
                     || self.printer.tells_everything() =>
                 {
-                    self.printer.note(wording::event_line(event).trim_end());
+                    self.printer
+                        .note(event_wording::event_line(event).trim_end());
                 }
                 _ => {}
             },
@@ -114,7 +116,7 @@ impl Bars {
     fn update(&mut self, stage: Stage, done: u64, total: u64) {
         let bar = self.stages.entry(stage).or_insert_with(|| {
             let bar = ProgressBar::new(total).with_style(bar_style());
-            self.all.add(bar.with_message(wording::stage(stage)))
+            self.all.add(bar.with_message(event_wording::stage(stage)))
         });
         bar.set_length(total);
         bar.set_position(done);

@@ -153,6 +153,14 @@ pub struct AttemptResult {
     pub peak_memory_bytes: Option<u64>,
 }
 
+impl OperationResult {
+    /// Whether any attempt was made, for which there was time.
+    #[must_use]
+    pub fn was_tried(&self) -> bool {
+        self.attempts.iter().any(|made| !made.is_out_of_time())
+    }
+}
+
 impl AttemptResult {
     /// An attempt that gave nothing.
     #[must_use]
@@ -270,7 +278,7 @@ impl ResultsError {
 /// # Errors
 /// [`ResultsError`] where the document as a whole is none, or is of a version from the future.
 pub fn read_results(bytes: &[u8]) -> Result<Results, ResultsError> {
-    let failed = |error: serde_json::Error| ResultsError(error.to_string());
+    let failed = |error: serde_json::Error| ResultsError(bounded(&error.to_string()));
     let mut document: serde_json::Value = serde_json::from_slice(bytes).map_err(failed)?;
     make_printable(&mut document);
     let fields = document
@@ -310,19 +318,24 @@ pub fn read_results(bytes: &[u8]) -> Result<Results, ResultsError> {
             }
             Err(error) => results.unreadable.push(UnreadableResult {
                 photo_id,
-                text: error.to_string(),
+                // It repeats names of fields, which are the worker's.
+                text: bounded(&error.to_string()),
             }),
         }
     }
     Ok(results)
 }
 
-/// Escapes what would steer a terminal in every text, and cuts texts that are longer than any needs to be. How deep a
-/// document can be is bounded where it is parsed.
+/// A text, fit for a terminal and no longer than any needs to be.
+fn bounded(text: &str) -> String {
+    fsx::printable(text).chars().take(LONGEST_TEXT).collect()
+}
+
+/// Makes every text in it so. How deep a document can be is bounded where it is parsed.
 fn make_printable(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::String(text) => {
-            *text = fsx::printable(text).chars().take(LONGEST_TEXT).collect();
+            *text = bounded(text);
         }
         serde_json::Value::Array(values) => values.iter_mut().for_each(make_printable),
         serde_json::Value::Object(fields) => fields.values_mut().for_each(make_printable),
@@ -404,6 +417,16 @@ mod tests {
         let stopped = read.stopped.unwrap();
         assert_eq!(stopped.text.len(), LONGEST_TEXT);
         assert!(stopped.retryable);
+        // Names of fields are repeated where they are not known.
+        let odd = "\u{1b}[2J".repeat(10_000);
+        document["photos"][0]["operations"][0]["attempts"][0]["report"] =
+            json!({ "steps": [], odd: 1 });
+        let read = read_results(document.to_string().as_bytes()).unwrap();
+        let text = &read.unreadable[0].text;
+        assert!(
+            text.len() <= LONGEST_TEXT && !text.contains('\u{1b}'),
+            "{text}"
+        );
         // What is no such thing is none, and spoils nothing.
         document["stopped"] = 7.into();
         assert_eq!(

@@ -91,7 +91,7 @@ impl Engine {
         events: &mut dyn EventSink,
     ) -> Result<ImportOutcome, EngineError> {
         let answer = bundle::open_answer(paths)?;
-        let session = Session::open(self, job, events)?;
+        let mut session = Session::open(self, job, events)?;
         let state = session.state();
         let orders = session.store().orders(job)?;
         let runs = answer.runs();
@@ -105,7 +105,7 @@ impl Engine {
                 job: job.clone(),
                 found: runs.join("`, `"),
                 waiting: present.filter(|_| state.is_with_executor()),
-                owner: self.owner(&runs)?,
+                owner: self.owner(&runs)?.filter(|owner| owner != job),
             });
         };
         let is_present = present.as_ref() == Some(&record.run_id);
@@ -189,11 +189,10 @@ impl Engine {
             return Err(bundle::AnswerError::NothingMade(why).into());
         }
         if outcome.pictures == 0 && !outcome.missing.is_empty() {
-            return Err(bundle::AnswerError::NoPictures(outcome.missing.len()).into());
+            return Err(bundle::AnswerError::NoPictures.into());
         }
         checked.write(&target)?;
-        drop(session);
-        self.resume(job, events)?;
+        self.resume_in(&mut session)?;
         Ok(outcome)
     }
 

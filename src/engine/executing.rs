@@ -23,6 +23,9 @@ use super::lock::after;
 use super::request::Ending;
 use super::session::{CurrentOrder, Session};
 
+/// What keeps a worker from beginning that only the internet, or something else attached, can mend.
+const NEEDS_INTERNET: [&str; 2] = ["model_missing", "install_failed"];
+
 impl Session<'_> {
     pub(super) fn handle(order: &CurrentOrder) -> RunHandle {
         RunHandle {
@@ -102,11 +105,13 @@ impl Session<'_> {
                 if self.state() != JobState::Queued {
                     self.advance(JobInput::RunQueued, |_| {})?;
                 }
-                if why != self.record.problem {
+                if why != self.record.problem || self.record.faults > 0 {
                     let told = why
                         .clone()
+                        .filter(|text| self.record.problem.as_ref() != Some(text))
                         .map(|text| self.event(None, EventKind::Warning { text }));
                     self.note(|change| {
+                        change.faults = 0;
                         change.problem = why;
                         change.events.extend(told);
                     })?;
@@ -116,6 +121,11 @@ impl Session<'_> {
             Ok(RunState::Running { done, total }) => {
                 if self.state() != JobState::Running {
                     self.advance(JobInput::RunStarted, |change| change.faults = 0)?;
+                } else if self.record.faults > 0 {
+                    self.note(|change| {
+                        change.faults = 0;
+                        change.problem = None;
+                    })?;
                 }
                 self.progress(Stage::Remote, done, total);
                 self.wait_for_remote(&order, provider.as_ref(), journey)
@@ -194,7 +204,13 @@ impl Session<'_> {
                     return Ok(None);
                 }
                 if results.is_unbegun() {
-                    let retryable = results.stopped.as_ref().is_none_or(|stop| stop.retryable);
+                    let retryable = match &results.stopped {
+                        Some(stop) if NEEDS_INTERNET.contains(&stop.code.as_str()) => {
+                            stop.retryable && self.work.plan()?.session.internet
+                        }
+                        Some(stop) => stop.retryable,
+                        None => true,
+                    };
                     self.run_failed(&order, &bundle::why_unbegun(&results), retryable)?;
                     return Ok(None);
                 }

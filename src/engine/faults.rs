@@ -2,13 +2,14 @@
 
 use crate::domain::event::EventKind;
 use crate::domain::state::{JobInput, OperationState};
-use crate::domain::verdict::{Reason, ReasonCode};
+use crate::domain::verdict::{Reason, ReasonCode, Verdict};
 use crate::provider::{FaultKind, ProviderError};
 use crate::store::OperationChange;
 
 use super::drive::Journey;
 use super::error::EngineError;
 use super::lock::after;
+use super::ordering::Attempts;
 use super::request::Ending;
 use super::session::{CurrentOrder, Session};
 
@@ -117,11 +118,30 @@ impl Session<'_> {
         )];
         let mut operations = Vec::new();
         if !again {
+            let recorded = self.store().attempts(&self.record.id)?;
+            let attempts = Attempts::new(&recorded);
             for photo in self.store().photos(&self.record.id)? {
                 for operation in &photo.operations {
+                    // What waits for a person still does.
                     let ours = operation.executor == order.record.executor
-                        && !operation.state.is_settled();
+                        && !operation.state.is_settled()
+                        && !attempts.awaits_review(&photo.id, operation.kind);
                     if !ours {
+                        continue;
+                    }
+                    // Another try that came to nothing takes nothing away.
+                    let made = attempts.of(&photo.id, operation.kind);
+                    if made
+                        .iter()
+                        .any(|one| one.verdict == Some(Verdict::Accepted))
+                    {
+                        operations.push(OperationChange {
+                            photo: photo.id.clone(),
+                            kind: operation.kind,
+                            state: OperationState::Accepted,
+                            allowed: operation.allowed,
+                            reason: None,
+                        });
                         continue;
                     }
                     operations.push(OperationChange {

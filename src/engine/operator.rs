@@ -357,7 +357,13 @@ impl Engine {
         events: &mut dyn EventSink,
     ) -> Result<JobSummary, EngineError> {
         let mut session = Session::open(self, job, events)?;
-        let asked = requested(&session, Request::Resume);
+        self.resume_in(&mut session)?;
+        self.summary(job)
+    }
+
+    /// The same in a session that is open, so that nobody comes between.
+    pub(super) fn resume_in(&self, session: &mut Session<'_>) -> Result<(), EngineError> {
+        let asked = requested(session, Request::Resume);
         match session.state() {
             JobState::Failed | JobState::Cancelled => {
                 session.advance(JobInput::ResumeRequested, |change| {
@@ -393,7 +399,7 @@ impl Engine {
                 }
             }
         }
-        self.summary(job)
+        Ok(())
     }
 
     /// Makes a delivered job write its folder again; `drive` then does it.

@@ -179,7 +179,7 @@ impl House {
             .unwrap()
     }
 
-    fn delivered(&self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn delivered(&self) -> Vec<(String, Vec<u8>)> {
         let mut files = Vec::new();
         collect_files(&self.out(), &self.out(), &mut files);
         files

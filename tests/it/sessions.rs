@@ -6,7 +6,7 @@
 use remedia::domain::event::EventKind;
 use remedia::domain::id::JobId;
 use remedia::domain::verdict::ReasonCode;
-use remedia::engine::Ending;
+use remedia::engine::{Ending, NoEvents, RetryRequest};
 
 use crate::engine::House;
 
@@ -47,11 +47,7 @@ fn what_a_session_did_not_come_to_costs_no_attempt() {
     let house = House::new(ROOMS).with_script("answers = [\"half\"]");
     let mut request = house.request("fake", "stage");
     request.plan.max_attempts = 1;
-    let job = house
-        .engine()
-        .submit(&request, &mut remedia::engine::NoEvents)
-        .unwrap()
-        .job;
+    let job = house.engine().submit(&request, &mut NoEvents).unwrap().job;
     let driven = house.drive(&job);
     assert_eq!(
         (driven.ending, driven.counts.accepted),
@@ -141,4 +137,26 @@ fn runs_that_fail_one_after_the_other_come_to_an_end() {
         assert_eq!(faults(&house, &job).len(), 5);
         assert_eq!(told(&house, &job).0.len(), 5);
     }
+}
+
+#[test]
+fn another_try_that_comes_to_nothing_takes_nothing_away() {
+    // The first session stages; every one that follows stops at once.
+    let house = House::new(ROOMS).with_script("answers = [\"whole\", \"stopped_for_good\"]");
+    let job = house.submit("fake", "stage").job;
+    assert_eq!(house.drive(&job).counts.accepted, 3);
+    let before = house.delivered();
+    let photo = house.engine().show(&job).unwrap().photos[0].photo.clone();
+    let request = RetryRequest {
+        photos: vec![photo],
+        ..RetryRequest::default()
+    };
+    house.engine().retry(&job, &request, &mut NoEvents).unwrap();
+    let driven = house.drive(&job);
+    assert_eq!(
+        (driven.ending, driven.counts.accepted),
+        (Ending::Delivered, 3)
+    );
+    assert_eq!(faults(&house, &job).len(), 1);
+    assert_eq!(house.delivered().len(), before.len());
 }

@@ -9,6 +9,9 @@ pub enum AnswerError {
     /// The file system.
     #[error(transparent)]
     Files(#[from] io::Error),
+    /// What was brought cannot be kept here.
+    #[error("the results cannot be kept: {0}")]
+    Kept(#[source] io::Error),
     /// There is nothing at the path.
     #[error("`{0}` is not there")]
     Missing(PathBuf),
@@ -46,8 +49,8 @@ pub enum AnswerError {
     #[error("nothing was made: {0}")]
     NothingMade(String),
     /// The document names pictures, and none of them was brought.
-    #[error("`results.json` names {0} pictures, and none of them is here")]
-    NoPictures(usize),
+    #[error("`results.json` names pictures, and none of them is here")]
+    NoPictures,
     /// A picture is not the one that the worker wrote.
     #[error("`{file}` in `{path}` is not what `results.json` names: its SHA-256 differs")]
     Changed {
@@ -70,6 +73,7 @@ impl AnswerError {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Self::Files(_) => "see that the file can be read, then import it again",
+            Self::Kept(_) => "make room in remedia's home, then import them again",
             Self::Missing(_) => {
                 "name the file that the browser saved; it lies in the folder for downloads, and its name ends with `results.zip`"
             }
@@ -79,7 +83,7 @@ impl AnswerError {
             Self::IsOrder(_) => {
                 "give the archive that the notebook saves at its end; its name ends with `results.zip`"
             }
-            Self::NoPictures(_) => {
+            Self::NoPictures => {
                 "give the archive that the notebook saves at its end, or its whole folder `remedia-results` with `images` and `masks`"
             }
             Self::Unreadable { .. } | Self::Damaged { .. } => {
@@ -89,7 +93,7 @@ impl AnswerError {
                 "what was exported still holds: mend the cause, run the notebook again, and import what it makes then"
             }
             Self::Changed { .. } => {
-                "download the results once more; or unpack them, remove that picture and import the folder: what is missing is made again"
+                "download the results once more; where they hold other pictures, you can also unpack them, remove that one and import the folder: what is missing is made again"
             }
         };
         Some(text.to_owned())

@@ -28,6 +28,8 @@ const LONGEST_NAME: usize = 1024;
 const LONGEST_PART: usize = 200;
 /// Largest document, in bytes.
 const LARGEST_DOCUMENT: u64 = 64 << 20;
+/// Largest documents together, in bytes.
+const LARGEST_DOCUMENTS: u64 = 128 << 20;
 /// Largest picture, in bytes.
 const LARGEST_PICTURE: u64 = 256 << 20;
 
@@ -75,16 +77,31 @@ pub fn open_answer(paths: &[PathBuf]) -> Result<Answer, AnswerError> {
         sources.append(&mut Source::open(path, &mut unreadable)?);
     }
     let mut documents = Vec::new();
+    let mut left = LARGEST_DOCUMENTS;
     for source in &sources {
         for name in source.documents() {
-            let bytes = source.read(&name, LARGEST_DOCUMENT)?;
-            match read_results(&bytes) {
-                Ok(results) => documents.push(Document { bytes, results }),
+            // One that cannot be read says nothing of another beside it.
+            let read = source.read(&name, LARGEST_DOCUMENT).and_then(|bytes| {
+                let results = read_results(&bytes).map_err(|error| AnswerError::Unreadable {
+                    path: source.path.clone(),
+                    reason: error.0,
+                })?;
+                Ok(Document { bytes, results })
+            });
+            match read {
+                Ok(document) => {
+                    left = left
+                        .checked_sub(document.bytes.len() as u64)
+                        .ok_or_else(|| AnswerError::Refused {
+                            path: source.path.clone(),
+                            reason: format!(
+                                "it holds more than {LARGEST_DOCUMENTS} bytes of `{RESULTS_FILE}`"
+                            ),
+                        })?;
+                    documents.push(document);
+                }
                 Err(error) => {
-                    unreadable.get_or_insert(AnswerError::Unreadable {
-                        path: source.path.clone(),
-                        reason: error.0,
-                    });
+                    unreadable.get_or_insert(error);
                 }
             }
         }
@@ -154,12 +171,10 @@ impl Answer {
     /// What the documents of the run `marker` say, as one: the fullest, with what only others have. Parts of a run
     /// may each have a document of their own.
     fn document(&self, marker: &RunMarker) -> Option<Document> {
-        let attempts = |document: &Document| -> usize {
+        let tried = |document: &Document| {
             let photos = document.results.photos.iter();
-            photos
-                .flat_map(|photo| &photo.operations)
-                .map(|operation| operation.attempts.len())
-                .sum()
+            let operations = photos.flat_map(|photo| &photo.operations);
+            operations.filter(|operation| operation.was_tried()).count()
         };
         let mut fitting: Vec<&Document> = self
             .documents
@@ -169,8 +184,10 @@ impl Answer {
                     && document.results.job_sha256 == marker.job_sha256
             })
             .collect();
-        fitting.sort_by_key(|document| {
-            std::cmp::Reverse((document.results.complete, attempts(document)))
+        // Whatever the order in which they were named.
+        fitting.sort_by(|one, other| {
+            let rank = |document: &Document| (document.results.complete, tried(document));
+            (rank(other).cmp(&rank(one))).then_with(|| one.bytes.cmp(&other.bytes))
         });
         let (first, others) = fitting.split_first()?;
         let mut whole = (*first).clone();
@@ -221,12 +238,23 @@ impl Answer {
             {
                 continue;
             }
+            let changed = |path: &PathBuf| AnswerError::Changed {
+                file: name.to_owned(),
+                path: path.clone(),
+            };
             let mut other = None;
             let mut found = None;
+            let mut unreadable = None;
             for (number, source) in self.sources.iter().enumerate() {
                 let exact = source.matching(name);
                 for place in source.alike(name) {
-                    let bytes = source.read(&place, LARGEST_PICTURE)?;
+                    let bytes = match source.read(&place, LARGEST_PICTURE) {
+                        Ok(bytes) => bytes,
+                        Err(error) => {
+                            unreadable.get_or_insert(error);
+                            continue;
+                        }
+                    };
                     if super::sha256(&bytes) == sha256 {
                         found.get_or_insert((number, place));
                     } else if exact.contains(&place) {
@@ -234,7 +262,7 @@ impl Answer {
                     }
                 }
             }
-            match (found, other) {
+            match (found, other.map(changed).or(unreadable)) {
                 (Some((source, place)), _) => {
                     let here = Found {
                         source,
@@ -244,12 +272,7 @@ impl Answer {
                     checked.found.insert(name.to_owned(), here);
                     checked.pictures += usize::from(is_picture);
                 }
-                (None, Some(path)) => {
-                    return Err(AnswerError::Changed {
-                        file: name.to_owned(),
-                        path: path.clone(),
-                    });
-                }
+                (None, Some(error)) => return Err(error),
                 (None, None) => checked.missing.push(unit),
             }
         }
@@ -259,7 +282,7 @@ impl Answer {
     }
 }
 
-/// Adds what only `other` has; says whether there was something.
+/// Adds what only `other` has, or has tried; says whether there was something.
 fn merge(results: &mut Results, other: &Results) -> bool {
     let mut added = false;
     for photo in &other.photos {
@@ -273,14 +296,15 @@ fn merge(results: &mut Results, other: &Results) -> bool {
             continue;
         };
         for operation in &photo.operations {
-            if !known
-                .operations
-                .iter()
-                .any(|one| one.kind == operation.kind)
-            {
-                known.operations.push(operation.clone());
-                added = true;
+            let mut same = known.operations.iter_mut();
+            match same.find(|one| one.kind == operation.kind) {
+                None => known.operations.push(operation.clone()),
+                Some(one) if !one.was_tried() && operation.was_tried() => {
+                    one.clone_from(operation);
+                }
+                Some(_) => continue,
             }
+            added = true;
         }
     }
     added
@@ -348,7 +372,7 @@ fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), AnswerErr
         let fits = name.len() <= LONGEST_NAME
             && name
                 .split('/')
-                .all(|part| !part.is_empty() && part.len() <= LONGEST_PART);
+                .all(|part| !matches!(part, "" | ".") && part.len() <= LONGEST_PART);
         if !fits || *name == RESULTS_FILE || fsx::contained(Path::new("."), name).is_err() {
             return Err(refused(name));
         }
@@ -417,10 +441,11 @@ impl CheckedAnswer<'_> {
     /// # Errors
     /// [`AnswerError`] where a file cannot be read or written, or changed since it was checked.
     pub fn write(&self, folder: &Path) -> Result<(), AnswerError> {
-        fs_err::create_dir_all(folder)?;
+        use AnswerError::Kept;
+        fs_err::create_dir_all(folder).map_err(Kept)?;
         let document = folder.join(RESULTS_FILE);
         match fs_err::remove_file(&document) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Kept(error)),
             _ => {}
         }
         for (file, picture) in &self.found {
@@ -436,11 +461,11 @@ impl CheckedAnswer<'_> {
             }
             let path = fsx::contained(folder, file).map_err(std::io::Error::other)?;
             if let Some(parent) = path.parent() {
-                fs_err::create_dir_all(parent)?;
+                fs_err::create_dir_all(parent).map_err(Kept)?;
             }
-            fsx::write_atomic(&path, &bytes)?;
+            fsx::write_atomic(&path, &bytes).map_err(Kept)?;
         }
-        fsx::write_atomic(&document, &self.document.bytes)?;
+        fsx::write_atomic(&document, &self.document.bytes).map_err(Kept)?;
         Ok(())
     }
 }

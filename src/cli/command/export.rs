@@ -1,6 +1,6 @@
 //! `remedia export`: a job whose pictures a person makes in a browser, and the folder that the person needs.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use serde::Serialize;
 
@@ -39,8 +39,7 @@ struct ExportDocument {
 
 /// Makes the folder before there is a job that would wait for it.
 fn make_folder(folder: &Path, listing: &Path) -> Result<(), Failure> {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    if folder.starts_with(listing) || real(folder).starts_with(real(listing)) {
+    if resolved(folder).starts_with(resolved(listing)) {
         return Err(Failure::usage(anyhow::anyhow!(
             "`{}` lies in the listing, where nothing is written",
             folder.display()
@@ -49,6 +48,33 @@ fn make_folder(folder: &Path, listing: &Path) -> Result<(), Failure> {
     }
     fs_err::create_dir_all(folder)
         .map_err(|error| Failure::new(error).hint("choose another folder with `--folder`"))
+}
+
+/// Where the person works, or beside the listing for one who works in it.
+fn beside(working: &Path, listing: &Path) -> PathBuf {
+    let listing = resolved(listing);
+    match listing.parent() {
+        Some(parent) if resolved(working).starts_with(&listing) => parent.to_owned(),
+        _ => working.to_owned(),
+    }
+}
+
+/// Where an absolute path leads, also one of which only the beginning is there.
+fn resolved(path: &Path) -> PathBuf {
+    let mut real = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                real.pop();
+            }
+            other => {
+                real.push(other);
+                real = real.canonicalize().unwrap_or(real);
+            }
+        }
+    }
+    real
 }
 
 /// Makes the job, does what this machine does itself, and hands the rest to a person.
@@ -65,10 +91,11 @@ pub(crate) fn run(arguments: &ExportArgs, context: &Context) -> Result<Exit, Fai
     context.watch_signals()?;
     let planned = read_and_plan(&arguments.listing, context)?;
     let folder = match &arguments.folder {
-        Some(folder) => folder.clone(),
-        None => format!("{}-{place}", planned.listing.slug).into(),
+        Some(folder) => context.working_directory.join(folder),
+        None => beside(&context.working_directory, &planned.source)
+            .join(format!("{}-{place}", planned.listing.slug)),
     };
-    let folder = std::path::absolute(context.working_directory.join(folder))?;
+    let folder = std::path::absolute(folder)?;
     make_folder(&folder, &planned.source)?;
     let request = planned.announced(context, false)?;
     let engine = context.engine()?;

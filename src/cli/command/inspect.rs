@@ -11,7 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::live;
 use crate::cli::printer::Form;
-use crate::cli::wording;
+use crate::cli::{event_wording, wording};
 use crate::domain::id::JobId;
 use crate::domain::state::JobState;
 use crate::engine::{Engine, ListFilter};
@@ -129,7 +129,11 @@ fn print_logs(
                     }
                 }
                 Form::Text => {
-                    let lines: String = report.events.iter().map(wording::event_line).collect();
+                    let lines: String = report
+                        .events
+                        .iter()
+                        .map(event_wording::event_line)
+                        .collect();
                     bar.aside(|| printer.result(&lines))?;
                 }
             }

@@ -91,9 +91,9 @@ and 5 name are all that it needs: {photos}, about {minutes} minutes. You need a 
 If something goes wrong
 
   * \"this session has no GPU\": do step 3, then step 4 again. If Colab has none to lend, try again in some hours.
-  * It stopped before its end: what was finished is not lost while the page is connected. Press the round button
-    of the last grey box; the browser then saves what there is, and  remedia import  takes it. What is missing is
-    asked for again. Several such files of this run go into one command, one after the other.
+  * It stopped before its end: choose  Runtime > Run all  again; it goes on with what is missing. Or take what
+    there is: at the end the browser saves it in any case,  remedia import  takes it, and what is missing is asked
+    for again. Several such files of this run go into one command, one after the other.
   * \"the data of run ... is not here\": another archive was given in step 5. Choose  Runtime > Disconnect and
     delete runtime,  then begin with step 3.
 

@@ -63,11 +63,17 @@ fn parts_folders_and_packed_folders_are_taken_too() {
     let said = bench.import(&flat).with_code(0);
     assert!(said.error.contains("took 1 picture "), "{}", said.error);
 
-    // A folder with the archive in it, among other things.
+    // A folder with the archive in it, among other things: what cannot be read says nothing of it.
     let bench = Bench::new(&ROOMS[..1], None);
     let downloads = bench.environment.work().join("Downloads");
     fs_err::create_dir_all(&downloads).unwrap();
     fs_err::write(downloads.join("other.zip"), b"no archive").unwrap();
+    let whole = fs_err::read(bench.archive()).unwrap();
+    let at = whole.len() / 3;
+    let mut damaged = whole.clone();
+    damaged[at] ^= 1;
+    fs_err::write(downloads.join("damaged.zip"), damaged).unwrap();
+    fs_err::write(downloads.join("cut.zip"), &whole[..at]).unwrap();
     fs_err::rename(bench.archive(), downloads.join("remedia-results (1).zip")).unwrap();
     bench.import(&downloads).with_code(0);
     assert_eq!(bench.state(), "delivered");
@@ -146,6 +152,33 @@ fn parts_with_documents_of_their_own_are_one_answer() {
 }
 
 #[test]
+fn of_two_sessions_the_one_that_had_the_time_counts() {
+    let bench = Bench::new(&ROOMS, None);
+    let part = |late: usize, name: &str| {
+        let packed = bench.spoiled(|files| {
+            with_document(files, |document| {
+                document["complete"] = false.into();
+                let attempt = document
+                    .pointer_mut(&format!("/photos/{late}/operations/0/attempts/0"))
+                    .unwrap();
+                attempt["state"] = "failed".into();
+                attempt["reason"] = serde_json::json!({"code": "deadline", "text": "over"});
+            });
+        });
+        let place = bench.environment.work().join(name);
+        fs_err::rename(packed, &place).unwrap();
+        place.to_str().unwrap().to_owned()
+    };
+    let (one, other) = (part(0, "one.zip"), part(1, "other.zip"));
+    let import =
+        |first: &str, second: &str| bench.environment.run(["import", "last", first, second]);
+    let said = import(&one, &other).with_code(0);
+    assert!(said.error.contains("took 2 pictures"), "{}", said.error);
+    let said = import(&other, &one).with_code(0);
+    assert!(said.error.contains("taken already"), "{}", said.error);
+}
+
+#[test]
 fn names_that_no_folder_can_hold_leave_the_job_as_it_was() {
     let bench = Bench::new(&ROOMS, None);
     let long = "x".repeat(300);
@@ -154,6 +187,8 @@ fn names_that_no_folder_can_hold_leave_the_job_as_it_was() {
         "images",
         "images/",
         "images//x.jpg",
+        "./results.json",
+        "./images/x.jpg",
         &format!("images/{long}.jpg"),
     ] {
         let spoiled = bench.spoiled(|files| {
@@ -338,7 +373,7 @@ fn what_is_not_the_answer_is_refused_in_clear_words() {
 
     another run
     error: the results are of run `oak-JOB-r9`, and job `oak-JOB` waits for run `oak-JOB-r2`
-    hint: `remedia import oak-JOB FILE` takes them for their own job
+    hint: `remedia status oak-JOB` tells what it waits for; `remedia list` shows the other jobs
 
     another order
     error: the results answer another order than run `oak-JOB-r2` of job `oak-JOB`: its `job.json` differs
@@ -346,7 +381,7 @@ fn what_is_not_the_answer_is_refused_in_clear_words() {
 
     changed
     error: `images/332fc70f91a0003a906f391e2c4f1bfb.1.jpg` in `[ENV]/work/spoiled.zip` is not what `results.json` names: its SHA-256 differs
-    hint: download the results once more; or unpack them, remove that picture and import the folder: what is missing is made again
+    hint: download the results once more; where they hold other pictures, you can also unpack them, remove that one and import the folder: what is missing is made again
 
     leads out
     error: `[ENV]/work/spoiled.zip` is refused: path `../../evil.jpg` is refused: it goes up with `..`

@@ -87,9 +87,9 @@ fn the_steps_are_words_for_somebody_who_has_never_seen_a_notebook() {
     If something goes wrong
 
       * "this session has no GPU": do step 3, then step 4 again. If Colab has none to lend, try again in some hours.
-      * It stopped before its end: what was finished is not lost while the page is connected. Press the round button
-        of the last grey box; the browser then saves what there is, and  remedia import  takes it. What is missing is
-        asked for again. Several such files of this run go into one command, one after the other.
+      * It stopped before its end: choose  Runtime > Run all  again; it goes on with what is missing. Or take what
+        there is: at the end the browser saves it in any case,  remedia import  takes it, and what is missing is asked
+        for again. Several such files of this run go into one command, one after the other.
       * "the data of run ... is not here": another archive was given in step 5. Choose  Runtime > Disconnect and
         delete runtime,  then begin with step 3.
 
@@ -124,6 +124,13 @@ fn the_folder_holds_what_it_held_and_one_that_cannot_be_made_keeps_no_job() {
     into("file").with_code(1);
     into("oak").with_code(2);
     into("oak/handed").with_code(2);
+    into("elsewhere/../oak/handed").with_code(2);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(work.join("oak"), work.join("linked")).unwrap();
+        into("linked/handed").with_code(2);
+        fs_err::remove_file(work.join("linked")).unwrap();
+    }
     assert_eq!(environment.run(["list", "--json"]).json()["total"], 0);
     assert_eq!(fs_err::read_dir(work.join("oak")).unwrap().count(), 1);
     let own = work.join("oak-colab");
