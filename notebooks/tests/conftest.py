@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -77,9 +78,11 @@ class Service:
         path.write_text(json.dumps(document))
         return {"REMEDIA_MODEL_SETS": str(path)}
 
-    def start(self, run_id: str = "", **changes: str) -> subprocess.Popen[str]:
-        """Starts the worker of this checkout."""
+    def start(self, run_id: str = "", again: bool = False, **changes: str) -> subprocess.Popen[str]:
+        """Starts the worker of this checkout, in an output folder that is empty unless a run is begun `again`."""
         self.input.mkdir(parents=True, exist_ok=True)
+        if not again:
+            shutil.rmtree(self.output, ignore_errors=True)
         return subprocess.Popen(
             [sys.executable, "-m", "remedia_worker", run_id],
             env={**self.environment(**changes), "PYTHONPATH": str(NOTEBOOKS)},
@@ -88,9 +91,9 @@ class Service:
             text=True,
         )
 
-    def run(self, run_id: str = "", code: int = 0, **changes: str) -> list[dict[str, Any]]:
+    def run(self, run_id: str = "", code: int = 0, again: bool = False, **changes: str) -> list[dict[str, Any]]:
         """Runs the worker; gives its events."""
-        process = self.start(run_id, **changes)
+        process = self.start(run_id, again, **changes)
         out, err = process.communicate(timeout=120)
         assert process.returncode == code, out + err
         return events(out)

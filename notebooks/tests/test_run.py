@@ -380,7 +380,7 @@ def test_what_an_earlier_session_left_is_gone_on_with(service: Service) -> None:
     (service.output / "results.json").write_text(json.dumps(document))
     made = {path: path.stat().st_mtime_ns for path in service.output.rglob(f"{FIRST}*")}
     assert made
-    said = service.run()
+    said = service.run(again=True)
     check_answer(service)
     assert service.results()["complete"]
     assert service.attempts(FIRST) == [first]
@@ -389,13 +389,13 @@ def test_what_an_earlier_session_left_is_gone_on_with(service: Service) -> None:
     assert [one["attempts"] for one in said if one["event"] == "taken_up"] == [1]
     # What is not what was written is made again.
     (service.output / first["image"]["file"]).write_bytes(b"half")
-    said = service.run()
+    said = service.run(again=True)
     assert [one["attempts"] for one in said if one["event"] == "taken_up"] == [2]
     check_answer(service)
     assert service.results()["complete"]
     # Another run's, or what is no answer, is none of it.
     (service.output / "results.json").write_text("[]")
-    assert not [one for one in service.run() if one["event"] == "taken_up"]
+    assert not [one for one in service.run(again=True) if one["event"] == "taken_up"]
 
 
 def test_a_wrong_run_stops_at_once_with_a_word(service: Service) -> None:
