@@ -18,6 +18,7 @@ class Stop(Enum):
     MODEL_MISSING = 17
     UNSAFE_ARCHIVE = 18
     WORKERS_DIED = 19
+    INTERNAL = 1
 
     @property
     def code(self) -> str:
@@ -34,6 +35,13 @@ class WorkerStopped(RuntimeError):
         self.text = text
         self.retryable = retryable
         """Whether another session, given the same, may do better."""
+
+
+def as_stop(error: Exception) -> WorkerStopped:
+    """An error that ends a run as the stop that is told; what nobody planned for may pass in another session."""
+    if isinstance(error, WorkerStopped):
+        return error
+    return WorkerStopped(Stop.INTERNAL, f"{type(error).__name__}: {error}"[:400])
 
 
 class Code(str, Enum):

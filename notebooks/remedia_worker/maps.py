@@ -65,11 +65,11 @@ class SurfaceModel:
     def __call__(self, photo: Image.Image) -> Bytes:
         """Surface numbers at the photo's size."""
         logits = self._model(pixel_values=self._pixels(photo, _LABEL_SIDE, 32)).logits
-        return np.asarray(self._table[likeliest(logits[0], *photo.size).cpu().numpy()])
+        return np.asarray(self._table[upsampled_argmax(logits[0], *photo.size).cpu().numpy()])
 
 
-def likeliest(logits: torch.Tensor, width: int, height: int) -> torch.Tensor:
-    """The likeliest class of every pixel, of logits (classes, rows, columns) that are enlarged bilinearly.
+def upsampled_argmax(logits: torch.Tensor, width: int, height: int) -> torch.Tensor:
+    """The upsampled_argmax class of every pixel, of logits (classes, rows, columns) that are enlarged bilinearly.
 
     That is done in strips: 150 classes at a photo's size are a gigabyte.
     """

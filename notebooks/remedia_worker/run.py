@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from . import __version__, models
 from .documents import Marker, Order, Photo, read_order
 from .environment import Device, find_devices, install_missing, is_online, versions
-from .errors import Code, Stop, WorkerStopped
+from .errors import Code, Stop, WorkerStopped, as_stop
 from .files import write_json
 from .find import find_bundle, input_roots
 from .models import Located
@@ -63,7 +63,8 @@ def run(run_id: str = "", progress: Progress | None = None) -> dict[str, Any]:
     (output / STOPPED_FILE).unlink(missing_ok=True)
     try:
         return Run(run_id, output, progress).work()
-    except WorkerStopped as stopped:
+    except Exception as error:
+        stopped = as_stop(error)
         stop = {
             "code": stopped.stop.code,
             "exit_code": stopped.stop.value,
@@ -72,12 +73,6 @@ def run(run_id: str = "", progress: Progress | None = None) -> dict[str, Any]:
         }
         write_json(output / STOPPED_FILE, {"schema_version": 1, "run_id": run_id, **stop})
         progress.emit("stopped", **stop)
-        raise
-    except Exception as error:
-        # Nobody planned for it, so another session may do better; the notebook tells all of it.
-        text = f"{type(error).__name__}: {error}"[:400]
-        stop = {"code": "internal", "exit_code": 1, "text": text, "retryable": True}
-        write_json(output / STOPPED_FILE, {"schema_version": 1, "run_id": run_id, **stop})
         raise
 
 
@@ -139,7 +134,8 @@ class Run:
             results.write()
             try:
                 return self._make(bundle, marker, devices, roots, results)
-            except WorkerStopped as stopped:
+            except Exception as error:
+                stopped = as_stop(error)
                 results.stopped(stopped.stop.code, stopped.text, stopped.retryable)
                 raise
 

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from remedia_worker.diffusion import _control_tensor
 from remedia_worker.errors import AttemptFailed, Code
-from remedia_worker.maps import Maps, SurfaceModel, find_lines, likeliest
+from remedia_worker.maps import Maps, SurfaceModel, find_lines, upsampled_argmax
 from remedia_worker.mask import check_mask, make_mask, masked_share
 from remedia_worker.pictures import put_detail_back, working_size
 from remedia_worker.surfaces import PROTECTED, Surface, coloured, lookup, surface_of
@@ -261,7 +261,7 @@ class Largest(TorchDispatchMode):
 def test_classes_are_chosen_in_little_memory(size: tuple[int, int]) -> None:
     logits = torch.randn(150, 60, 90, generator=torch.Generator().manual_seed(3))
     with Largest() as largest:
-        found = likeliest(logits, *size)
+        found = upsampled_argmax(logits, *size)
     whole = torch.nn.functional.interpolate(logits[None], size=size[::-1], mode="bilinear", align_corners=False)
     assert torch.equal(found, whole.argmax(dim=1)[0])
     if size[1] >= 256:

@@ -398,6 +398,18 @@ def test_what_an_earlier_session_left_is_gone_on_with(service: Service) -> None:
     assert not [one for one in service.run(again=True) if one["event"] == "taken_up"]
 
 
+def test_what_nobody_planned_for_is_told_as_a_stop(service: Service) -> None:
+    service.bundle({FIRST: [operation()]})
+    broken = service.folder / "broken.json"
+    broken.write_text("{")
+    service.run(code=1, REMEDIA_MODEL_SETS=str(broken))
+    stop = json.loads((service.output / "remedia-stop.json").read_text())
+    assert (stop["code"], stop["exit_code"], stop["retryable"]) == ("internal", 1, True)
+    told = {key: stop[key] for key in ("code", "text", "retryable")}
+    assert service.results()["stopped"] == told
+    assert "JSONDecodeError" in told["text"]
+
+
 def test_a_wrong_run_stops_at_once_with_a_word(service: Service) -> None:
     service.bundle({FIRST: [operation()]})
     service.run("another-run-r1", code=11)

@@ -11,7 +11,7 @@ mod notebook;
 mod order;
 mod photos;
 
-pub use answer::{Answer, AnswerError, CheckedAnswer, RESULTS_FILE, open_answer, why_unbegun};
+pub use answer::{Answer, AnswerError, CheckedAnswer, RESULTS_FILE, open_answer};
 pub use archive::{ArchiveContent, verify_archive, write_archive, write_archive_below};
 pub use error::BundleError;
 pub use masks::{mask_path, read_mask, write_mask};

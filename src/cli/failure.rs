@@ -113,7 +113,7 @@ impl From<EngineError> for Failure {
                 FaultKind::Interrupted => Exit::INTERRUPTED,
                 FaultKind::Answer | FaultKind::Files | FaultKind::Unknown => Exit::ERROR,
             },
-            E::Answer(AnswerError::Files(_) | AnswerError::Kept(_)) => Exit::ERROR,
+            E::Answer(AnswerError::Files(_) | AnswerError::NotKept(_)) => Exit::ERROR,
             E::Answer(AnswerError::Missing(_)) => Exit::USAGE,
             E::Answer(_) | E::OtherRun { .. } | E::OtherOrder { .. } | E::RunClosed { .. } => {
                 Exit::REFUSED

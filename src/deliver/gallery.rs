@@ -11,9 +11,10 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::attempts::{self, Drawing, ShownAttempt};
+use super::attempts::{self, ShownAttempt};
 use super::disclosure::MediaAlteration;
 use super::documents::{documents_syntax, what_was_done};
+use super::drawing::{self, Drawing};
 use super::error::DeliverError;
 use super::folder::{Folder, Written};
 use super::manifest::{
@@ -325,7 +326,7 @@ fn shown<'a>(
                 shown_operation(operation, made)
             })
             .collect(),
-        findings: attempts::drawing_of_delivered(&photo.operations, after.width, after.height),
+        findings: drawing::drawing_of_delivered(&photo.operations, after.width, after.height),
         before,
         after,
     })

@@ -7,6 +7,7 @@ mod attempts;
 mod describe;
 pub mod disclosure;
 mod documents;
+mod drawing;
 mod error;
 mod folder;
 mod gallery;

@@ -16,6 +16,8 @@ pub const RESULTS_SCHEMA_VERSION: u32 = 2;
 
 /// Characters of a text in it.
 const LONGEST_TEXT: usize = 4096;
+/// Characters of a worker's word of why it stopped that are told.
+const LONGEST_WORD: usize = 400;
 /// Seconds that an attempt can have taken: longer than any session lasts.
 const LONGEST_ATTEMPT: f64 = 1e6;
 
@@ -56,6 +58,24 @@ pub struct WorkerStop {
 
 const fn yes() -> bool {
     true
+}
+
+/// The causes that only the internet, or something else attached, can mend.
+const NEEDS_INTERNET: [&str; 2] = ["model_missing", "install_failed"];
+
+impl WorkerStop {
+    /// For people, in one line.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let text = format!("the worker stopped ({}): {}", self.code, self.text);
+        text.chars().take(LONGEST_WORD).collect()
+    }
+
+    /// Whether another session, with the internet or without, may do better.
+    #[must_use]
+    pub fn may_pass(&self, internet: bool) -> bool {
+        self.retryable && (internet || !NEEDS_INTERNET.contains(&self.code.as_str()))
+    }
 }
 
 /// A part of a worker's answer that could not be read.
@@ -247,6 +267,15 @@ impl Results {
         !self.complete && !tried && self.unreadable.is_empty()
     }
 
+    /// Why nothing was tried, for people; `None` where something was.
+    #[must_use]
+    pub fn why_unbegun(&self) -> Option<String> {
+        self.is_unbegun().then(|| match &self.stopped {
+            Some(stop) => stop.told(),
+            None => "the session ended before the worker began a photo".to_owned(),
+        })
+    }
+
     /// What came of `kind` on `photo`.
     #[must_use]
     pub fn operation(&self, photo: &PhotoId, kind: OperationKind) -> Option<&OperationResult> {
@@ -324,6 +353,14 @@ pub fn read_results(bytes: &[u8]) -> Result<Results, ResultsError> {
         }
     }
     Ok(results)
+}
+
+/// Reads a worker's `remedia-stop.json`, of which every text is fit for a terminal, and bounded; `None` for what is none.
+#[must_use]
+pub fn read_stop(bytes: &[u8]) -> Option<WorkerStop> {
+    let mut document: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    make_printable(&mut document);
+    serde_json::from_value(document).ok()
 }
 
 /// A text, fit for a terminal and no longer than any needs to be.

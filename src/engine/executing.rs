@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::bundle;
 use crate::domain::event::{EventKind, Stage};
 use crate::domain::results::{
     RESULTS_SCHEMA_VERSION, Results, UnreadableResult, WorkerDescription,
@@ -22,9 +21,6 @@ use super::hearing::Hearing;
 use super::lock::after;
 use super::request::Ending;
 use super::session::{CurrentOrder, Session};
-
-/// What keeps a worker from beginning that only the internet, or something else attached, can mend.
-const NEEDS_INTERNET: [&str; 2] = ["model_missing", "install_failed"];
 
 impl Session<'_> {
     pub(super) fn handle(order: &CurrentOrder) -> RunHandle {
@@ -203,15 +199,11 @@ impl Session<'_> {
                     self.run_failed(&order, "the results belong to another order", true)?;
                     return Ok(None);
                 }
-                if results.is_unbegun() {
-                    let retryable = match &results.stopped {
-                        Some(stop) if NEEDS_INTERNET.contains(&stop.code.as_str()) => {
-                            stop.retryable && self.work.plan()?.session.internet
-                        }
-                        Some(stop) => stop.retryable,
-                        None => true,
-                    };
-                    self.run_failed(&order, &bundle::why_unbegun(&results), retryable)?;
+                if let Some(why) = results.why_unbegun() {
+                    let internet = self.work.plan()?.session.internet;
+                    let stop = results.stopped.as_ref();
+                    let retryable = stop.is_none_or(|stop| stop.may_pass(internet));
+                    self.run_failed(&order, &why, retryable)?;
                     return Ok(None);
                 }
                 self.collected(&order, &results)

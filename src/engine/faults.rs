@@ -1,6 +1,8 @@
 //! Faults: what follows where an executor cannot be reached, refuses, or loses what it was given.
 
-use crate::domain::event::EventKind;
+use jiff::Timestamp;
+
+use crate::domain::event::{Event, EventKind};
 use crate::domain::state::{JobInput, OperationState};
 use crate::domain::verdict::{Reason, ReasonCode, Verdict};
 use crate::provider::{FaultKind, ProviderError};
@@ -21,20 +23,12 @@ impl Session<'_> {
         error: ProviderError,
         journey: &Journey<'_>,
     ) -> Result<Option<Ending>, EngineError> {
-        let executor = order.record.executor.clone();
         match error.kind {
             // Who asked is seen at the next step.
             FaultKind::Interrupted => Ok(None),
             FaultKind::Credentials => {
                 let text = error.to_string();
-                let told = self.event(
-                    None,
-                    EventKind::Fault {
-                        executor,
-                        text: text.clone(),
-                        again_at: None,
-                    },
-                );
+                let told = self.fault_event(order, &text, None);
                 self.note(|change| {
                     change.problem = Some(text.clone());
                     change.events.push(told);
@@ -64,14 +58,7 @@ impl Session<'_> {
                 let delay = policy.delay(faults, self.seed(), error.retry_after);
                 let again_at = after(self.engine.now(), delay);
                 let text = error.to_string();
-                let told = self.event(
-                    None,
-                    EventKind::Fault {
-                        executor,
-                        text: text.clone(),
-                        again_at: Some(again_at),
-                    },
-                );
+                let told = self.fault_event(order, &text, Some(again_at));
                 self.note(|change| {
                     change.faults = faults;
                     change.due = Some(again_at);
@@ -108,14 +95,7 @@ impl Session<'_> {
             let delay = policy.delay(failed_runs, self.seed(), None);
             after(self.engine.now(), delay)
         });
-        let mut events = vec![self.event(
-            None,
-            EventKind::Fault {
-                executor: order.record.executor.clone(),
-                text: text.to_owned(),
-                again_at,
-            },
-        )];
+        let mut events = vec![self.fault_event(order, text, again_at)];
         let mut operations = Vec::new();
         if !again {
             let recorded = self.store().attempts(&self.record.id)?;
@@ -170,6 +150,15 @@ impl Session<'_> {
             change.events.append(&mut events);
         })?;
         Ok(())
+    }
+
+    fn fault_event(&self, order: &CurrentOrder, text: &str, again_at: Option<Timestamp>) -> Event {
+        let fault = EventKind::Fault {
+            executor: order.record.executor.clone(),
+            text: text.to_owned(),
+            again_at,
+        };
+        self.event(None, fault)
     }
 
     /// The same for the same job, so that delays can be repeated.

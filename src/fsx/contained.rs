@@ -67,6 +67,25 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
+/// Where an absolute path leads, also one of which only the beginning is there.
+#[must_use]
+pub fn resolved(path: &Path) -> PathBuf {
+    let mut real = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                real.pop();
+            }
+            other => {
+                real.push(other);
+                real = real.canonicalize().unwrap_or(real);
+            }
+        }
+    }
+    real
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ pub enum AnswerError {
     Files(#[from] io::Error),
     /// What was brought cannot be kept here.
     #[error("the results cannot be kept: {0}")]
-    Kept(#[source] io::Error),
+    NotKept(#[source] io::Error),
     /// There is nothing at the path.
     #[error("`{0}` is not there")]
     Missing(PathBuf),
@@ -73,7 +73,7 @@ impl AnswerError {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Self::Files(_) => "see that the file can be read, then import it again",
-            Self::Kept(_) => "make room in remedia's home, then import them again",
+            Self::NotKept(_) => "make room in remedia's home, then import them again",
             Self::Missing(_) => {
                 "name the file that the browser saved; it lies in the folder for downloads, and its name ends with `results.zip`"
             }

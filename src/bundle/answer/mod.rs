@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use crate::domain::id::PhotoId;
 use crate::domain::job::{JobOrder, RunMarker};
 use crate::domain::operation::OperationKind;
-use crate::domain::results::{AttemptState, ResultFile, Results, WorkerStop, read_results};
+use crate::domain::results::{
+    AttemptState, ResultFile, Results, WorkerStop, read_results, read_stop,
+};
 use crate::fsx;
 
 pub use error::AnswerError;
@@ -21,8 +23,6 @@ use source::Source;
 pub const RESULTS_FILE: &str = "results.json";
 /// What a worker writes that stopped, whether or not there are results.
 const STOPPED_FILE: &str = "remedia-stop.json";
-/// Characters of a worker's own word that are told.
-const LONGEST_WORD: usize = 400;
 /// Bytes of a file's name with its folders, and of each part of it.
 const LONGEST_NAME: usize = 1024;
 const LONGEST_PART: usize = 200;
@@ -111,8 +111,8 @@ pub fn open_answer(paths: &[PathBuf]) -> Result<Answer, AnswerError> {
             .iter()
             .map(|path| format!("`{}`", path.display()))
             .collect();
-        if let Some(stop) = stop_word(&sources) {
-            return Err(AnswerError::NothingMade(told(&stop)));
+        if let Some(stop) = worker_stop(&sources) {
+            return Err(AnswerError::NothingMade(stop.told()));
         }
         let order = sources
             .iter()
@@ -127,31 +127,14 @@ pub fn open_answer(paths: &[PathBuf]) -> Result<Answer, AnswerError> {
 }
 
 /// Why a worker stopped, where a part says so.
-fn stop_word(sources: &[Source]) -> Option<WorkerStop> {
-    let mut words = sources.iter().flat_map(|source| {
+fn worker_stop(sources: &[Source]) -> Option<WorkerStop> {
+    let mut documents = sources.iter().flat_map(|source| {
         source
             .matching(STOPPED_FILE)
             .into_iter()
             .map(move |name| (source, name))
     });
-    words.find_map(|(source, name)| {
-        let bytes = source.read(&name, LARGEST_DOCUMENT).ok()?;
-        serde_json::from_slice(&bytes).ok()
-    })
-}
-
-fn told(stop: &WorkerStop) -> String {
-    let text = format!("the worker stopped ({}): {}", stop.code, stop.text);
-    fsx::printable(&text).chars().take(LONGEST_WORD).collect()
-}
-
-/// Why nothing of an order was begun, for people.
-#[must_use]
-pub fn why_unbegun(results: &Results) -> String {
-    match &results.stopped {
-        Some(stop) => told(stop),
-        None => "the session ended before the worker began a photo".to_owned(),
-    }
+    documents.find_map(|(source, name)| read_stop(&source.read(&name, LARGEST_DOCUMENT).ok()?))
 }
 
 impl Answer {
@@ -214,14 +197,8 @@ impl Answer {
         let Some(document) = self.document(marker) else {
             return Ok(None);
         };
-        let mut checked = CheckedAnswer {
-            answer: self,
-            document: document.clone(),
-            found: BTreeMap::new(),
-            pictures: 0,
-            missing: Vec::new(),
-            unanswered: unanswered(&document.results, order),
-        };
+        let mut here: BTreeMap<String, Found> = BTreeMap::new();
+        let (mut pictures, mut missing) = (0, Vec::new());
         let named = named(&document.results, order);
         check_names(named.iter().map(|named| named.file.file.as_str()))?;
         for Named {
@@ -231,11 +208,7 @@ impl Answer {
         } in named
         {
             let (name, sha256) = (file.file.as_str(), file.sha256.as_str());
-            if checked
-                .found
-                .get(name)
-                .is_some_and(|known| known.sha256 == sha256)
-            {
+            if here.get(name).is_some_and(|known| known.sha256 == sha256) {
                 continue;
             }
             let changed = |path: &PathBuf| AnswerError::Changed {
@@ -264,21 +237,28 @@ impl Answer {
             }
             match (found, other.map(changed).or(unreadable)) {
                 (Some((source, place)), _) => {
-                    let here = Found {
+                    let found = Found {
                         source,
                         name: place,
                         sha256: sha256.to_owned(),
                     };
-                    checked.found.insert(name.to_owned(), here);
-                    checked.pictures += usize::from(is_picture);
+                    here.insert(name.to_owned(), found);
+                    pictures += usize::from(is_picture);
                 }
                 (None, Some(error)) => return Err(error),
-                (None, None) => checked.missing.push(unit),
+                (None, None) => missing.push(unit),
             }
         }
-        checked.missing.sort_unstable();
-        checked.missing.dedup();
-        Ok(Some(checked))
+        missing.sort_unstable();
+        missing.dedup();
+        Ok(Some(CheckedAnswer {
+            answer: self,
+            unanswered: unanswered(&document.results, order),
+            document,
+            found: here,
+            pictures,
+            missing,
+        }))
     }
 }
 
@@ -431,8 +411,7 @@ impl CheckedAnswer<'_> {
     /// Why nothing was made, where nothing was.
     #[must_use]
     pub fn why_unbegun(&self) -> Option<String> {
-        let results = &self.document.results;
-        results.is_unbegun().then(|| why_unbegun(results))
+        self.document.results.why_unbegun()
     }
 
     /// Copies the answer into `folder`: every picture, then the document. Until the document is there
@@ -441,11 +420,13 @@ impl CheckedAnswer<'_> {
     /// # Errors
     /// [`AnswerError`] where a file cannot be read or written, or changed since it was checked.
     pub fn write(&self, folder: &Path) -> Result<(), AnswerError> {
-        use AnswerError::Kept;
-        fs_err::create_dir_all(folder).map_err(Kept)?;
+        use AnswerError::NotKept;
+        fs_err::create_dir_all(folder).map_err(NotKept)?;
         let document = folder.join(RESULTS_FILE);
         match fs_err::remove_file(&document) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Kept(error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(NotKept(error));
+            }
             _ => {}
         }
         for (file, picture) in &self.found {
@@ -461,11 +442,11 @@ impl CheckedAnswer<'_> {
             }
             let path = fsx::contained(folder, file).map_err(std::io::Error::other)?;
             if let Some(parent) = path.parent() {
-                fs_err::create_dir_all(parent).map_err(Kept)?;
+                fs_err::create_dir_all(parent).map_err(NotKept)?;
             }
-            fsx::write_atomic(&path, &bytes).map_err(Kept)?;
+            fsx::write_atomic(&path, &bytes).map_err(NotKept)?;
         }
-        fsx::write_atomic(&document, &self.document.bytes).map_err(Kept)?;
+        fsx::write_atomic(&document, &self.document.bytes).map_err(NotKept)?;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! `remedia export`: a job whose pictures a person makes in a browser, and the folder that the person needs.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -15,6 +15,7 @@ use crate::cli::wording::counted;
 use crate::domain::id::JobId;
 use crate::domain::state::JobState;
 use crate::engine::DriveLimits;
+use crate::fsx::resolved;
 
 /// The version of [`ExportDocument`] that this build writes.
 const EXPORT_SCHEMA_VERSION: u32 = 1;
@@ -57,24 +58,6 @@ fn beside(working: &Path, listing: &Path) -> PathBuf {
         Some(parent) if resolved(working).starts_with(&listing) => parent.to_owned(),
         _ => working.to_owned(),
     }
-}
-
-/// Where an absolute path leads, also one of which only the beginning is there.
-fn resolved(path: &Path) -> PathBuf {
-    let mut real = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                real.pop();
-            }
-            other => {
-                real.push(other);
-                real = real.canonicalize().unwrap_or(real);
-            }
-        }
-    }
-    real
 }
 
 /// Makes the job, does what this machine does itself, and hands the rest to a person.

@@ -8,7 +8,7 @@ use crate::cli::outcome;
 use crate::cli::printer::Printer;
 use crate::cli::progress::Progress;
 use crate::cli::wording::counted;
-use crate::engine::{DriveLimits, ImportOutcome, ImportedUnit};
+use crate::engine::{ImportOutcome, ImportedUnit};
 use crate::fsx::printable;
 
 /// Most photos that are named.
@@ -26,16 +26,7 @@ pub(crate) fn run(arguments: &ImportArgs, context: &Context) -> Result<Exit, Fai
     let mut progress = Progress::new(&context.printer);
     let taken = engine.import(&job, &paths, &mut progress)?;
     tell(&context.printer, &taken);
-    context.watch_signals()?;
-    let driven = engine
-        .drive(
-            &job,
-            &mut progress,
-            &context.interrupt,
-            &DriveLimits::to_the_end(),
-        )
-        .map_err(|error| Failure::while_driving(&job, error))?;
-    progress.finish();
+    let driven = super::request::driven(context, &engine, &job, progress)?;
     outcome::report_import(context, &engine, &driven, taken)
 }
 

@@ -9,7 +9,7 @@ use crate::cli::progress::Progress;
 use crate::cli::wording;
 use crate::domain::id::{JobId, PhotoId};
 use crate::domain::state::JobState;
-use crate::engine::{DriveLimits, Engine, RetryRequest, RevertTarget};
+use crate::engine::{DriveLimits, DriveOutcome, Engine, RetryRequest, RevertTarget};
 
 /// More attempts for photos of a job.
 pub(crate) fn retry(arguments: &RetryArgs, context: &Context) -> Result<Exit, Failure> {
@@ -99,15 +99,25 @@ pub(super) fn drive(
     context: &Context,
     engine: &Engine,
     job: &JobId,
-    mut progress: Progress<'_>,
+    progress: Progress<'_>,
 ) -> Result<Exit, Failure> {
+    outcome::report(context, engine, &driven(context, engine, job, progress)?)
+}
+
+/// Drives a job as far as it goes.
+pub(super) fn driven(
+    context: &Context,
+    engine: &Engine,
+    job: &JobId,
+    mut progress: Progress<'_>,
+) -> Result<DriveOutcome, Failure> {
     context.watch_signals()?;
     let limits = DriveLimits::to_the_end();
     let driven = engine
         .drive(job, &mut progress, &context.interrupt, &limits)
         .map_err(|error| Failure::while_driving(job, error))?;
     progress.finish();
-    outcome::report(context, engine, &driven)
+    Ok(driven)
 }
 
 /// The photos that `names` mean: a file, its last part, an id or the start of one.

@@ -361,8 +361,14 @@ impl Provider for ColabProvider {
 
 /// Copies a file that is there; what is not, or is none, is left out.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    if !from.is_file() {
-        return Ok(());
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
+    match fs_err::metadata(from) {
+        Ok(facts) if facts.is_file() => {}
+        Ok(_) => return Ok(()),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory | InvalidFilename) => {
+            return Ok(());
+        }
+        Err(error) => return Err(error),
     }
     let mut source = fs_err::File::open(from)?;
     if let Some(folder) = to.parent() {

@@ -1,8 +1,9 @@
 //! A listing's whole way over Kaggle: from the order to the delivered folder, however often the process ends
 //! on the way, and never anything twice.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use remedia::domain::id::JobId;
@@ -14,6 +15,8 @@ use super::worker::{Decorator, Mood};
 use crate::engine::{House, collect_files};
 use crate::fake_kaggle::{ClockMode, FakeKaggle, FakeOptions, FaultKind, FaultPlan, Pace};
 
+/// Real time that a worker of these tests may take.
+const LONGEST_WORK: Duration = Duration::from_secs(120);
 pub(super) const TOKEN: &str = "KGAT_tester";
 pub(super) const ROOMS: [&str; 2] = ["03-bedroom.jpg", "04-kitchen.jpg"];
 
@@ -23,6 +26,7 @@ pub(super) struct Minutes {
     pub(super) kaggle: FakeKaggle,
     /// Every run that a session was given.
     pub(super) given: Arc<Mutex<Vec<String>>>,
+    at_work: Arc<AtomicUsize>,
     now: Mutex<Timestamp>,
     _folder: tempfile::TempDir,
 }
@@ -36,15 +40,18 @@ impl Minutes {
         options.settings.queue_pace = pace;
         options.settings.run_pace = pace;
         let given = Arc::new(Mutex::new(Vec::new()));
+        let at_work = Arc::new(AtomicUsize::new(0));
         options.worker = Arc::new(Decorator {
             moods: Mutex::new(moods.to_vec()),
             runs: Arc::clone(&given),
+            at_work: Arc::clone(&at_work),
         });
         let kaggle = FakeKaggle::start(options).unwrap();
         Self {
             house: House::furnished(&ROOMS).with_kaggle(&kaggle.url(), TOKEN),
             kaggle,
             given,
+            at_work,
             now: Mutex::new("2026-11-23T08:00:00Z".parse().unwrap()),
             _folder: folder,
         }
@@ -101,6 +108,14 @@ impl Minutes {
         engine.show(job).unwrap().summary.state
     }
 
+    /// The minutes are the tests' own and a worker's pixels take real time, on a busy machine more than all of them.
+    fn let_workers_finish(&self) {
+        let begun = Instant::now();
+        while self.at_work.load(Ordering::SeqCst) > 0 && begun.elapsed() < LONGEST_WORK {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Cron runs every minute until the job rests; gives how many there were.
     pub(super) fn until_it_rests(&self, job: &JobId, most: u32) -> u32 {
         for run in 1..=most {
@@ -108,6 +123,7 @@ impl Minutes {
             if self.state(job).work().is_none() {
                 return run;
             }
+            self.let_workers_finish();
             self.pass(Duration::from_secs(60));
         }
         panic!("the job does not rest: {}", self.story(job));

@@ -2,6 +2,7 @@
 //! photo and answers as the contract says.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use remedia::bundle::runs_of;
@@ -29,10 +30,29 @@ pub(super) struct Decorator {
     pub(super) moods: Mutex<Vec<Mood>>,
     /// Every run that it was given, in order.
     pub(super) runs: Arc<Mutex<Vec<String>>>,
+    /// Sessions in which it is at work.
+    pub(super) at_work: Arc<AtomicUsize>,
+}
+
+/// Counts a session for as long as it lives.
+struct AtWork<'a>(&'a AtomicUsize);
+
+impl<'a> AtWork<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl KernelWorker for Decorator {
     fn run(&self, session: &KernelSession) -> WorkerEnd {
+        let _at_work = AtWork::begin(&self.at_work);
         let mood = self.moods.lock().unwrap().pop().unwrap_or(Mood::Good);
         let runs = runs_of(session.notebook_text());
         let several = runs.len() > 1;
