@@ -57,6 +57,12 @@ pub struct Photo {
     /// What the camera recorded about the exposure.
     #[serde(default)]
     pub capture: Capture,
+    /// What kind of picture its pixels show it to be.
+    #[serde(default, skip_serializing_if = "PictureKind::is_photo")]
+    pub kind: PictureKind,
+    /// What a person should know of the file although it is used, one sentence each without a full stop.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What the photo shows; `None` where nothing says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room: Option<Room>,
@@ -110,6 +116,27 @@ pub struct Capture {
     /// Focal length as 35 mm equivalent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub focal_length_35mm: Option<f64>,
+}
+
+/// What kind of picture a file holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PictureKind {
+    /// A photo, which may be enhanced and staged.
+    #[default]
+    Photo,
+    /// A drawing, a document, a map, a logo or a screenshot: delivered as it is.
+    Graphic,
+    /// A full sphere (360°) in equirectangular projection: its geometry is never changed.
+    Panorama,
+}
+
+impl PictureKind {
+    /// Whether it is an ordinary photo.
+    #[must_use]
+    pub const fn is_photo(&self) -> bool {
+        matches!(self, Self::Photo)
+    }
 }
 
 /// A file format by its content.

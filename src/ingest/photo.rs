@@ -7,7 +7,7 @@ use super::folder::{Candidate, Extension, extension};
 use super::open::{PhotoError, open_plain, read_plain};
 use super::options::IngestOptions;
 use crate::domain::id::PhotoId;
-use crate::domain::listing::{LeftOut, LeftOutCode, Photo, PhotoFormat};
+use crate::domain::listing::{LeftOut, LeftOutCode, Photo, PhotoFormat, PictureKind};
 use crate::fsx::printable;
 use crate::imaging::{self, Content, DecodeError};
 
@@ -125,6 +125,8 @@ pub(super) fn examine(
         orientation: header.orientation,
         bits_per_sample: header.bits_per_sample,
         capture: imaging::capture(bytes),
+        kind: PictureKind::Photo,
+        notes: Vec::new(),
         room: None,
         room_origin: None,
         room_confidence: None,

@@ -5,7 +5,7 @@ use crate::domain::capabilities::{
 };
 use crate::domain::enhancement::{EnhancementSettings, Look, StepSetting};
 use crate::domain::id::PhotoId;
-use crate::domain::listing::{Listing, Photo};
+use crate::domain::listing::{Listing, Photo, PictureKind};
 use crate::domain::operation::{OperationKind, OperationRequest};
 use crate::domain::plan::{
     AttemptParameters, ClipPrompts, Decision, PLAN_SCHEMA_VERSION, Plan, PlannedAttempt,
@@ -292,7 +292,7 @@ impl Planner<'_> {
         room: Option<Room>,
         megapixels: f64,
     ) -> Result<(Executor, Vec<AttemptParameters>), Skip> {
-        self.suits(kind, room)?;
+        self.suits(kind, photo, room)?;
         let executor = self.executor(kind, megapixels)?;
         let numbers = 1..=executor.attempts;
         let parameters = match kind {
@@ -318,7 +318,18 @@ impl Planner<'_> {
     }
 
     /// What makes no sense whoever does it.
-    fn suits(&self, kind: OperationKind, room: Option<Room>) -> Result<(), Skip> {
+    fn suits(&self, kind: OperationKind, photo: &Photo, room: Option<Room>) -> Result<(), Skip> {
+        if photo.kind == PictureKind::Graphic {
+            return Err(Skip {
+                code: SkipCode::NotForThisRoom,
+                reason: "its pixels show a drawing or a document, which is delivered as it is"
+                    .to_owned(),
+                hint: format!(
+                    "if it is a photo, say so in `listing.toml`: `kind = \"photo\"` for `{}`",
+                    photo.file
+                ),
+            });
+        }
         let Some(room) = room else {
             return Ok(());
         };

@@ -17,7 +17,7 @@ use remedia::domain::id::PhotoId;
 use remedia::domain::judgement::JudgingRules;
 use remedia::domain::listing::{
     Bracket, BracketEvidence, BracketExposure, Capture, LISTING_SCHEMA_VERSION, LeftOut,
-    LeftOutCode, Listing, Photo, PhotoFormat, RoomOrigin, StatedMask,
+    LeftOutCode, Listing, Photo, PhotoFormat, PictureKind, RoomOrigin, StatedMask,
 };
 use remedia::domain::operation::{OperationKind, OperationRequest};
 use remedia::domain::plan::{
@@ -59,6 +59,8 @@ fn photo(file: &str, room: Option<Room>) -> Photo {
             focal_length_35mm: Some(17.0),
             ..Capture::default()
         },
+        kind: PictureKind::Photo,
+        notes: Vec::new(),
         room,
         room_origin: room.map(|_| RoomOrigin::FileName),
         room_confidence: None,

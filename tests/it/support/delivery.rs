@@ -15,7 +15,7 @@ use remedia::domain::enhancement::{EnhancementReport, EnhancementSettings, Look,
 use remedia::domain::id::{JobId, PhotoId};
 use remedia::domain::judgement::JudgingRules;
 use remedia::domain::listing::{
-    Capture, LISTING_SCHEMA_VERSION, LeftOut, LeftOutCode, Listing, Photo, PhotoFormat,
+    Capture, LISTING_SCHEMA_VERSION, LeftOut, LeftOutCode, Listing, Photo, PhotoFormat, PictureKind,
 };
 use remedia::domain::operation::{OperationKind, OperationRequest};
 use remedia::domain::plan::{
@@ -160,6 +160,8 @@ impl Delivery {
             orientation: 1,
             bits_per_sample: 8,
             capture: Capture::default(),
+            kind: PictureKind::Photo,
+            notes: Vec::new(),
             room,
             room_origin: None,
             room_confidence: None,
