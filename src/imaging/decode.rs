@@ -8,12 +8,13 @@ use std::io::Cursor;
 use image::codecs::{png::PngDecoder, tiff::TiffDecoder, webp::WebPDecoder};
 use image::error::{ImageError, UnsupportedErrorKind};
 use image::{DynamicImage, ImageDecoder, Limits};
+use remedia_jpeg::Scale;
 
 use super::capture;
 use super::guard::{gave_up, guarded};
 use super::header::{self, Header, check_complete};
 use super::icc;
-use super::jpeg::{self, JpegPixels};
+use super::jpeg;
 use super::orient;
 use super::picture::{Picture, Samples};
 use crate::domain::listing::PhotoFormat;
@@ -127,13 +128,23 @@ fn decode_unguarded(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, Deco
     check_bytes(bytes.len() as u64, limits)?;
     let header = header::probe(bytes)?;
     check_pixels(&header, limits)?;
-    let (stored, profile) = match header.format {
-        PhotoFormat::Jpeg => decode_jpeg(bytes)?,
-        _ => decode_other(bytes, &header)?,
-    };
-    let samples = icc::into_srgb(stored, profile.as_deref());
-    let (stored_width, stored_height) = header.stored_size();
-    let (width, height) = (stored_width as usize, stored_height as usize);
+    if header.format == PhotoFormat::Jpeg {
+        return Ok(decode_jpeg(bytes, &header, Scale::Full, limits)?.0);
+    }
+    let (stored, profile) = decode_other(bytes, &header)?;
+    let (width, height) = header.stored_size();
+    let size = (width as usize, height as usize);
+    upright(&header, stored, profile.as_deref(), size)
+}
+
+/// Stored pixels of a size, as they are stored, to an upright picture in sRGB.
+fn upright(
+    header: &Header,
+    stored: Stored,
+    profile: Option<&[u8]>,
+    (width, height): (usize, usize),
+) -> Result<Picture, DecodeError> {
+    let samples = icc::into_srgb(stored, profile);
     let picture = match samples {
         Samples::Eight(samples) => Picture::from_eight(width, height, samples),
         Samples::Sixteen(samples) => Picture::from_sixteen(width, height, samples),
@@ -168,14 +179,19 @@ pub(crate) fn check_pixels(header: &Header, limits: &DecodeLimits) -> Result<(),
     Ok(())
 }
 
-fn decode_jpeg(bytes: &[u8]) -> Result<(Stored, Option<Vec<u8>>), DecodeError> {
+/// Decodes a JPEG at a scale; the notes say what a person should know of it.
+pub(super) fn decode_jpeg(
+    bytes: &[u8],
+    header: &Header,
+    scale: Scale,
+    limits: &DecodeLimits,
+) -> Result<(Picture, Vec<String>), DecodeError> {
     let layout = jpeg::layout(bytes)?;
-    let stored = match jpeg::decode(bytes, &layout)? {
-        JpegPixels::Gray(samples) => Stored::Gray8(samples),
-        JpegPixels::Rgb(samples) => Stored::Rgb8(samples),
-        JpegPixels::InvertedCmyk(samples) => Stored::InvertedCmyk(samples),
-    };
-    Ok((stored, layout.icc(bytes)))
+    let decoded = jpeg::decode(bytes, &layout, scale, limits)?;
+    let profile = layout.icc(bytes);
+    let size = (decoded.width, decoded.height);
+    let picture = upright(header, decoded.stored, profile.as_deref(), size)?;
+    Ok((picture, decoded.notes))
 }
 
 fn decode_other(bytes: &[u8], header: &Header) -> Result<(Stored, Option<Vec<u8>>), DecodeError> {

@@ -6,9 +6,10 @@ use std::ops::Range;
 
 use image::codecs::tiff::TiffDecoder;
 use image::{ExtendedColorType, ImageDecoder};
+use remedia_jpeg::Scale;
 
 use super::capture::{self, strip_end};
-use super::decode::{DecodeError, from_image_error};
+use super::decode::{DecodeError, DecodeLimits, from_image_error};
 use super::guard::{gave_up, guarded};
 use super::jpeg;
 use super::orient::swaps_axes;
@@ -196,11 +197,13 @@ fn probe_unguarded(bytes: &[u8]) -> Result<Header, DecodeError> {
     })
 }
 
-/// Checks that nothing is missing at the file's end, by walking its parts and without decoding.
-/// Damage inside the compressed data only shows when it is decoded.
+/// Checks that the file is whole. A JPEG's data are read, at the lowest resolution, and judged as [`decode`] judges
+/// them; of other formats only the parts are walked, and damage inside the compressed data shows when it is decoded.
+///
+/// [`decode`]: super::decode()
 ///
 /// # Errors
-/// [`DecodeError::Damaged`] for a file that is cut short.
+/// [`DecodeError::Damaged`] for a file that is cut short or damaged.
 pub fn check_complete(bytes: &[u8], format: PhotoFormat) -> Result<(), DecodeError> {
     guarded(|| check_complete_unguarded(bytes, format)).unwrap_or_else(|| Err(gave_up(bytes)))
 }
@@ -211,7 +214,15 @@ fn check_complete_unguarded(bytes: &[u8], format: PhotoFormat) -> Result<(), Dec
         reason: format!("it is cut short: {reason}"),
     };
     match format {
-        PhotoFormat::Jpeg => jpeg::layout(bytes)?.end(bytes).map(|_| ()),
+        PhotoFormat::Jpeg => {
+            let layout = jpeg::layout(bytes)?;
+            let pixels = u64::from(layout.width) * u64::from(layout.height);
+            let limits = DecodeLimits {
+                max_pixels: pixels,
+                ..DecodeLimits::default()
+            };
+            jpeg::decode(bytes, &layout, Scale::Eighth, &limits).map(|_| ())
+        }
         PhotoFormat::Png => png_chunks(bytes)
             .any(|(name, range)| name == *b"IEND" && range.end <= bytes.len())
             .then_some(())

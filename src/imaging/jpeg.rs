@@ -1,18 +1,33 @@
-//! JPEG on the level of its segments, and its decoder: what the header says, whether the file is
-//! complete, and pixels in the colour space in which they are stored. Segment layout after ITU-T
-//! T.81 annex B, Adobe's APP14 after Adobe technical note 5116, ICC chunks after ICC.1:2022 B.4.
+//! JPEG on the level of its segments, and its decoder: what the header says, and pixels in the colour
+//! space in which they are stored, by the rules of libjpeg, which are those of every viewer. Whether
+//! the file is whole is decided in [`verdict`]. Segment layout after ITU-T T.81 annex B, ICC chunks
+//! after ICC.1:2022 B.4.
+
+mod huffman;
+mod locate;
+mod scans;
+mod trailer;
+mod verdict;
 
 use std::ops::Range;
 
-use zune_core::bytestream::ZCursor;
-use zune_core::colorspace::ColorSpace;
-use zune_core::options::DecoderOptions;
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::errors::DecodeErrors;
+use remedia_jpeg::{Limits, Scale, Space};
 
-use super::decode::DecodeError;
+use super::decode::{DecodeError, DecodeLimits, Stored};
 
 const FORMAT: &str = "JPEG";
+
+/// The most scans: a progressive file of three channels that sends every bit by itself has 60.
+const MAX_SCANS: u32 = 100;
+
+/// One channel of the frame.
+#[derive(Clone, Copy, Debug)]
+struct Component {
+    id: u8,
+    /// Sampling factors, 1 to 4.
+    horizontal: u8,
+    vertical: u8,
+}
 
 /// What stands before the first scan.
 #[derive(Debug)]
@@ -22,12 +37,12 @@ pub(super) struct JpegLayout {
     pub(super) precision: u8,
     pub(super) components: u8,
     pub(super) progressive: bool,
-    /// Whether the channels are called R, G and B, which the decoder takes as their meaning.
-    named_rgb: bool,
-    /// The transform byte of Adobe's APP14 segment: 0 none, 1 YCbCr, 2 YCCK.
-    adobe_transform: Option<u8>,
-    /// Where Adobe's APP14 segment lies, marker included.
-    adobe_segment: Range<usize>,
+    /// The channels in the frame's order.
+    channels: Vec<Component>,
+    /// Minimum coded units between two restart markers at the first scan, 0 for none.
+    restart_interval: u32,
+    /// Whether its entropy coding is arithmetic.
+    arithmetic: bool,
     /// The TIFF structure inside the EXIF segment.
     pub(super) exif: Option<Range<usize>>,
     icc_chunks: Vec<(u8, u8, Range<usize>)>,
@@ -35,12 +50,13 @@ pub(super) struct JpegLayout {
     scan: usize,
 }
 
-/// Stored samples: interleaved, 8 bits, 1, 3 or 4 channels.
-pub(super) enum JpegPixels {
-    Gray(Vec<u8>),
-    Rgb(Vec<u8>),
-    /// Four channels as Adobe stores them: 255 is no ink.
-    InvertedCmyk(Vec<u8>),
+/// A decoded picture, not yet upright and in its own colour space.
+pub(super) struct JpegPicture {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) stored: Stored,
+    /// What a person should know of the file although it can be used.
+    pub(super) notes: Vec<String>,
 }
 
 fn damaged(reason: impl Into<String>) -> DecodeError {
@@ -96,9 +112,9 @@ pub(super) fn layout(bytes: &[u8]) -> Result<JpegLayout, DecodeError> {
         precision: 8,
         components: 0,
         progressive: false,
-        named_rgb: false,
-        adobe_transform: None,
-        adobe_segment: 0..0,
+        channels: Vec::new(),
+        restart_interval: 0,
+        arithmetic: false,
         exif: None,
         icc_chunks: Vec::new(),
         scan: 0,
@@ -118,11 +134,13 @@ pub(super) fn layout(bytes: &[u8]) -> Result<JpegLayout, DecodeError> {
         let range = payload(bytes, after).ok_or_else(|| damaged("it ends inside its header"))?;
         let data = bytes.get(range.clone()).unwrap_or_default();
         match marker {
-            0xc0..=0xc2 if layout.components == 0 => frame(&mut layout, marker, data)?,
-            0xc0..=0xc2 => return Err(damaged("it has two frame headers")),
+            0xc0..=0xc2 | 0xc9 | 0xca if layout.components == 0 => {
+                frame(&mut layout, marker, data)?;
+            }
+            0xc0..=0xc2 | 0xc9 | 0xca => return Err(damaged("it has two frame headers")),
             0xc3 | 0xc7 | 0xcb | 0xcf => return Err(unsupported("lossless JPEG")),
             0xc5 | 0xc6 | 0xcd | 0xce => return Err(unsupported("hierarchical JPEG")),
-            0xc9 | 0xca | 0xcc => return Err(unsupported("JPEG with arithmetic coding")),
+            0xdd => layout.restart_interval = interval(data),
             0xe1 if layout.exif.is_none() && data.starts_with(b"Exif\0") => {
                 layout.exif = Some((range.start + 6).min(range.end)..range.end);
             }
@@ -132,10 +150,6 @@ pub(super) fn layout(bytes: &[u8]) -> Result<JpegLayout, DecodeError> {
                         .icc_chunks
                         .push((number, count, range.start + 14..range.end));
                 }
-            }
-            0xee if data.starts_with(b"Adobe") => {
-                layout.adobe_transform = data.get(11).copied();
-                layout.adobe_segment = after - 2..range.end;
             }
             0xda => {
                 if layout.components == 0 {
@@ -167,13 +181,26 @@ fn frame(layout: &mut JpegLayout, marker: u8, data: &[u8]) -> Result<(), DecodeE
     layout.height = u32::from(u16::from_be_bytes([height_high, height_low]));
     layout.width = u32::from(u16::from_be_bytes([width_high, width_low]));
     layout.components = components;
-    layout.progressive = marker == 0xc2;
-    let channel = |index: usize| data.get(6 + 3 * index).copied();
-    layout.named_rgb = [channel(0), channel(1), channel(2)] == [Some(b'R'), Some(b'G'), Some(b'B')];
+    layout.progressive = matches!(marker, 0xc2 | 0xca);
+    layout.arithmetic = matches!(marker, 0xc9 | 0xca);
+    let channels = data.get(6..).unwrap_or_default().as_chunks::<3>().0.iter();
+    layout.channels = channels
+        .take(usize::from(components))
+        .map(|&[id, factors, _]| Component {
+            id,
+            horizontal: factors >> 4,
+            vertical: factors & 15,
+        })
+        .collect();
     if precision != 8 {
         return Err(unsupported(&format!(
             "JPEG with {precision} bits per sample"
         )));
+    }
+    if layout.width != 0 && layout.height == 0 && data.len() == 6 + 3 * usize::from(components) {
+        return Err(unsupported(
+            "JPEG whose height is zero or stands behind its picture data",
+        ));
     }
     if layout.width == 0 || layout.height == 0 {
         return Err(damaged("its width or height is zero"));
@@ -183,10 +210,40 @@ fn frame(layout: &mut JpegLayout, marker: u8, data: &[u8]) -> Result<(), DecodeE
             "JPEG with {components} colour channels"
         )));
     }
+    let factors = |channel: &Component| {
+        (1..=4).contains(&channel.horizontal) && (1..=4).contains(&channel.vertical)
+    };
+    if layout.channels.len() != usize::from(components) || !layout.channels.iter().all(factors) {
+        return Err(damaged("its frame header contradicts itself"));
+    }
     Ok(())
 }
 
+/// What a segment that defines the restart interval says.
+fn interval(data: &[u8]) -> u32 {
+    data.first_chunk::<2>()
+        .map_or(0, |&bytes| u32::from(u16::from_be_bytes(bytes)))
+}
+
 impl JpegLayout {
+    /// The largest horizontal and vertical sampling factor, at least 1.
+    fn most_samples(&self) -> (u32, u32) {
+        let most = |factor: fn(&Component) -> u8| {
+            let factors = self.channels.iter().map(factor);
+            u32::from(factors.max().unwrap_or(1).max(1))
+        };
+        (
+            most(|channel| channel.horizontal),
+            most(|channel| channel.vertical),
+        )
+    }
+
+    /// Rows of minimum coded units of the whole frame, at least 1.
+    fn rows(&self) -> u32 {
+        let (_, vertical) = self.most_samples();
+        self.height.div_ceil(8 * vertical).max(1)
+    }
+
     /// The embedded profile; `None` where there is none or its chunks do not fit together.
     pub(super) fn icc(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let mut chunks = self.icc_chunks.clone();
@@ -208,106 +265,75 @@ impl JpegLayout {
         })
     }
 
-    /// Walks the scans to the end marker, so that a cut file is known without decoding it; gives
-    /// the position behind the marker.
-    pub(super) fn end(&self, bytes: &[u8]) -> Result<usize, DecodeError> {
-        let cut = || damaged("it is cut short: the end marker is missing");
-        let mut position = payload(bytes, self.scan).ok_or_else(cut)?.end;
-        loop {
-            let (after, marker) = next_marker(bytes, position).ok_or_else(cut)?;
-            position = match marker {
-                0xd9 => return Ok(after),
-                0x01 | 0xd0..=0xd8 => after,
-                _ => payload(bytes, after).ok_or_else(cut)?.end,
-            };
+    /// The position behind the end marker, found by walking the scans; `None` where it is missing.
+    pub(super) fn end(&self, bytes: &[u8]) -> Option<usize> {
+        match scans::walk(bytes, self).ok()?.end {
+            scans::End::Marker(position) => Some(position),
+            scans::End::Missing | scans::End::Foreign(_) => None,
         }
     }
 }
 
-/// Decodes the whole picture, strictly: entropy-coded data that end early or do not decode are an
-/// error, not grey areas.
-pub(super) fn decode(bytes: &[u8], layout: &JpegLayout) -> Result<JpegPixels, DecodeError> {
-    layout.end(bytes)?;
-    // The decoder takes Adobe's transform 0 for CMYK even with three channels, and gives YCCK only
-    // as RGB, where a CMYK profile no longer applies. Without the segment it hands out the stored
-    // channels, and their meaning is known here.
-    let stored_rgb = layout.components == 3 && layout.adobe_transform == Some(0);
-    let usual = layout.components == 3 && layout.adobe_transform == Some(1);
-    let stripped;
-    let source = if usual || layout.adobe_segment.is_empty() {
-        bytes
-    } else {
-        let mut copy = bytes.to_vec();
-        copy.drain(layout.adobe_segment.clone());
-        stripped = copy;
-        &stripped
+/// Decodes the picture at `scale`; the data are read whole at any scale, and what is decided about
+/// them does not depend on it.
+///
+/// # Errors
+/// A kind of JPEG that is not read, or a file that is not whole.
+pub(super) fn decode(
+    bytes: &[u8],
+    layout: &JpegLayout,
+    scale: Scale,
+    limits: &DecodeLimits,
+) -> Result<JpegPicture, DecodeError> {
+    let scans = scans::walk(bytes, layout)?;
+    // What other programs put behind a picture without an end marker is none of its data.
+    let bytes = match scans.end {
+        scans::End::Marker(_) => bytes,
+        scans::End::Missing | scans::End::Foreign(_) => trailer::without(bytes, &scans),
     };
-    let output = match layout.components {
-        1 => ColorSpace::Luma,
-        3 if stored_rgb && !layout.named_rgb => ColorSpace::YCbCr,
-        3 => ColorSpace::RGB,
-        _ => ColorSpace::CMYK,
+    let limits = Limits {
+        max_pixels: limits.max_pixels,
+        // Coefficients of two bytes for four channels, and room for the decoder's own tables.
+        max_memory: limits.max_pixels.saturating_mul(8).saturating_add(64 << 20),
+        max_scans: MAX_SCANS,
     };
-    let samples = match decode_as(source, layout, output, true) {
-        // Stray bytes between header segments harm no pixel.
-        Err(DecodeErrors::FormatStatic(text)) if text.contains("Extra bytes between headers") => {
-            decode_as(source, layout, output, false)
-        }
-        other => other,
-    }
-    .map_err(|error| match error {
-        DecodeErrors::Unsupported(what) => unsupported(&format!("JPEG of the kind {what:?}")),
-        other => damaged(describe(&other)),
+    let outcome = remedia_jpeg::decode(bytes, scale, &limits);
+    let notes = verdict::judge(&verdict::File {
+        bytes,
+        layout,
+        scans: &scans,
+        outcome: &outcome,
+        limits: &limits,
     })?;
-    let expected = layout.width as usize * layout.height as usize * usize::from(layout.components);
-    if samples.len() != expected {
+    let Ok(image) = outcome.image else {
+        return Err(damaged("it does not decode"));
+    };
+    let divisor = scale.divisor();
+    let expected = (
+        layout.width.div_ceil(divisor),
+        layout.height.div_ceil(divisor),
+    );
+    if (image.width, image.height) != expected {
         return Err(damaged("its size differs from its header"));
     }
-    Ok(match layout.components {
-        1 => JpegPixels::Gray(samples),
-        3 => JpegPixels::Rgb(samples),
-        _ if layout.adobe_transform == Some(2) => JpegPixels::InvertedCmyk(ycck_to_cmyk(samples)),
-        _ => JpegPixels::InvertedCmyk(samples),
+    Ok(JpegPicture {
+        width: image.width as usize,
+        height: image.height as usize,
+        stored: match image.space {
+            Space::Gray => Stored::Gray8(image.samples),
+            Space::Rgb => Stored::Rgb8(image.samples),
+            Space::Cmyk => Stored::InvertedCmyk(image.samples),
+        },
+        notes,
     })
 }
 
-fn decode_as(
-    bytes: &[u8],
-    layout: &JpegLayout,
-    output: ColorSpace,
-    strict: bool,
-) -> Result<Vec<u8>, DecodeErrors> {
-    // The decoder reads the header once more; it must not come to another, larger size.
-    let options = DecoderOptions::default()
-        .set_strict_mode(strict)
-        .set_max_width(layout.width as usize)
-        .set_max_height(layout.height as usize)
-        .jpeg_set_out_colorspace(output);
-    JpegDecoder::new_with_options(ZCursor::new(bytes), options).decode()
-}
-
-/// The decoder's message as one line without its own decoration.
-fn describe(error: &DecodeErrors) -> String {
-    let text = format!("{error:?}");
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    format!(
-        "its picture data do not decode ({})",
-        text.trim_matches('"')
-    )
-}
-
-/// Full-range BT.601 YCbCr of the first three channels to RGB, whose complement are the (inverted)
-/// inks; black passes through.
-fn ycck_to_cmyk(mut samples: Vec<u8>) -> Vec<u8> {
-    let (pixels, _) = samples.as_chunks_mut::<4>();
-    for [first, second, third, _] in pixels {
-        let luma = f32::from(*first);
-        let blue = f32::from(*second) - 128.0;
-        let red = f32::from(*third) - 128.0;
-        let complement = |value: f32| 255 - value.round().clamp(0.0, 255.0) as u8;
-        *first = complement(luma + 1.402 * red);
-        *second = complement(luma - 0.344_136 * blue - 0.714_136 * red);
-        *third = complement(luma + 1.772 * blue);
-    }
-    samples
+/// The smallest decode that is at least 7/8 of `long_side` on its longer side, or the whole picture.
+pub(super) fn scale_for(layout: &JpegLayout, long_side: usize) -> Scale {
+    let long = layout.width.max(layout.height) as usize;
+    let enough = long_side - long_side / 8;
+    [Scale::Eighth, Scale::Quarter, Scale::Half]
+        .into_iter()
+        .find(|scale| long.div_ceil(scale.divisor() as usize) >= enough)
+        .unwrap_or(Scale::Full)
 }

@@ -174,7 +174,9 @@ impl Inspection {
 /// [`MetadataError::NotJpeg`].
 pub fn inspect(jpeg: &[u8]) -> Result<Inspection, MetadataError> {
     let parsed = Jpeg::from_bytes(jpeg.to_vec().into())?;
-    let end = super::jpeg::layout(jpeg).and_then(|layout| layout.end(jpeg));
+    let end = super::jpeg::layout(jpeg)
+        .ok()
+        .and_then(|layout| layout.end(jpeg));
     let mut inspection = Inspection {
         trailing_bytes: end.map_or(0, |end| jpeg.len() - end),
         ..Inspection::default()
