@@ -151,12 +151,13 @@ impl Context {
         }))
     }
 
-    /// From now on Ctrl-C and a termination signal ask the work to stop at the next safe point; a
-    /// second one ends the process at once, which is as safe as a crash.
+    /// From now on Ctrl-C, a termination signal and the closing of the terminal ask the work to stop at the
+    /// next safe point, unless the caller has set them to be ignored; a second one ends the process at once,
+    /// which is as safe as a crash.
     pub(crate) fn watch_signals(&self) -> Result<(), Failure> {
         let interrupt = self.interrupt.clone();
         let printer = self.printer.clone();
-        ctrlc::set_handler(move || {
+        super::signals::watch(move || {
             if interrupt.is_requested() {
                 #[expect(
                     clippy::disallowed_methods,

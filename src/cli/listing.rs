@@ -88,6 +88,8 @@ pub(crate) fn read_and_plan(
         brackets: brackets(context),
         rooms,
         title: arguments.title.clone(),
+        homes: vec![context.working_directory.join(&settings.home)],
+        deliveries: deliveries(context),
         ..IngestOptions::default()
     };
     let bar = reading_bar(context);
@@ -100,6 +102,9 @@ pub(crate) fn read_and_plan(
         }
     })?;
     bar.finish_and_clear();
+    for note in &listing.notes {
+        context.printer.note(&format!("note: {note}"));
+    }
     // Before anything else: a model that was named and is not here is a mistake worth knowing.
     if let Some(clip) = context.clip()? {
         let limits = DecodeLimits {
@@ -138,6 +143,21 @@ pub(crate) fn read_and_plan(
         source,
         plan,
     })
+}
+
+/// The folders that jobs of this home deliver into, where folders inside the listing are read: what a
+/// killed or an emptied delivery has left is known by its place. A record that cannot be read knows none.
+fn deliveries(context: &Context) -> Vec<PathBuf> {
+    let settings = context.settings();
+    let home = context.working_directory.join(&settings.home);
+    if !settings.recursive || !home.join("remedia.db").is_file() {
+        return Vec::new();
+    }
+    context
+        .engine()
+        .ok()
+        .and_then(|engine| engine.destinations().ok())
+        .unwrap_or_default()
 }
 
 /// How brackets are found; where nobody set it, `listing.toml` may decide.

@@ -14,6 +14,7 @@ mod live;
 mod outcome;
 mod printer;
 mod progress;
+mod signals;
 mod wording;
 
 use std::ffi::OsString;

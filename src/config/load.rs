@@ -6,18 +6,21 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use fs_err as fs;
 use jiff::Timestamp;
 use toml::de::{DeTable, DeValue};
 
-use crate::domain::nearest::nearest;
+use crate::domain::nearest::{MissedFile, missed_file, nearest};
 use crate::domain::plan::{LARGEST_SEED, MOST_ATTEMPTS};
 use crate::domain::toml_text;
+use crate::fsx::{TextError, read_text};
 
 use super::env::{self, Environment};
 use super::key::Key;
 use super::settings::{ClipModelSetting, Settings};
 use super::value::{self, Raw};
+
+/// Entries of a folder among which a misspelt name is looked for.
+const MOST_ENTRIES: usize = 20_000;
 
 /// A settings file is text that a person wrote; more than this is something else.
 const LARGEST_FILE: u64 = 1024 * 1024;
@@ -238,7 +241,7 @@ pub fn load(request: &LoadRequest) -> Result<Resolved, ConfigError> {
         files,
         color: environment.get(env::NO_COLOR).is_none(),
         testing: testing(environment)?,
-        warnings: unknown_variables(environment),
+        warnings: [unknown_variables(environment), missed_files(request)].concat(),
     })
 }
 
@@ -262,6 +265,39 @@ fn settings_files(request: &LoadRequest) -> Result<Vec<Origin>, ConfigError> {
     }
 }
 
+/// Files that were meant to be settings and are not read, each with what to do.
+fn missed_files(request: &LoadRequest) -> Vec<String> {
+    let mut told = Vec::new();
+    for origin in settings_files(request).unwrap_or_default() {
+        let (Origin::UserFile(path) | Origin::ProjectFile(path)) = &origin else {
+            continue;
+        };
+        let (Some(folder), Some(wanted)) = (path.parent(), path.file_name()) else {
+            continue;
+        };
+        let wanted = wanted.to_string_lossy();
+        // Where it is there, or capitals do not count, it is read; the other is nobody's slip.
+        if path.is_file() {
+            continue;
+        }
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            continue;
+        };
+        let mut names: Vec<String> = entries
+            .take(MOST_ENTRIES)
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| missed_file(name, &wanted) == Some(MissedFile::Renamed))
+            .collect();
+        names.sort();
+        told.extend(names.first().map(|name| {
+            let name = crate::fsx::printable(&folder.join(name).to_string_lossy());
+            format!("`{name}` is not read; rename it to `{wanted}`")
+        }));
+    }
+    told
+}
+
 /// Reads one file into `found`, over what is there; `false` where there is no such file and none was
 /// asked for.
 fn read_file(origin: &Origin, found: &mut BTreeMap<Key, Found>) -> Result<bool, ConfigError> {
@@ -269,33 +305,19 @@ fn read_file(origin: &Origin, found: &mut BTreeMap<Key, Found>) -> Result<bool, 
     else {
         return Ok(false);
     };
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error)
-            if error.kind() == io::ErrorKind::NotFound
-                && !matches!(origin, Origin::GivenFile(_)) =>
-        {
-            return Ok(false);
-        }
-        Err(error) => return Err(error.into()),
-    };
     let file = crate::fsx::printable(&path.to_string_lossy());
     let malformed = |problem: String| ConfigError::Malformed {
         file: file.clone(),
         problem,
     };
-    // A pipe would keep the reading waiting for ever.
-    if !metadata.is_file() {
-        return Err(malformed("it is no plain file".to_owned()));
-    }
-    let size = metadata.len();
-    if size > LARGEST_FILE {
-        return Err(malformed(format!(
-            "it has {size} bytes, more than {LARGEST_FILE}"
-        )));
-    }
-    let text = String::from_utf8(fs::read(path)?)
-        .map_err(|_| malformed("it is no UTF-8 text".to_owned()))?;
+    let text = match read_text(path, LARGEST_FILE) {
+        Ok(text) => text,
+        Err(error) if error.is_missing() && !matches!(origin, Origin::GivenFile(_)) => {
+            return Ok(false);
+        }
+        Err(TextError::Io(error)) => return Err(error.into()),
+        Err(error) => return Err(malformed(error.to_string())),
+    };
     let table =
         DeTable::parse(&text).map_err(|error| malformed(toml_text::explain(&text, &error)))?;
     for (name, value) in table.get_ref() {

@@ -172,7 +172,8 @@ fn one_line(text: &str) -> String {
         .join(" ")
 }
 
-/// A table of comma-separated values (RFC 4180) that a spreadsheet can open without danger.
+/// A table of comma-separated values (RFC 4180) that a spreadsheet can open without danger. It begins with a
+/// byte order mark: without one, Excel takes UTF-8 for the encoding of its own country.
 struct Table {
     text: String,
 }
@@ -180,7 +181,7 @@ struct Table {
 impl Table {
     fn new(header: &[&str]) -> Self {
         let mut table = Self {
-            text: String::new(),
+            text: "\u{feff}".to_owned(),
         };
         table.row(header);
         table
@@ -192,8 +193,11 @@ impl Table {
                 self.text.push(',');
             }
             // A spreadsheet takes a cell that begins like a formula for one; the apostrophe makes
-            // it text again. Titles and file names come from others.
-            let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+            // it text again, in full-width form too. Titles and file names come from others.
+            let formula = cell.starts_with([
+                '=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}',
+                '\u{ff20}',
+            ]);
             let quoted = formula || cell.contains(['"', ',', '\n', '\r']);
             if quoted {
                 self.text.push('"');
@@ -220,7 +224,7 @@ mod tests {
         table.row(&["say \"hi\", please", "=HYPERLINK(1)"]);
         assert_eq!(
             table.text,
-            "a,b\r\n\"say \"\"hi\"\", please\",\"'=HYPERLINK(1)\"\r\n"
+            "\u{feff}a,b\r\n\"say \"\"hi\"\", please\",\"'=HYPERLINK(1)\"\r\n"
         );
     }
 

@@ -96,20 +96,26 @@ impl DeliverError {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 Self::Permission { path, source }
             }
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => Self::Occupied {
+                path,
+                reason: "a file lies where a folder is needed",
+            },
+            io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty => Self::Occupied {
+                path,
+                reason: "a folder lies where a file is needed",
+            },
             _ => Self::Io { path, source },
         }
     }
 
-    /// Whether the same delivery may succeed later without another request: space, rights and disks
-    /// come back, a contradiction does not go away.
+    /// Whether the same delivery may succeed later without a person doing anything: space and disks come
+    /// back, rights and what lies in the way do not go away by themselves.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::Interrupted
-            | Self::DiskFull { .. }
-            | Self::Permission { .. }
-            | Self::Io { .. } => true,
-            Self::Occupied { .. }
+            Self::Interrupted | Self::DiskFull { .. } | Self::Io { .. } => true,
+            Self::Permission { .. }
+            | Self::Occupied { .. }
             | Self::Request(_)
             | Self::Master { .. }
             | Self::Document { .. }
@@ -143,7 +149,11 @@ mod tests {
             let error = DeliverError::io(Path::new("out/x.jpg"), kind.into());
             assert!(error.to_string().starts_with(expected), "{error}");
             assert!(error.to_string().ends_with("deliver again"), "{error}");
-            assert!(error.is_retryable());
+            let rights = matches!(error, DeliverError::Permission { .. });
+            assert_eq!(error.is_retryable(), !rights, "{error}");
         }
+        let file = DeliverError::io(Path::new("out"), io::ErrorKind::NotADirectory.into());
+        assert!(!file.is_retryable());
+        assert!(file.to_string().contains("`out` is in the way"), "{file}");
     }
 }

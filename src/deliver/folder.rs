@@ -1,7 +1,7 @@
 //! The delivery folder: what an earlier delivery left in it, writing only what differs, and removing
 //! only what an earlier delivery of the same listing put there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -48,6 +48,8 @@ pub(super) struct Folder<'a> {
     previous: Option<Manifest>,
     /// Paths that the previous manifest names.
     named: BTreeSet<String>,
+    /// What the manifest says that they hold: blake3 digests by path.
+    promised: BTreeMap<String, String>,
     /// Paths that the journal of a killed delivery names.
     begun: BTreeSet<String>,
 }
@@ -56,14 +58,12 @@ impl<'a> Folder<'a> {
     /// Makes the folder ready and reads what an earlier delivery of `listing` (its slug) left.
     pub(super) fn open(root: &'a Path, listing: &'a str) -> Result<Self, DeliverError> {
         make_folder(root)?;
-        for role in PICTURE_FOLDERS {
-            make_folder(&root.join(role.folder()))?;
-        }
         let mut folder = Self {
             root,
             listing,
             previous: None,
             named: BTreeSet::new(),
+            promised: BTreeMap::new(),
             begun: BTreeSet::new(),
         };
         folder.read_journal()?;
@@ -127,20 +127,43 @@ impl<'a> Folder<'a> {
                 .cloned()
                 .unwrap_or_default()
         };
-        self.named = list(&value, "photos")
+        let files: Vec<_> = list(&value, "photos")
             .iter()
             .flat_map(|photo| list(photo, "files"))
             .chain(list(&value, "documents"))
-            .filter_map(|file| file.get("path")?.as_str().map(str::to_owned))
-            .filter(|path| ours(path))
             .collect();
+        for file in &files {
+            let text = |key: &str| file.get(key).and_then(serde_json::Value::as_str);
+            let Some(path) = text("path").filter(|path| ours(path)) else {
+                continue;
+            };
+            self.named.insert(path.to_owned());
+            if let Some(digest) = text("blake3") {
+                self.promised.insert(path.to_owned(), digest.to_owned());
+            }
+        }
         self.previous = serde_json::from_value::<Manifest>(value)
             .ok()
             .filter(|manifest| manifest.schema_version <= MANIFEST_SCHEMA_VERSION);
         Ok(())
     }
 
-    /// Declares every file that this delivery will write. Must come before the first write.
+    pub(super) const fn root(&self) -> &Path {
+        self.root
+    }
+
+    /// The files that the manifest names with their digests; none while an unfinished delivery's files may
+    /// stand in their place.
+    pub(super) fn promised(&self) -> impl Iterator<Item = (&str, &str)> {
+        let sure = self.begun.is_empty();
+        self.promised
+            .iter()
+            .filter(move |_| sure)
+            .map(|(path, digest)| (path.as_str(), digest.as_str()))
+    }
+
+    /// Declares every file that this delivery will write, then makes the folders for them: whoever comes
+    /// upon a picture comes upon the mark of a delivery too. Must come before the first write.
     pub(super) fn begin(&self, planned: &BTreeSet<String>) -> Result<(), DeliverError> {
         for path in planned {
             if self.named.contains(path) || self.begun.contains(path) {
@@ -155,9 +178,16 @@ impl<'a> Folder<'a> {
             }
         }
         let manifest_names_all = planned.is_subset(&self.named) && self.begun.is_empty();
-        if manifest_names_all {
-            return Ok(());
+        if !manifest_names_all {
+            self.mark(planned)?;
         }
+        for role in PICTURE_FOLDERS {
+            make_folder(&self.root.join(role.folder()))?;
+        }
+        Ok(())
+    }
+
+    fn mark(&self, planned: &BTreeSet<String>) -> Result<(), DeliverError> {
         let journal = Journal {
             schema_version: 1,
             listing: self.listing.to_owned(),
@@ -272,7 +302,7 @@ fn ours(path: &str) -> bool {
 }
 
 /// Makes a folder, and refuses a link in its place: writing through it would leave the destination.
-fn make_folder(path: &Path) -> Result<(), DeliverError> {
+pub(super) fn make_folder(path: &Path) -> Result<(), DeliverError> {
     fs_err::create_dir_all(path).map_err(|error| DeliverError::io(path, error))?;
     let found = fs_err::symlink_metadata(path).map_err(|error| DeliverError::io(path, error))?;
     if found.is_dir() {

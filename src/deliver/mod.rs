@@ -8,6 +8,7 @@ mod describe;
 pub mod disclosure;
 mod documents;
 mod drawing;
+mod edited;
 mod error;
 mod folder;
 mod gallery;
@@ -20,6 +21,7 @@ mod thumbnail;
 mod wording;
 mod xmp;
 
+pub use edited::SetAside;
 pub use error::DeliverError;
 pub use request::{
     Delivered, DeliveredAttempt, DeliveredOperation, DeliveredVersion, DeliveryOptions,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::edited::SetAside;
 use crate::domain::enhancement::EnhancementReport;
 use crate::domain::id::{JobId, PhotoId};
 use crate::domain::judgement::Judgement;
@@ -170,6 +171,8 @@ pub struct Delivered {
     pub unchanged: usize,
     /// Files of an earlier delivery that no longer belong and were removed.
     pub removed: Vec<String>,
+    /// Files that somebody had changed after they were delivered, and where they are now.
+    pub set_aside: Vec<SetAside>,
 }
 
 /// A photo that could not be delivered complete.

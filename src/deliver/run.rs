@@ -45,9 +45,12 @@ pub fn deliver(
         })
         .chain([CAPTIONS, DISCLOSURE_TEXT, DISCLOSURE_TABLE, GALLERY].map(str::to_owned))
         .collect();
+    let mut delivered = Delivered {
+        set_aside: folder.set_edited_aside()?,
+        ..Delivered::default()
+    };
     folder.begin(&planned)?;
 
-    let mut delivered = Delivered::default();
     let total = photos.len();
     progress(0, total);
     let mut done = 0;

@@ -32,6 +32,10 @@ pub struct Listing {
     /// `listing.toml` leaves out.
     #[serde(default)]
     pub left_out: Vec<LeftOut>,
+    /// What a person should know of the folder although nothing is wrong with a photo, one sentence each
+    /// without a full stop.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// One usable photo. Sizes are those of the upright picture, after EXIF orientation.

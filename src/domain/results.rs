@@ -308,7 +308,9 @@ impl ResultsError {
 /// [`ResultsError`] where the document as a whole is none, or is of a version from the future.
 pub fn read_results(bytes: &[u8]) -> Result<Results, ResultsError> {
     let failed = |error: serde_json::Error| ResultsError(bounded(&error.to_string()));
-    let mut document: serde_json::Value = serde_json::from_slice(bytes).map_err(failed)?;
+    // A person may have opened it in an editor on its way.
+    let text = fsx::decode_text(bytes).map_err(|error| ResultsError(error.to_string()))?;
+    let mut document: serde_json::Value = serde_json::from_str(&text).map_err(failed)?;
     make_printable(&mut document);
     let fields = document
         .as_object_mut()

@@ -93,10 +93,21 @@ impl Session<'_> {
         let mut events = vec![self.event(
             None,
             EventKind::Delivered {
-                folder,
+                folder: folder.clone(),
                 files: u32::try_from(assets.len()).unwrap_or(u32::MAX),
             },
         )];
+        for moved in &delivered.set_aside {
+            events.push(self.event(
+                None,
+                EventKind::Warning {
+                    text: format!(
+                        "`{}` was changed after it was delivered; that version is kept as `{folder}/{}`",
+                        moved.file, moved.kept
+                    ),
+                },
+            ));
+        }
         for problem in &delivered.problems {
             events.push(self.event(
                 Some(&problem.photo_id),

@@ -266,6 +266,17 @@ impl EngineError {
             ),
             Self::Store(error) => error.hint(),
             Self::Provider(error) => error.hint(),
+            Self::Files(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+                ) =>
+            {
+                Some(
+                    "give yourself the right to write there, or choose other folders with `--home` and `--out`"
+                        .to_owned(),
+                )
+            }
             Self::Files(_) | Self::Bundle(_) | Self::Transition(_) | Self::Interrupted => None,
         }
     }

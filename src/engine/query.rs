@@ -145,6 +145,23 @@ impl Engine {
         })
     }
 
+    /// The folders that jobs deliver into, absolute, of the latest jobs.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn destinations(&self) -> Result<Vec<PathBuf>, EngineError> {
+        const MOST: u32 = 10_000;
+        let jobs = self.store().list(&JobFilter {
+            states: Vec::new(),
+            limit: MOST,
+            before: None,
+        })?;
+        Ok(jobs
+            .into_iter()
+            .map(|job| PathBuf::from(job.destination))
+            .collect())
+    }
+
     /// Who is signed in at a provider; nothing for one that asks nobody.
     ///
     /// # Errors

@@ -51,6 +51,7 @@ impl Engine {
         {
             return Ok(outcome(&record, true));
         }
+        writable(&request.out)?;
         let destination = self.destination_for(&request.out, &request.listing, source)?;
         loop {
             let known = self.store().jobs_with_key(&key_text)?;
@@ -300,6 +301,42 @@ fn outcome(record: &JobRecord, existing: bool) -> SubmitOutcome {
         state: record.state,
         destination: PathBuf::from(&record.destination),
     }
+}
+
+/// Whether a folder can be made or filled at `out`: known before hours of work, not after them.
+fn writable(out: &Path) -> Result<(), EngineError> {
+    let refuse = |reason: String| {
+        Err(EngineError::Delivery {
+            destination: out.to_owned(),
+            reason,
+            retryable: false,
+        })
+    };
+    // What is there of the path, a link that leads nowhere too.
+    let there = out
+        .ancestors()
+        .find(|path| fs_err::symlink_metadata(path).is_ok());
+    let Some(there) = there else {
+        return Ok(());
+    };
+    if !there.is_dir() {
+        return refuse(format!(
+            "`{}` is not a folder; move it away or choose another folder with `--out`",
+            there.display()
+        ));
+    }
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Access, access};
+        if let Err(error) = access(there, Access::WRITE_OK | Access::EXEC_OK) {
+            let error = std::io::Error::from(error);
+            return refuse(format!(
+                "`{}` cannot be written ({error}); give yourself the right or choose another folder with `--out`",
+                there.display()
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn text(path: &Path) -> Result<&str, EngineError> {

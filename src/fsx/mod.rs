@@ -1,10 +1,12 @@
-//! Files that survive a crash and paths that stay where they belong.
+//! Files that survive a crash, paths that stay where they belong, and text as people save it.
 
 mod atomic;
 mod contained;
+mod text;
 
 pub use atomic::{
     PART_PREFIX, TEMPORARY_PREFIX, WriteSeek, remove_parts, remove_temporary_files, sync_directory,
     write_atomic, write_atomic_with, write_private,
 };
 pub use contained::{PathRefused, contained, printable, resolved};
+pub use text::{NotText, TextError, decode_text, read_text};

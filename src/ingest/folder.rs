@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::IngestError;
 use super::options::IngestOptions;
+use super::own::{Known, Own, is_part};
 use crate::domain::listing::{LeftOut, LeftOutCode};
 use crate::fsx::{contained, printable};
 
@@ -41,6 +42,10 @@ pub(super) struct Candidate {
 pub(super) struct Walk {
     pub(super) candidates: Vec<Candidate>,
     pub(super) left_out: Vec<LeftOut>,
+    /// What the folder itself is, where remedia made it.
+    pub(super) own: Option<Own>,
+    /// Folders of remedia's own that were not entered, relative to the folder.
+    pub(super) skipped: Vec<(String, Own)>,
 }
 
 /// What an extension says about a file.
@@ -83,28 +88,27 @@ pub(super) fn walk(
     root: &Path,
     options: &IngestOptions,
 ) -> Result<Walk, IngestError> {
-    let mut walk = Walk::default();
+    let known = Known::new(&options.homes, &options.deliveries);
+    let mut walk = Walk {
+        own: known.own(root),
+        ..Walk::default()
+    };
+    let recursion = options.recursive.then_some(&known);
     let limit = options.max_photos.saturating_mul(20).saturating_add(10_000);
     let mut budget = limit;
-    enter(
-        folder,
-        root,
-        "",
-        0,
-        options.recursive,
-        &mut budget,
-        &mut walk,
-    )
-    .map_err(|problem| match problem {
-        Problem::Budget => IngestError::TooManyEntries {
-            folder: folder.to_path_buf(),
-            limit,
+    enter(folder, root, "", 0, recursion, &mut budget, &mut walk).map_err(
+        |problem| match problem {
+            Problem::Budget => IngestError::TooManyEntries {
+                folder: folder.to_path_buf(),
+                limit,
+            },
+            Problem::Io(source) => IngestError::Unreadable {
+                folder: folder.to_path_buf(),
+                source,
+            },
         },
-        Problem::Io(source) => IngestError::Unreadable {
-            folder: folder.to_path_buf(),
-            source,
-        },
-    })?;
+    )?;
+    walk.skipped.sort();
     walk.candidates
         .sort_by(|left, right| natural_order(&left.file, &right.file));
     Ok(walk)
@@ -123,18 +127,13 @@ enum Problem {
     Io(io::Error),
 }
 
-/// Whether the folder is a finished listing of remedia's own: its pictures are results, and reading them
-/// as photos would enhance them once more.
-fn is_delivery(folder: &Path) -> bool {
-    folder.join("manifest.json").is_file() && folder.join("originals-web").is_dir()
-}
-
 fn enter(
     folder: &Path,
     root: &Path,
     prefix: &str,
     depth: usize,
-    recursive: bool,
+    // Folders inside are entered where this is given, but for those that it knows.
+    recursion: Option<&Known>,
     budget: &mut usize,
     walk: &mut Walk,
 ) -> Result<(), Problem> {
@@ -168,7 +167,7 @@ fn enter(
             }
         };
         let Some(name) = raw_name.to_str() else {
-            if recursive && kind.is_dir() {
+            if recursion.is_some() && kind.is_dir() {
                 walk.left_out.push(folder_row(
                     &shown,
                     LeftOutCode::Refused,
@@ -186,16 +185,19 @@ fn enter(
         if kind.is_dir() {
             if looks_like_picture {
                 refuse(LeftOutCode::Refused, "it is a folder, not a photo");
-            } else if recursive && depth >= MAX_DEPTH {
-                walk.left_out.push(folder_row(
-                    &shown,
-                    LeftOutCode::BeyondLimits,
-                    "the folder lies too deep; move it up",
-                ));
-            } else if recursive && !is_delivery(&entry.path()) {
+            } else if let Some(known) = recursion
+                && depth < MAX_DEPTH
+            {
+                let of_root = walk
+                    .own
+                    .filter(|own| depth == 0 && is_part(Some(*own), name));
+                if let Some(own) = of_root.or_else(|| known.own(&root.join(&file))) {
+                    walk.skipped.push((file, own));
+                    continue;
+                }
                 let below = format!("{file}/");
                 let inner = entry.path();
-                match enter(&inner, root, &below, depth + 1, recursive, budget, walk) {
+                match enter(&inner, root, &below, depth + 1, recursion, budget, walk) {
                     Ok(()) => {}
                     Err(Problem::Budget) => return Err(Problem::Budget),
                     Err(Problem::Io(error)) => walk.left_out.push(folder_row(
@@ -204,6 +206,12 @@ fn enter(
                         &format!("failed to read the folder: {error}"),
                     )),
                 }
+            } else if recursion.is_some() {
+                walk.left_out.push(folder_row(
+                    &shown,
+                    LeftOutCode::BeyondLimits,
+                    "the folder lies too deep; move it up",
+                ));
             }
             continue;
         }

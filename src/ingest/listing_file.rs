@@ -11,6 +11,7 @@ use super::error::{IngestError, ListingFileError};
 use super::open::{PhotoError, read_plain};
 use super::options::BracketMode;
 use crate::domain::room::Room;
+use crate::fsx::decode_text;
 
 /// The file's name inside a listing folder.
 pub(super) const NAME: &str = "listing.toml";
@@ -89,14 +90,13 @@ pub(super) fn read(folder: &Path, root: &Path) -> Result<ListingFile, IngestErro
         }
         Err(error) => return Err(wrong(ListingFileError::Unreadable(error.to_string()))),
     };
-    let text = String::from_utf8(bytes)
-        .map_err(|_| wrong(ListingFileError::Syntax("it is not UTF-8 text".to_owned())))?;
+    let text =
+        decode_text(&bytes).map_err(|error| wrong(ListingFileError::Syntax(error.to_string())))?;
     parse(&text).map_err(wrong)
 }
 
 /// Parses the text of a `listing.toml`.
 pub(super) fn parse(text: &str) -> Result<ListingFile, ListingFileError> {
-    let text = text.trim_start_matches('\u{feff}');
     let syntax =
         |error: toml::de::Error| ListingFileError::Syntax(error.to_string().trim().to_owned());
     let table: toml::Table = toml::from_str(text).map_err(syntax)?;

@@ -1,6 +1,7 @@
 //! What the caller decides about reading a folder.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::domain::room::Room;
@@ -25,6 +26,10 @@ pub struct IngestOptions {
     pub rooms: Vec<(String, Room)>,
     /// Title from the command line; it goes before that of `listing.toml`.
     pub title: Option<String>,
+    /// Homes of remedia, which are not entered. Others are known by what lies in them.
+    pub homes: Vec<PathBuf>,
+    /// Folders that deliveries were made into, which are not entered, whatever is left in them.
+    pub deliveries: Vec<PathBuf>,
 }
 
 impl Default for IngestOptions {
@@ -37,6 +42,8 @@ impl Default for IngestOptions {
             brackets: None,
             rooms: Vec::new(),
             title: None,
+            homes: Vec::new(),
+            deliveries: Vec::new(),
         }
     }
 }

@@ -12,7 +12,9 @@ use super::error::{IngestError, ListingFileError};
 use super::folder::{self, Candidate, natural_order};
 use super::listing_file::{self, ListingFile, StatedPhoto, nearest, same_file};
 use super::mask;
+use super::near_miss::near_misses;
 use super::options::{BracketMode, IngestOptions};
+use super::own;
 use super::photo::{self, Glance};
 use super::room_name::{group_from_name, room_from_name};
 use crate::domain::id::slug;
@@ -36,6 +38,13 @@ pub fn read_listing(
     let stated = listing_file::read(folder, &root)?;
     let walk = folder::walk(folder, &root, options)?;
     let mut left_out = walk.left_out;
+    let mut notes: Vec<String> = own::told(&walk.skipped).into_iter().collect();
+    let folders = walk
+        .candidates
+        .iter()
+        .filter_map(|candidate| Some(candidate.file.rsplit_once('/')?.0.to_owned()))
+        .collect();
+    notes.append(&mut near_misses(folder, &folders));
     let known: Vec<String> = walk
         .candidates
         .iter()
@@ -78,7 +87,12 @@ pub fn read_listing(
     if slots.iter().all(Option::is_none) {
         return Err(IngestError::NoPhotos {
             folder: folder.to_path_buf(),
-            found: describe_nothing(&left_out, options.recursive),
+            found: match walk.own {
+                Some(own) => format!(
+                    "it is {own}, whose pictures are not read as photos; give the folder that holds the photos"
+                ),
+                None => describe_nothing(&left_out, options.recursive),
+            },
         });
     }
     let mode = options
@@ -109,6 +123,7 @@ pub fn read_listing(
         photos,
         brackets,
         left_out,
+        notes,
     })
 }
 

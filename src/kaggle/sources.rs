@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use serde_json::{Map, Value};
 
-use crate::fsx::{TEMPORARY_PREFIX, printable, sync_directory};
+use crate::fsx::{printable, read_text, write_private};
 use crate::http::Secret;
 
 /// No file of credentials is larger; a larger one is another file.
@@ -125,7 +125,7 @@ impl OAuthFile {
         }
         let mut bytes = serde_json::to_vec_pretty(&self.fields)?;
         bytes.push(b'\n');
-        write_private(&self.path, &bytes)
+        write_private(&self.path, |file| file.write_all(&bytes))
     }
 }
 
@@ -304,19 +304,13 @@ impl Search {
             }
             Err(error) => return Err(printable(&error.to_string())),
         };
-        if !found.is_file() {
-            return Err("it is no file".to_owned());
-        }
-        if found.len() > LARGEST_FILE {
-            return Err("it is too large for credentials".to_owned());
-        }
         if is_open(&found) {
             let path = printable(&path.to_string_lossy());
             self.warnings.push(format!(
                 "`{path}` can be read by other users of this machine; `chmod 600 {path}` mends it"
             ));
         }
-        fs::read_to_string(path)
+        read_text(path, LARGEST_FILE)
             .map(Some)
             .map_err(|error| printable(&error.to_string()))
     }
@@ -365,18 +359,4 @@ fn checked(text: &str) -> Result<Found, String> {
     } else {
         Err("it is empty, or has blanks or other characters that no token has".to_owned())
     }
-}
-
-/// Writes a file that only its owner may read, by temporary file, fsync and rename.
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    use io::Write as _;
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    // tempfile makes files that only their owner may read.
-    let mut file = tempfile::Builder::new()
-        .prefix(TEMPORARY_PREFIX)
-        .tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    sync_directory(folder)
 }

@@ -2,13 +2,11 @@
 //! asked at all. All of it comes from the variables that every tool of that family reads.
 
 use std::io;
-use std::path::{Path, PathBuf};
-
-use fs_err as fs;
+use std::path::Path;
 
 use crate::config::Environment;
 use crate::config::env;
-use crate::fsx::printable;
+use crate::fsx::{TextError, printable, read_text};
 use crate::http::{
     Authorization, ClientOptions, HttpError, Proxies, Secret, Timeouts, check_address,
     may_carry_secrets,
@@ -166,14 +164,11 @@ fn token(environment: &Environment) -> Result<Option<Secret>, HubError> {
     }
 }
 
-fn read_token(path: &PathBuf) -> io::Result<String> {
-    if fs::metadata(path)?.len() > LARGEST_TOKEN {
-        return Err(io::Error::other(format!(
-            "`{}` is too large for a token",
-            path.display()
-        )));
-    }
-    fs::read_to_string(path)
+fn read_token(path: &Path) -> io::Result<String> {
+    read_text(path, LARGEST_TOKEN).map_err(|error| match error {
+        TextError::Io(error) => error,
+        other => io::Error::other(format!("`{}`: {other}", printable(&path.to_string_lossy()))),
+    })
 }
 
 fn checked_token(value: &str, place: String) -> Result<Secret, HubError> {
@@ -257,7 +252,7 @@ mod tests {
     #[test]
     fn the_token_file_is_read_and_small_letters_name_proxies_too() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("token"), "hf_file\n").unwrap();
+        fs_err::write(folder.path().join("token"), "hf_file\n").unwrap();
         let home = folder.path().to_str().unwrap();
         let hub = hub(&[
             ("HF_HOME", home),

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::nearest::nearest;
@@ -177,13 +176,14 @@ impl Registry {
     /// [`RegistryError`]: unreadable, too large, or no list of models.
     pub fn read(path: &Path) -> Result<Self, RegistryError> {
         let place = format!("`{}`", fsx::printable(&path.to_string_lossy()));
-        if fs::metadata(path)?.len() > LARGEST_REGISTRY {
-            return Err(RegistryError::Malformed {
+        match fsx::read_text(path, LARGEST_REGISTRY) {
+            Ok(text) => Self::parse(&text, &place),
+            Err(fsx::TextError::Io(error)) => Err(error.into()),
+            Err(error) => Err(RegistryError::Malformed {
                 place,
-                problem: "it is larger than 1 MiB".to_owned(),
-            });
+                problem: error.to_string(),
+            }),
         }
-        Self::parse(&fs::read_to_string(path)?, &place)
     }
 
     /// A list from its text; `place` says in errors where the text comes from.

@@ -9,6 +9,7 @@ use fs_err as fs;
 use crate::domain::nearest::nearest;
 use crate::domain::style::{STYLE_SCHEMA_VERSION, Style, StyleProblem};
 use crate::domain::toml_text;
+use crate::fsx::{TextError, read_text};
 
 macro_rules! embedded {
     ($($name:literal),+ $(,)?) => {
@@ -235,14 +236,11 @@ fn read_user_style(path: &Path) -> Result<StyleEntry, StyleError> {
         file: file.clone(),
         problem,
     };
-    let size = fs::metadata(path)?.len();
-    if size > LARGEST_STYLE_FILE {
-        return Err(not_text(format!(
-            "it has {size} bytes, more than {LARGEST_STYLE_FILE}"
-        )));
-    }
-    let text = String::from_utf8(fs::read(path)?)
-        .map_err(|_| not_text("it is no UTF-8 text".to_owned()))?;
+    let text = match read_text(path, LARGEST_STYLE_FILE) {
+        Ok(text) => text,
+        Err(TextError::Io(error)) => return Err(error.into()),
+        Err(error) => return Err(not_text(error.to_string())),
+    };
     let stem = path
         .file_stem()
         .map(|stem| stem.to_string_lossy())

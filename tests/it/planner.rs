@@ -112,6 +112,7 @@ fn listing() -> Listing {
             reason: "the file ends in the middle of the picture; copy it from the camera again"
                 .to_owned(),
         }],
+        notes: Vec::new(),
     }
 }
 

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::operation::OperationKind;
 use crate::domain::verdict::ReasonCode;
+use crate::fsx::read_text;
+
+/// Longest script that is read, in bytes.
+const LARGEST_SCRIPT: u64 = 1 << 20;
 
 /// What the fake provider does, written as TOML. Everything that is left out goes well.
 ///
@@ -193,7 +197,7 @@ impl FakeScript {
             path: path.to_owned(),
             reason,
         };
-        let text = fs_err::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+        let text = read_text(path, LARGEST_SCRIPT).map_err(|error| failed(error.to_string()))?;
         toml::from_str(&text).map_err(|error| failed(error.to_string()))
     }
 

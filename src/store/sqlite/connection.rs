@@ -36,6 +36,7 @@ impl SqliteStore {
     /// [`StoreError::Newer`] for the file of a newer build, [`StoreError::Open`] for a file that
     /// cannot be opened or is another program's.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        make_by_umask(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -96,6 +97,22 @@ impl SqliteStore {
         let value = work(&transaction)?;
         transaction.commit()?;
         Ok(value)
+    }
+}
+
+/// Makes an empty file where there is none, with the rights that the umask leaves: SQLite would take away
+/// more. The files beside it get the same.
+fn make_by_umask(path: &Path) -> Result<(), StoreError> {
+    let made = fs_err::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path);
+    match made {
+        Err(error) if !path.is_file() => Err(StoreError::Open {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -1,0 +1,4 @@
+//! Situations that people have reported of tools like this one, each as a test through the binary.
+
+mod files;
+mod processes;
