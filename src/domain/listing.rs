@@ -175,12 +175,29 @@ pub enum RoomOrigin {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bracket {
-    /// The exposure nearest to the middle: the picture keeps its name, room and order.
+    /// The exposure nearest to a normal one: the picture keeps its name, room and order.
     pub reference: PhotoId,
     /// All exposures, darkest first, the reference among them.
     pub exposures: Vec<BracketExposure>,
     /// What showed that they belong together.
     pub evidence: BracketEvidence,
+    /// What their pixels say: one entry for each exposure that was laid over another one of the set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<BracketCheck>,
+}
+
+/// What comparing two exposures of a bracket found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BracketCheck {
+    /// Which exposure.
+    pub photo: PhotoId,
+    /// The one that it was laid over.
+    pub against: PhotoId,
+    /// How much brighter it is than that one, EV, measured where both are well exposed.
+    pub measured_ev: f64,
+    /// How alike their detail is, -1 to 1; exposures of one view lie near 1, other views near 0.
+    pub likeness: f64,
 }
 
 /// One exposure of a bracket.
@@ -204,6 +221,8 @@ pub enum BracketEvidence {
     Exif,
     /// The file names carry an EV pattern.
     FileName,
+    /// Nothing but the pictures: the same view at different exposures, one after the other in the folder.
+    Pixels,
 }
 
 /// A file that is not used.

@@ -115,7 +115,7 @@ pub(super) fn strip_end(bytes: &[u8]) -> Option<u64> {
 }
 
 /// Finds and parses the EXIF block; what follows an error inside it is skipped.
-fn read(bytes: &[u8]) -> Option<Exif> {
+pub(super) fn read(bytes: &[u8]) -> Option<Exif> {
     let block = match sniff(bytes) {
         Content::Photo(PhotoFormat::Jpeg) => bytes.get(jpeg::layout(bytes).ok()?.exif?)?.to_vec(),
         Content::Photo(PhotoFormat::Png) => {

@@ -1,5 +1,6 @@
 //! Pixels only: decode, orient, colour, resize, lines and vanishing points, warps, encode, metadata.
 
+mod camera;
 mod capture;
 pub mod color;
 mod decode;
@@ -18,8 +19,10 @@ mod profile;
 mod resize;
 pub mod vanishing;
 mod vectors;
+pub mod view;
 pub mod warp;
 
+pub use camera::{Camera, camera};
 pub use capture::capture;
 pub use decode::{DecodeError, DecodeLimits, decode};
 pub use encode::{ChromaSubsampling, EncodeError, JpegOptions, encode_jpeg};

@@ -1,9 +1,8 @@
 //! From a folder to a [`Listing`](crate::domain::listing::Listing): which files are photos, what is
-//! known of each without decoding it, which of them are exposures of one view, and what they show.
+//! known of each, which of them are exposures of one view, and what they show.
 //! Originals are only ever opened for reading. A file that cannot be used is a row with a reason.
 
 mod bracket;
-mod bracket_name;
 mod error;
 mod folder;
 mod listing_file;
@@ -12,6 +11,7 @@ mod near_miss;
 mod open;
 mod options;
 mod own;
+mod pattern;
 mod photo;
 mod read;
 mod room_name;

@@ -1,7 +1,8 @@
-//! One file: is it a photo, and what is known of it without decoding its pixels.
+//! One file: is it a photo, what is known of it, and what a look at its pixels shows.
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use super::folder::{Candidate, Extension, extension};
 use super::open::{PhotoError, open_plain, read_plain};
@@ -9,7 +10,8 @@ use super::options::IngestOptions;
 use crate::domain::id::PhotoId;
 use crate::domain::listing::{LeftOut, LeftOutCode, Photo, PhotoFormat, PictureKind};
 use crate::fsx::printable;
-use crate::imaging::{self, Content, DecodeError};
+use crate::imaging::view::Glimpse;
+use crate::imaging::{self, Camera, Content, DecodeError};
 
 /// Bytes that are enough to judge the content.
 const HEAD: u64 = 512;
@@ -83,13 +85,31 @@ fn read_head(candidate: &Candidate, root: &Path) -> Result<Vec<u8>, PhotoError> 
     Ok(head)
 }
 
-/// Reads a photo whole, once: identity, header, completeness and EXIF. Room and group are not
-/// known yet.
+/// The long side at which a photo is looked at, pixels.
+const LOOK_SIDE: usize = 512;
+
+/// Pictures above this many pixels are decoded one at a time, so that many threads with many large ones cannot add
+/// up.
+const LARGE_PICTURE: u64 = 40_000_000;
+
+static LARGE: Mutex<()> = Mutex::new(());
+
+/// A photo with what is needed to find the series that it belongs to, which no document keeps.
+#[derive(Debug)]
+pub(super) struct Examined {
+    pub(super) photo: Photo,
+    pub(super) camera: Camera,
+    /// At most 50 kB; `None` once nothing asks for it.
+    pub(super) glimpse: Option<Glimpse>,
+}
+
+/// Reads a photo whole, once: identity, header, completeness, EXIF, and a look at its pixels. Room and group are
+/// not known yet.
 pub(super) fn examine(
     candidate: &Candidate,
     root: &Path,
     options: &IngestOptions,
-) -> Result<Photo, LeftOut> {
+) -> Result<Examined, LeftOut> {
     let file = &candidate.file;
     let plain = read_plain(&candidate.path, root, file, options.limits.max_file_bytes)
         .map_err(|error| from_photo_error(file, &error))?;
@@ -115,7 +135,11 @@ pub(super) fn examine(
         ));
     }
     imaging::check_complete(bytes, header.format).map_err(|error| refuse(&error))?;
-    Ok(Photo {
+    let alone =
+        (pixels > LARGE_PICTURE).then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner));
+    let look = imaging::look(bytes, &options.limits, LOOK_SIDE).map_err(|error| refuse(&error))?;
+    drop(alone);
+    let photo = Photo {
         id: PhotoId::from_digest(&blake3::hash(bytes)),
         file: file.clone(),
         bytes: bytes.len() as u64,
@@ -125,13 +149,19 @@ pub(super) fn examine(
         orientation: header.orientation,
         bits_per_sample: header.bits_per_sample,
         capture: imaging::capture(bytes),
+        // What the pixels of `look` say of the kind goes here.
         kind: PictureKind::Photo,
-        notes: Vec::new(),
+        notes: look.notes,
         room: None,
         room_origin: None,
         room_confidence: None,
         group: None,
         mask: None,
+    };
+    Ok(Examined {
+        photo,
+        camera: imaging::camera(bytes),
+        glimpse: Some(Glimpse::new(&look.picture)),
     })
 }
 

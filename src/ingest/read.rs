@@ -15,7 +15,8 @@ use super::mask;
 use super::near_miss::near_misses;
 use super::options::{BracketMode, IngestOptions};
 use super::own;
-use super::photo::{self, Glance};
+use super::pattern::fits;
+use super::photo::{self, Examined, Glance};
 use super::room_name::{group_from_name, room_from_name};
 use crate::domain::id::slug;
 use crate::domain::listing::{
@@ -57,22 +58,23 @@ pub fn read_listing(
 
     // Brackets of a stated size count files, and one that cannot be used keeps its place in the
     // count; a file of another format was never one of them.
-    let mut slots: Vec<Option<Photo>> = Vec::new();
+    let mut slots: Vec<Option<Examined>> = Vec::new();
     let mut first_with: HashMap<String, String> = HashMap::new();
     for outcome in examined {
         match outcome {
-            Ok(photo) => match first_with.get(photo.id.as_str()) {
+            Ok(one) => match first_with.get(one.photo.id.as_str()) {
                 Some(first) => {
                     left_out.push(LeftOut {
-                        file: printable(&photo.file),
+                        file: printable(&one.photo.file),
                         code: LeftOutCode::Duplicate,
                         reason: format!("it has the same content as `{}`", printable(first)),
                     });
                     slots.push(None);
                 }
                 None => {
-                    first_with.insert(photo.id.as_str().to_owned(), photo.file.clone());
-                    slots.push(Some(photo));
+                    let id = one.photo.id.as_str().to_owned();
+                    first_with.insert(id, one.photo.file.clone());
+                    slots.push(Some(one));
                 }
             },
             Err(row) => {
@@ -99,8 +101,14 @@ pub fn read_listing(
         .brackets
         .or(stated.brackets)
         .unwrap_or(BracketMode::Auto);
-    let mut brackets = bracket::find(&slots, mode, &stated.groups)?;
-    let mut photos: Vec<Photo> = slots.into_iter().flatten().collect();
+    let found = bracket::find(&slots, mode, &stated.groups)?;
+    for (index, note) in found.notes {
+        if let Some(Some(one)) = slots.get_mut(index) {
+            one.photo.notes.push(note);
+        }
+    }
+    let mut brackets = found.brackets;
+    let mut photos: Vec<Photo> = slots.into_iter().flatten().map(|one| one.photo).collect();
     state_rooms(&mut photos, &stated, options, &known)?;
     mask::state_masks(&mut photos, &stated, &root, options)?;
     arrange(&mut photos, &stated);
@@ -253,7 +261,7 @@ fn examine_all(
     root: &Path,
     options: &IngestOptions,
     progress: &(dyn Fn(usize, usize) + Sync),
-) -> Vec<Result<Photo, LeftOut>> {
+) -> Vec<Result<Examined, LeftOut>> {
     let done = AtomicUsize::new(0);
     candidates
         .par_iter()
@@ -339,47 +347,6 @@ fn state_rooms(
     Ok(())
 }
 
-/// Whether a pattern from the command line fits a file: its path, its name or its name without
-/// extension, in any case, with `*` for any text and `?` for one character.
-fn fits(pattern: &str, file: &str) -> bool {
-    let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
-    let name = file.rsplit('/').next().unwrap_or(file);
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    [file, name, stem].iter().any(|text| {
-        let text: Vec<char> = text.to_lowercase().chars().collect();
-        matches_wildcards(&pattern, &text)
-    })
-}
-
-fn matches_wildcards(pattern: &[char], text: &[char]) -> bool {
-    let (mut at_pattern, mut at_text) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while at_text < text.len() {
-        match pattern.get(at_pattern) {
-            Some('*') => {
-                retry = Some((at_pattern + 1, at_text));
-                at_pattern += 1;
-            }
-            Some(&character) if character == '?' || Some(&character) == text.get(at_text) => {
-                at_pattern += 1;
-                at_text += 1;
-            }
-            _ => match retry {
-                Some((after_star, start)) => {
-                    retry = Some((after_star, start + 1));
-                    at_pattern = after_star;
-                    at_text = start + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern
-        .iter()
-        .skip(at_pattern)
-        .all(|&character| character == '*')
-}
-
 /// Photos with an `order` come first, by it; the others follow in natural order.
 fn arrange(photos: &mut [Photo], stated: &ListingFile) {
     photos.sort_by(|left, right| {
@@ -421,23 +388,6 @@ fn title_from_folder(root: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn patterns_fit_names_stems_and_paths() {
-        for (pattern, file, expected) in [
-            ("IMG_1.jpg", "img_1.JPG", true),
-            ("img_1", "IMG_1.jpg", true),
-            ("img_*", "a/IMG_12.jpg", true),
-            ("a/*", "a/IMG_12.jpg", true),
-            ("img_?", "IMG_12.jpg", false),
-            ("*12*", "IMG_12.jpg", true),
-            ("img", "IMG_12.jpg", false),
-            ("*a*b*c", "xaybzc.jpg", true),
-            ("*a*b*c", "xaybz.jpg", false),
-        ] {
-            assert_eq!(fits(pattern, file), expected, "{pattern} {file}");
-        }
-    }
 
     #[test]
     fn folders_give_readable_titles() {

@@ -198,6 +198,7 @@ fn brackets(text: &mut String, plan: &Plan, listing: &Listing, columns: usize) {
             Some(BracketEvidence::Stated) => "as stated",
             Some(BracketEvidence::Exif) | None => "by their EXIF data",
             Some(BracketEvidence::FileName) => "by their names",
+            Some(BracketEvidence::Pixels) => "by what they show",
         };
         let line = format!("{} ({evidence})", sources.join(", "));
         paragraph(text, &format!("  {number}: "), &line, columns);

@@ -18,6 +18,8 @@ pub(super) enum Mark {
     Word(i8),
     /// By a bare sign and number; only a bracket where both signs occur.
     Signed(f64),
+    /// By a bare 0, which says something only beside signed ones.
+    Zero,
     /// By a number in a series, which says nothing about light.
     Number(u32),
 }
@@ -68,7 +70,24 @@ pub(super) fn read(file: &str) -> Option<Exposure> {
                 return found(view, Mark::Number(value.abs() as u32));
             }
         }
-        if signed && value.abs() <= 6.0 && before.ends_with([' ', '_', '(', '[']) {
+        let apart = before.ends_with([' ', '_', '(', '[']);
+        if !signed && value == 0.0 && (apart || before.ends_with(char::is_alphabetic)) {
+            return found(before, Mark::Zero);
+        }
+        // `hall_minus2`, `hall_m2`: letters in place of signs, which many tools do not allow in names.
+        for (words, factor) in [(&["minus", "m", "n"][..], -1.0), (&["plus", "p"], 1.0)] {
+            let sign = words
+                .iter()
+                .find_map(|word| before.trim_end_matches(' ').strip_suffix(word));
+            if let Some(view) = sign
+                && !signed
+                && view.ends_with([' ', '_', '-', '('])
+                && (0.2..=6.0).contains(&value)
+            {
+                return found(view, Mark::Signed(factor * value));
+            }
+        }
+        if signed && value.abs() <= 6.0 {
             return found(before, Mark::Signed(value));
         }
         return None;
@@ -84,6 +103,14 @@ pub(super) fn read(file: &str) -> Option<Exposure> {
         }
     }
     None
+}
+
+/// A name without mark, as the view of those that have one: `Hall.JPG` is `hall`.
+pub(super) fn plain(file: &str) -> String {
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    stem.to_lowercase()
+        .trim_end_matches([' ', '_', '-', '(', '[', '.', ','])
+        .to_owned()
 }
 
 /// Whether a word can begin behind this text.
@@ -141,7 +168,14 @@ mod tests {
             ("view HDR 3.jpg", Some(("view", Mark::Number(3)))),
             ("view_aeb2.jpg", Some(("view", Mark::Number(2)))),
             ("view_bracket2.jpg", Some(("view", Mark::Number(2)))),
-            ("kitchen-2.jpg", None),
+            ("bath_0.jpg", Some(("bath", Mark::Zero))),
+            ("bath (0.0).jpg", Some(("bath", Mark::Zero))),
+            ("DSC02122 (+2.0).JPG", Some(("dsc02122", Mark::Signed(2.0)))),
+            ("bath_m2.jpg", Some(("bath", Mark::Signed(-2.0)))),
+            ("bath_plus1.3.jpg", Some(("bath", Mark::Signed(1.3)))),
+            // One sign alone makes no bracket of it.
+            ("kitchen-2.jpg", Some(("kitchen", Mark::Signed(-2.0)))),
+            ("room2.jpg", None),
             ("01-living-a.jpg", None),
             ("IMG_0012.jpg", None),
             ("riverover.jpg", None),

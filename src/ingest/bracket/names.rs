@@ -1,0 +1,230 @@
+//! Sets that file names propose.
+
+use std::collections::BTreeMap;
+
+use super::Draft;
+use super::exposure::{all_differ, relative_exposures};
+use super::mark::{self, Mark};
+use super::set::{Candidate, verify};
+use super::sight::{Fit, Sight};
+use crate::domain::listing::{BracketEvidence, Photo};
+use crate::fsx::printable;
+use crate::ingest::photo::Examined;
+
+/// The most exposures that names are believed to count.
+const MOST_NAMED: usize = 15;
+
+/// A set as the names have it.
+struct Proposal {
+    candidates: Vec<Candidate>,
+    /// EV of each, where the names say them.
+    marks: Option<Vec<f64>>,
+}
+
+/// Sets by name among the photos that are free, and what is to be said of photos whose names promise more than
+/// their pixels keep.
+pub(super) fn find(
+    slots: &[Option<Examined>],
+    taken: &mut [bool],
+    notes: &mut Vec<(usize, String)>,
+) -> Vec<Draft> {
+    let free = |index: usize| !taken.get(index).copied().unwrap_or(true);
+    let photo_at = |index: usize| -> Option<&Photo> { Some(&slots.get(index)?.as_ref()?.photo) };
+    let mut views: BTreeMap<String, Vec<(usize, Mark)>> = BTreeMap::new();
+    let mut bare: BTreeMap<String, usize> = BTreeMap::new();
+    for (index, slot) in slots.iter().enumerate() {
+        let Some(examined) = slot
+            .as_ref()
+            .filter(|one| free(index) && one.photo.kind.is_photo())
+        else {
+            continue;
+        };
+        match mark::read(&examined.photo.file) {
+            Some(exposure) => views
+                .entry(exposure.view)
+                .or_default()
+                .push((index, exposure.mark)),
+            None => {
+                bare.insert(mark::plain(&examined.photo.file), index);
+            }
+        }
+    }
+    let mut drafts = Vec::new();
+    let mut sight = Sight::new(slots);
+    for (view, mut marked) in views {
+        if let Some(&middle) = bare.get(&view)
+            && may_be_middle(&marked)
+        {
+            let mark = match marked.first() {
+                Some((_, Mark::Word(_))) => Mark::Word(0),
+                _ => Mark::Zero,
+            };
+            marked.push((middle, mark));
+        }
+        let marked = of_one_size(slots, marked);
+        let photos: Vec<&Photo> = marked
+            .iter()
+            .filter_map(|(index, _)| photo_at(*index))
+            .collect();
+        if !(2..=MOST_NAMED).contains(&photos.len()) || photos.len() != marked.len() {
+            continue;
+        }
+        let Some(proposal) = proposal(&marked, &photos) else {
+            continue;
+        };
+        let verified = verify(&mut sight, slots, &proposal.candidates, false);
+        let marks = proposal.marks.map(|marks| {
+            verified
+                .members
+                .iter()
+                .map(|member| {
+                    let place = marked.iter().position(|(index, _)| *index == member.index);
+                    place
+                        .and_then(|place| marks.get(place))
+                        .copied()
+                        .unwrap_or(0.0)
+                })
+                .collect()
+        });
+        for (index, fit) in verified.rest {
+            if fit != Fit::Unknown || verified.members.len() > 1 {
+                let other = verified
+                    .members
+                    .first()
+                    .map(|member| member.index)
+                    .or_else(|| {
+                        marked
+                            .iter()
+                            .map(|(other, _)| *other)
+                            .find(|other| *other != index)
+                    });
+                let other = other.and_then(photo_at).map_or("", |photo| &photo.file);
+                notes.push((
+                    index,
+                    format!(
+                        "its name says that it is an exposure of the view of `{}`, but {}; it is a picture of its own",
+                        printable(other),
+                        fit.reason()
+                    ),
+                ));
+            }
+        }
+        if verified.members.is_empty() {
+            continue;
+        }
+        for member in &verified.members {
+            if let Some(taken) = taken.get_mut(member.index) {
+                *taken = true;
+            }
+        }
+        drafts.push(Draft {
+            members: verified.members,
+            marks,
+            evidence: BracketEvidence::FileName,
+        });
+    }
+    drafts
+}
+
+/// Whether a photo whose name has no mark can be the middle one of these.
+fn may_be_middle(marked: &[(usize, Mark)]) -> bool {
+    let signed = |mark: &Mark| match mark {
+        Mark::Value(value) | Mark::Signed(value) => value.abs() > 0.2,
+        Mark::Word(direction) => *direction != 0,
+        Mark::Zero | Mark::Number(_) => false,
+    };
+    marked.iter().all(|(_, mark)| signed(mark))
+}
+
+/// Those that have the size of most.
+fn of_one_size(slots: &[Option<Examined>], marked: Vec<(usize, Mark)>) -> Vec<(usize, Mark)> {
+    let size = |index: usize| {
+        let photo = &slots.get(index)?.as_ref()?.photo;
+        Some((photo.width, photo.height))
+    };
+    let alike = |index: usize| {
+        marked
+            .iter()
+            .filter(|(other, _)| size(*other) == size(index))
+            .count()
+    };
+    let usual = marked
+        .iter()
+        .map(|(index, _)| *index)
+        .rev()
+        .max_by_key(|index| alike(*index));
+    let usual = usual.and_then(size);
+    marked
+        .into_iter()
+        .filter(|(index, _)| size(*index) == usual)
+        .collect()
+}
+
+/// Whether marks of one view make a bracket, with what they say of the exposures.
+fn proposal(marked: &[(usize, Mark)], photos: &[&Photo]) -> Option<Proposal> {
+    let candidates = |told: &dyn Fn(usize) -> Option<f64>, order_only: bool| {
+        marked
+            .iter()
+            .enumerate()
+            .map(|(place, (index, _))| Candidate {
+                index: *index,
+                told: told(place),
+                order_only,
+            })
+            .collect::<Vec<_>>()
+    };
+    let values: Option<Vec<f64>> = marked
+        .iter()
+        .map(|(_, mark)| match mark {
+            Mark::Value(value) | Mark::Signed(value) => Some(*value),
+            Mark::Zero => Some(0.0),
+            Mark::Word(_) | Mark::Number(_) => None,
+        })
+        .collect();
+    if let Some(values) = values {
+        let bare = !marked
+            .iter()
+            .any(|(_, mark)| matches!(mark, Mark::Value(_)));
+        let both_signs =
+            values.iter().any(|&value| value > 0.0) && values.iter().any(|&value| value < 0.0);
+        let zero = marked.iter().any(|(_, mark)| *mark == Mark::Zero);
+        let said = !bare || both_signs || zero;
+        return (all_differ(&values) && said).then(|| Proposal {
+            candidates: candidates(&|place| values.get(place).copied(), false),
+            marks: Some(values.clone()),
+        });
+    }
+    let words: Option<Vec<i8>> = marked
+        .iter()
+        .map(|(_, mark)| match mark {
+            Mark::Word(direction) => Some(*direction),
+            _ => None,
+        })
+        .collect();
+    if let Some(words) = words {
+        let mut sorted = words.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        // The words say the order only; the step that they stand for is not known.
+        return (sorted.len() == words.len() && words.len() > 1).then(|| Proposal {
+            candidates: candidates(&|place| words.get(place).map(|word| f64::from(*word)), true),
+            marks: None,
+        });
+    }
+    // Numbers in a series also count finished pictures of different views. Where EXIF shows that their exposures
+    // differ, or three of them are of one view, they are a bracket.
+    if !marked
+        .iter()
+        .all(|(_, mark)| matches!(mark, Mark::Number(_)))
+    {
+        return None;
+    }
+    let told = relative_exposures(photos).filter(|values| all_differ(values));
+    (told.is_some() || photos.len() >= 3).then(|| Proposal {
+        candidates: candidates(
+            &|place| told.as_ref().and_then(|told| told.get(place)).copied(),
+            false,
+        ),
+        marks: None,
+    })
+}
