@@ -6,13 +6,13 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use fs_err as fs;
 use jiff::Timestamp;
 use toml::de::{DeTable, DeValue};
 
 use crate::domain::nearest::nearest;
 use crate::domain::plan::{LARGEST_SEED, MOST_ATTEMPTS};
 use crate::domain::toml_text;
+use crate::fsx::fs;
 
 use super::env::{self, Environment};
 use super::key::Key;

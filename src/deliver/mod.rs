@@ -21,6 +21,7 @@ mod wording;
 mod xmp;
 
 pub use error::DeliverError;
+pub use folder::earlier_manifest;
 pub use request::{
     Delivered, DeliveredAttempt, DeliveredOperation, DeliveredVersion, DeliveryOptions,
     DeliveryPhoto, DeliveryProblem, DeliveryRequest, OperationOutcome,

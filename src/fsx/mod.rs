@@ -1,10 +1,16 @@
-//! Files that survive a crash and paths that stay where they belong.
+//! Files that survive a crash, paths that stay where they belong, and faults that are told apart.
 
 mod atomic;
 mod contained;
+mod fault;
+pub mod fs;
+mod inject;
 
 pub use atomic::{
     PART_PREFIX, TEMPORARY_PREFIX, WriteSeek, remove_parts, remove_temporary_files, sync_directory,
     write_atomic, write_atomic_with, write_private,
 };
 pub use contained::{PathRefused, contained, printable, resolved};
+pub use fault::{Fault, classify, classify_any};
+#[cfg(debug_assertions)]
+pub use inject::arm;

@@ -4,10 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
 use serde_json::{Map, Value};
 
-use crate::fsx::{TEMPORARY_PREFIX, printable, sync_directory};
+use crate::fsx::{TEMPORARY_PREFIX, fs, printable, sync_directory};
 use crate::http::Secret;
 
 /// No file of credentials is larger; a larger one is another file.

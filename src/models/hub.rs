@@ -4,11 +4,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
-
 use crate::config::Environment;
 use crate::config::env;
-use crate::fsx::printable;
+use crate::fsx::{fs, printable};
 use crate::http::{
     Authorization, ClientOptions, HttpError, Proxies, Secret, Timeouts, check_address,
     may_carry_secrets,
@@ -213,6 +211,7 @@ pub fn proxies(environment: &Environment) -> Result<Proxies, HubError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fs_err as fs;
 
     fn hub(variables: &[(&str, &str)]) -> Result<Hub, HubError> {
         let folder = tempfile::tempdir().unwrap();

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::nearest::nearest;
-use crate::fsx;
+use crate::fsx::{self, fs};
 
 /// The registry inside remedia.
 const EMBEDDED: &str = include_str!("../../templates/models.toml");

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::operation::OperationKind;
 use crate::domain::verdict::ReasonCode;
+use crate::fsx::fs;
 
 /// What the fake provider does, written as TOML. Everything that is left out goes well.
 ///
@@ -193,7 +194,7 @@ impl FakeScript {
             path: path.to_owned(),
             reason,
         };
-        let text = fs_err::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+        let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
         toml::from_str(&text).map_err(|error| failed(error.to_string()))
     }
 
