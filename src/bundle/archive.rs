@@ -10,7 +10,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter};
 
 use crate::domain::job::{JobOrder, RunMarker};
-use crate::fsx;
+use crate::fsx::{self, fs};
 
 use super::error::BundleError;
 use super::order::{JOB_FILE, MARKER_FILE, SUMS_FILE, files_of, read_order, read_sums};
@@ -53,17 +53,14 @@ pub fn write_archive_below(
     prefix: &str,
 ) -> Result<ArchiveContent, BundleError> {
     let (order, marker) = read_order(folder)?;
-    let sums = read_sums(
-        &folder.join(SUMS_FILE),
-        &fs_err::read(folder.join(SUMS_FILE))?,
-    )?;
+    let sums = read_sums(&folder.join(SUMS_FILE), &fs::read(folder.join(SUMS_FILE))?)?;
     let names = files_of(folder)?;
     let mut bytes = 0;
     fsx::write_atomic_with(target, |file| {
         let mut archive = ZipWriter::new(file);
         for name in &names {
             let path = fsx::contained(folder, name).map_err(io::Error::other)?;
-            let content = fs_err::read(path)?;
+            let content = fs::read(path)?;
             if sums
                 .get(name)
                 .is_some_and(|sum| *sum != super::sha256(&content))
@@ -114,7 +111,7 @@ pub fn verify_archive(path: &Path) -> Result<ArchiveContent, BundleError> {
     };
     let broken =
         |error: zip::result::ZipError| wrong(format!("it is no sound ZIP archive: {error}"));
-    let file = fs_err::File::open(path)?;
+    let file = fs::File::open(path)?;
     let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(broken)?;
     if archive.len() > MOST_FILES {
         return Err(wrong(format!("it holds more than {MOST_FILES} files")));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::domain::id::PhotoId;
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::imaging::{self, DecodeLimits, Plane, Samples};
 
 use super::error::BundleError;
@@ -48,7 +48,7 @@ pub fn write_mask(
         path: path.clone(),
         reason: error.to_string(),
     })?;
-    fs_err::create_dir_all(folder.join("masks"))?;
+    fs::create_dir_all(folder.join("masks"))?;
     fsx::write_atomic(&path, &png)?;
     Ok(())
 }
@@ -62,7 +62,7 @@ pub fn read_mask(
     photo: &PhotoId,
     limits: &DecodeLimits,
 ) -> Result<Option<Plane>, BundleError> {
-    match fs_err::read(folder.join(mask_path(photo))) {
+    match fs::read(folder.join(mask_path(photo))) {
         Ok(bytes) => Ok(Some(imaging::decode_plane(&bytes, limits)?)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.into()),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::fsx;
+use crate::fsx::{self, fs};
 
 use super::error::BundleError;
 
@@ -134,7 +134,7 @@ pub fn runs_of(notebook: &str) -> Vec<String> {
 /// # Errors
 /// [`BundleError`] where a file cannot be written.
 pub fn write_worker(folder: &Path) -> Result<Vec<String>, BundleError> {
-    fs_err::create_dir_all(folder.join(PACKAGE))?;
+    fs::create_dir_all(folder.join(PACKAGE))?;
     let mut paths = Vec::with_capacity(FILES.len());
     for (name, text) in FILES {
         let path = format!("{PACKAGE}/{name}");

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::job::{JOB_SCHEMA_VERSION, JobOrder, RunMarker};
 use crate::domain::plan::RemoteSession;
-use crate::fsx;
+use crate::fsx::{self, fs};
 
 use super::error::BundleError;
 
@@ -74,14 +74,14 @@ pub fn write_order(
     let mut sums = format!("{}  {JOB_FILE}\n", marker.job_sha256);
     for photo in &order.photos {
         let path = super::working_photo_path(&photo.photo_id);
-        match fs_err::read(folder.join(&path)) {
+        match fs::read(folder.join(&path)) {
             Ok(bytes) => sums.push_str(&format!("{}  {path}\n", sha256(&bytes))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
         }
     }
     for path in beside {
-        let bytes = fs_err::read(folder.join(path))?;
+        let bytes = fs::read(folder.join(path))?;
         sums.push_str(&format!("{}  {path}\n", sha256(&bytes)));
     }
     fsx::write_atomic(&folder.join(JOB_FILE), &job)?;
@@ -107,7 +107,7 @@ pub fn write_session(folder: &Path, session: &RemoteSession) -> Result<(), Bundl
 /// [`BundleError`] where it is damaged.
 pub fn read_session(folder: &Path) -> Result<RemoteSession, BundleError> {
     let path = folder.join(SESSION_FILE);
-    match fs_err::read(&path) {
+    match fs::read(&path) {
         Ok(bytes) => parse(&path, &bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(RemoteSession::default()),
         Err(error) => Err(error.into()),
@@ -120,9 +120,9 @@ pub fn read_session(folder: &Path) -> Result<RemoteSession, BundleError> {
 /// [`BundleError::Damaged`] where a document is cut, changed or of another order.
 pub fn read_order(folder: &Path) -> Result<(JobOrder, RunMarker), BundleError> {
     let marker_path = folder.join(MARKER_FILE);
-    let marker: RunMarker = parse(&marker_path, &fs_err::read(&marker_path)?)?;
+    let marker: RunMarker = parse(&marker_path, &fs::read(&marker_path)?)?;
     let job_path = folder.join(JOB_FILE);
-    let bytes = fs_err::read(&job_path)?;
+    let bytes = fs::read(&job_path)?;
     if sha256(&bytes) != marker.job_sha256 {
         return Err(BundleError::Damaged {
             path: job_path,
@@ -145,9 +145,7 @@ pub fn read_order(folder: &Path) -> Result<(JobOrder, RunMarker), BundleError> {
 /// [`BundleError`] where the list of digests cannot be read.
 pub fn files_of(folder: &Path) -> Result<Vec<String>, BundleError> {
     let path = folder.join(SUMS_FILE);
-    let mut names: Vec<String> = read_sums(&path, &fs_err::read(&path)?)?
-        .into_keys()
-        .collect();
+    let mut names: Vec<String> = read_sums(&path, &fs::read(&path)?)?.into_keys().collect();
     names.extend([MARKER_FILE.to_owned(), SUMS_FILE.to_owned()]);
     names.sort_unstable();
     Ok(names)

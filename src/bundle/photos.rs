@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::domain::id::PhotoId;
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::imaging::{self, DecodeLimits, JpegOptions, Picture};
 
 use super::error::BundleError;
@@ -50,7 +50,7 @@ pub fn write_working_photo(
         "{}-{long_side}-{best}-{most:.0}.jpg",
         blake3::hash(bytes).to_hex()
     ));
-    let jpeg = match fs_err::read(&known) {
+    let jpeg = match fs::read(&known) {
         Ok(jpeg) => jpeg,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let whole = imaging::decode(bytes, limits)?;
@@ -61,13 +61,13 @@ pub fn write_working_photo(
             } else {
                 encode(&picture, best)?
             };
-            fs_err::create_dir_all(prepared)?;
+            fs::create_dir_all(prepared)?;
             fsx::write_atomic(&known, &jpeg)?;
             jpeg
         }
         Err(error) => return Err(error.into()),
     };
-    fs_err::create_dir_all(folder.join("photos"))?;
+    fs::create_dir_all(folder.join("photos"))?;
     fsx::write_atomic(&folder.join(working_photo_path(photo)), &jpeg)?;
     Ok(())
 }

@@ -124,7 +124,7 @@ pub enum Command {
     /// List the models that score pictures, fetch them, check them
     Models(ModelsArgs),
     /// Check this machine: folders, disk, database, settings, models
-    Doctor,
+    Doctor(DoctorArgs),
     /// Show the settings in force
     Config(ConfigArgs),
     /// Remove work files that no job needs any more
@@ -496,6 +496,14 @@ pub enum ConfigCommand {
         #[arg(long)]
         origin: bool,
     },
+}
+
+/// `remedia doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Save what can be read of a damaged database into a new one; the damaged one is kept
+    #[arg(long)]
+    pub repair: bool,
 }
 
 /// `remedia gc`.

@@ -47,6 +47,11 @@ impl Context {
             Failure::new(anyhow::Error::new(error).context("the current folder is gone"))
         })?;
         let environment = Environment::capture();
+        #[cfg(debug_assertions)]
+        if let Some(rules) = environment.get(config::env::TEST_FAULTS) {
+            crate::fsx::arm(&rules.to_string_lossy())
+                .map_err(|problem| Failure::usage(anyhow::anyhow!(problem)))?;
+        }
         let fake_script = environment
             .get(config::env::FAKE_SCRIPT)
             .map(|path| working_directory.join(path));

@@ -15,8 +15,11 @@ impl Exit {
     pub const PARTIAL: Self = Self(3, "finished, but some photos failed or need review");
     /// A provider refused the credentials, or there are none.
     pub const CREDENTIALS: Self = Self(4, "credentials");
-    /// A quota, a provider or the network is in the way for now.
-    pub const TEMPORARY: Self = Self(5, "temporary: quota, provider or network; run again later");
+    /// A quota, a provider, the network or a disk of this machine is in the way for now.
+    pub const TEMPORARY: Self = Self(
+        5,
+        "temporary: quota, provider, network or disk; run again later",
+    );
     /// A rule refuses what was asked for.
     pub const REFUSED: Self = Self(6, "refused by a rule");
     /// Nothing is wrong; a person or a remote run must act first.

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::domain::id::JobId;
 use crate::engine::{AnswerError, EngineError};
+use crate::fsx::{Fault, classify};
 
 use super::exit::Exit;
 
@@ -92,7 +93,17 @@ impl Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::new(error)
+        let fault = classify(&error);
+        let exit = if fault.is_temporary() {
+            Exit::TEMPORARY
+        } else {
+            Exit::ERROR
+        };
+        let failure = Self::new(error).exit(exit);
+        match fault.hint() {
+            Some(hint) if fault != Fault::OfTheFile => failure.hint(hint),
+            _ => failure,
+        }
     }
 }
 
@@ -108,7 +119,7 @@ impl From<EngineError> for Failure {
             | E::NoVersion { .. } => Exit::USAGE,
             E::Provider(fault) => match fault.kind {
                 FaultKind::Credentials => Exit::CREDENTIALS,
-                FaultKind::Network | FaultKind::Quota => Exit::TEMPORARY,
+                FaultKind::Network | FaultKind::Quota | FaultKind::Machine => Exit::TEMPORARY,
                 FaultKind::Refused => Exit::REFUSED,
                 FaultKind::Interrupted => Exit::INTERRUPTED,
                 FaultKind::Answer | FaultKind::Files | FaultKind::Unknown => Exit::ERROR,
@@ -172,7 +183,12 @@ impl From<crate::ingest::IngestError> for Failure {
             E::Missing(_) | E::NotAFolder(_) | E::TooManyEntries { .. } => {
                 "give the folder of one listing: `remedia plan FOLDER`"
             }
-            E::Unreadable { .. } => "give yourself the right to read it, then ask again",
+            E::Unreadable { .. } | E::Fault { .. } if error.is_retryable() => {
+                "look at the disk or the network folder, then ask again"
+            }
+            E::Unreadable { .. } | E::Fault { .. } => {
+                "give yourself the right to read it, then ask again"
+            }
             E::NoPhotos { .. } => {
                 "remedia reads JPEG, PNG, WebP and TIFF; `--recursive` looks into sub-folders"
             }
@@ -189,6 +205,7 @@ impl From<crate::ingest::IngestError> for Failure {
         };
         let exit = match &error {
             E::PatternFitsNothing { .. } => Exit::USAGE,
+            error if error.is_retryable() => Exit::TEMPORARY,
             _ => Exit::ERROR,
         };
         Self::new(error).exit(exit).hint(hint)

@@ -47,6 +47,12 @@ impl ResultDocument {
         self.exit.unwrap_or(Exit::ERROR)
     }
 
+    /// What is in the way for now, with the job.
+    pub(crate) fn in_the_way(&self) -> Option<(&JobId, &str)> {
+        let problem = self.problem.as_deref()?;
+        (self.exit() == Exit::TEMPORARY).then_some((&self.job, problem))
+    }
+
     /// The job's end for people.
     pub(crate) fn as_text(&self) -> String {
         let counts = &self.operations;

@@ -4,6 +4,8 @@
 
 use std::io;
 
+use crate::fsx::fs;
+
 /// Calls `heard` on a thread of its own for every Ctrl-C, termination and hang-up that arrives from now on.
 ///
 /// # Errors
@@ -35,7 +37,7 @@ pub(super) fn watch(heard: impl Fn() + Send + 'static) -> io::Result<()> {
 /// Whether this process was started with the signal ignored and has not changed that.
 #[cfg(unix)]
 fn is_ignored(number: i32, name: &str) -> bool {
-    fs_err::read_to_string("/proc/self/status")
+    fs::read_to_string("/proc/self/status")
         .ok()
         .and_then(|status| ignored_in(&status, number))
         .unwrap_or_else(|| a_shell_ignores(name))

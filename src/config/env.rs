@@ -124,6 +124,8 @@ variables! {
     TEST_NOW = "REMEDIA_TEST_NOW";
     /// For tests: a list of models read instead of the one inside remedia.
     TEST_MODELS = "REMEDIA_TEST_MODELS";
+    /// For tests, in builds with debug assertions: calls to the file system that fail.
+    TEST_FAULTS = "REMEDIA_TEST_FAULTS";
     /// For tests: the seed of everything that is otherwise different in every run.
     TEST_SEED = "REMEDIA_TEST_SEED";
 }

@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use crate::domain::nearest::{MissedFile, missed_file, nearest};
 use crate::domain::plan::{LARGEST_SEED, MOST_ATTEMPTS};
 use crate::domain::toml_text;
-use crate::fsx::{TextError, read_text};
+use crate::fsx::{TextError, fs, read_text};
 
 use super::env::{self, Environment};
 use super::key::Key;
@@ -280,7 +280,7 @@ fn missed_files(request: &LoadRequest) -> Vec<String> {
         if path.is_file() {
             continue;
         }
-        let Ok(entries) = std::fs::read_dir(folder) else {
+        let Ok(entries) = fs::read_dir(folder) else {
             continue;
         };
         let mut names: Vec<String> = entries

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::drawing::{Drawing, drawing};
+use super::error::DeliverError;
 use super::gallery::ShownPicture;
 use super::manifest::{ManifestAttempt, ManifestOperation};
 use crate::domain::judgement::Judgement;
@@ -54,12 +55,12 @@ struct ShownGate {
 /// The attempts of an operation; `picture` gives the thumbnail of an attempt by its number.
 pub(super) fn shown(
     operation: &ManifestOperation,
-    mut picture: impl FnMut(u32) -> Option<ShownPicture>,
-) -> Vec<ShownAttempt> {
+    mut picture: impl FnMut(u32) -> Result<Option<ShownPicture>, DeliverError>,
+) -> Result<Vec<ShownAttempt>, DeliverError> {
     operation
         .made
         .iter()
-        .map(|made| shown_attempt(made, picture(made.number)))
+        .map(|made| Ok(shown_attempt(made, picture(made.number)?)))
         .collect()
 }
 

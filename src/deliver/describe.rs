@@ -38,6 +38,7 @@ impl PhotoInWork<'_> {
             original_file: &self.planned.file,
             master: self.found.and_then(|found| found.master.as_deref()),
             source: request.source,
+            listing: request.listing,
             title: &request.listing.title,
             caption: &self.entry.caption,
             alt_text: &self.entry.alt_text,

@@ -19,6 +19,14 @@ pub(super) const DISCLOSURE_TEXT: &str = "disclosure.txt";
 /// File name of the disclosure as a table.
 pub(super) const DISCLOSURE_TABLE: &str = "disclosure.csv";
 
+/// What stands in the place of [`DISCLOSURE_TEXT`] while a delivery is in progress.
+pub(super) const IN_PROGRESS: &str = "\
+This delivery is in progress and must not be used yet: its pictures may be of different versions.
+
+If nothing works on it any more, it was interrupted. `remedia run --once`, or the same
+`remedia submit` again, completes it; this text is then replaced by the disclosure.
+";
+
 const DISCLOSURE_TEMPLATE: &str = include_str!("../../templates/disclosure.txt");
 
 /// What was done to a photo, in plain words.

@@ -1,11 +1,12 @@
 //! Files of a delivery that a person has changed since: before anything is written they are moved to a folder
 //! of their own, so that a delivery that is made again takes no work away.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::DeliverError;
 use super::folder::{Folder, make_folder};
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::imaging;
 
 /// The folder that holds what people have changed, inside the delivered one.
@@ -24,30 +25,54 @@ pub struct SetAside {
 }
 
 impl Folder<'_> {
-    /// Moves every file that differs from what the manifest promises into the folder for such files. What can
-    /// no longer be opened is damage and not work, and is left to be replaced. Must come before the first
-    /// write of a delivery, and has nothing to do while an earlier one is unfinished: there the manifest does
-    /// not say what stands.
-    pub(super) fn set_edited_aside(&self) -> Result<Vec<SetAside>, DeliverError> {
+    /// Every file that differs from what the manifest promises, with its digest now, and those that a killed delivery
+    /// had found and not yet moved. What can no longer be opened is damage and not work, and is left to be replaced.
+    pub(super) fn find_edited(&self) -> Result<BTreeMap<String, String>, DeliverError> {
+        let mut edited = BTreeMap::new();
+        for (path, digest) in self.meant_to_move() {
+            if self.digest_of(path)?.is_some_and(|(_, now)| now == *digest) {
+                edited.insert(path.clone(), digest.clone());
+            }
+        }
+        for (path, promised) in self.promised() {
+            if let Some((bytes, now)) = self.digest_of(path)?
+                && now != promised
+                && opens(path, &bytes)
+            {
+                edited.insert(path.to_owned(), now);
+            }
+        }
+        Ok(edited)
+    }
+
+    fn digest_of(&self, path: &str) -> Result<Option<(Vec<u8>, String)>, DeliverError> {
+        let place = self.root().join(path);
+        let failed = |error| DeliverError::io(&place, error);
+        let found = fs::look(&place).map_err(failed)?;
+        if !found.is_some_and(|found| found.is_file()) {
+            return Ok(None);
+        }
+        let bytes = fs::read(&place).map_err(failed)?;
+        let digest = blake3::hash(&bytes).to_hex().to_string();
+        Ok(Some((bytes, digest)))
+    }
+
+    /// Moves these files into the folder for what people have changed.
+    pub(super) fn move_aside(
+        &self,
+        edited: &BTreeMap<String, String>,
+    ) -> Result<Vec<SetAside>, DeliverError> {
         let mut moved = Vec::new();
-        for (path, digest) in self.promised() {
-            let from = self.root().join(path);
-            let plain = fs_err::symlink_metadata(&from).is_ok_and(|found| found.is_file());
-            if !plain {
-                continue;
-            }
-            let bytes = fs_err::read(&from).map_err(|error| DeliverError::io(&from, error))?;
-            if blake3::hash(&bytes).to_hex().as_str() == digest || !opens(path, &bytes) {
-                continue;
-            }
-            let folder = self.root().join(EDITED);
+        let folder = self.root().join(EDITED);
+        for path in edited.keys() {
             make_folder(&folder)?;
+            let from = self.root().join(path);
             let name = free_name(&folder, path)?;
             let to = folder.join(&name);
-            fs_err::rename(&from, &to).map_err(|error| DeliverError::io(&from, error))?;
+            fs::rename(&from, &to).map_err(|error| DeliverError::io(&from, error))?;
             fsx::sync_directory(&folder).map_err(|error| DeliverError::io(&folder, error))?;
             moved.push(SetAside {
-                file: path.to_owned(),
+                file: path.clone(),
                 kept: format!("{EDITED}/{name}"),
             });
         }
@@ -69,14 +94,19 @@ fn opens(path: &str, bytes: &[u8]) -> bool {
 fn free_name(folder: &Path, path: &str) -> Result<String, DeliverError> {
     let flat = path.replace('/', "-");
     let (stem, extension) = flat.rsplit_once('.').unwrap_or((&flat, "old"));
-    (1..=NAMES_TRIED)
-        .map(|number| match number {
+    for number in 1..=NAMES_TRIED {
+        let name = match number {
             1 => format!("{stem}.{extension}"),
             _ => format!("{stem}-{number}.{extension}"),
-        })
-        .find(|name| fs_err::symlink_metadata(folder.join(name)).is_err())
-        .ok_or_else(|| DeliverError::Occupied {
-            path: folder.to_path_buf(),
-            reason: "it is full of files that were changed",
-        })
+        };
+        let place = folder.join(&name);
+        let taken = fs::is_there(&place).map_err(|error| DeliverError::io(&place, error))?;
+        if !taken {
+            return Ok(name);
+        }
+    }
+    Err(DeliverError::Occupied {
+        path: folder.to_path_buf(),
+        reason: "it is full of files that were changed",
+    })
 }

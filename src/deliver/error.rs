@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::fsx::{Fault, classify};
+
 /// Why a delivery stopped as a whole. A photo that cannot be read does not stop it: see
 /// [`super::DeliveryProblem`].
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,20 @@ pub enum DeliverError {
     Io {
         /// What was accessed.
         path: PathBuf,
+        /// What the file system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The machine does not give an original, which may be as it was.
+    #[error(
+        "failed to read `{path}` of the listing; {}, then deliver again",
+        if *away { "put the listing folder back" } else { "look at its disk" }
+    )]
+    Source {
+        /// The original.
+        path: PathBuf,
+        /// Whether its whole listing is away.
+        away: bool,
         /// What the file system said.
         #[source]
         source: io::Error,
@@ -89,30 +105,43 @@ impl DeliverError {
     /// Names `path` in a failure of the file system and sorts it by what the person can do.
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         let path = path.to_path_buf();
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Self::DiskFull { path, source }
-            }
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                Self::Permission { path, source }
-            }
-            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => Self::Occupied {
-                path,
-                reason: "a file lies where a folder is needed",
+        match classify(&source) {
+            Fault::Full => Self::DiskFull { path, source },
+            Fault::ReadOnly => Self::Permission { path, source },
+            Fault::OfTheUser => match source.kind() {
+                io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => Self::Occupied {
+                    path,
+                    reason: "a file lies where a folder is needed",
+                },
+                io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty => Self::Occupied {
+                    path,
+                    reason: "a folder lies where a file is needed",
+                },
+                _ => Self::Permission { path, source },
             },
-            io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty => Self::Occupied {
-                path,
-                reason: "a folder lies where a file is needed",
-            },
-            _ => Self::Io { path, source },
+            Fault::Passing | Fault::OfTheFile => Self::Io { path, source },
         }
     }
 
-    /// Whether the same delivery may succeed later without a person doing anything: space and disks come
-    /// back, rights and what lies in the way do not go away by themselves.
+    /// Whose it is, where it is one of the file system.
     #[must_use]
-    pub const fn is_retryable(&self) -> bool {
+    pub fn fault(&self) -> Option<Fault> {
         match self {
+            Self::DiskFull { .. } => Some(Fault::Full),
+            Self::Permission { source, .. } => Some(classify(source)),
+            // A folder that is gone while it is written to is a disk that is gone.
+            Self::Io { .. } | Self::Source { away: true, .. } => Some(Fault::Passing),
+            Self::Source { source, .. } => Some(classify(source)),
+            _ => None,
+        }
+    }
+
+    /// Whether the same delivery may succeed later without anybody doing anything about it: space and disks come back,
+    /// rights and contradictions do not go away by themselves.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Source { .. } => self.fault().is_some_and(Fault::is_temporary),
             Self::Interrupted | Self::DiskFull { .. } | Self::Io { .. } => true,
             Self::Permission { .. }
             | Self::Occupied { .. }

@@ -1,21 +1,30 @@
 //! The delivery folder: what an earlier delivery left in it, writing only what differs, and removing
 //! only what an earlier delivery of the same listing put there.
+//!
+//! For whoever looks a delivery is one step. Before the first file changes, the journal is written, which keeps the
+//! manifest of the earlier delivery; then its documents go, and `disclosure.txt` says that the delivery is in progress.
+//! Only then pictures change. When all of them stand and what no longer belongs is gone, the documents are written, and
+//! the manifest last. So at no moment does a document speak of pictures that are not there, and a folder with a manifest
+//! holds one whole delivery.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::documents::{CAPTIONS, DISCLOSURE_TABLE, DISCLOSURE_TEXT};
+use super::documents::{CAPTIONS, DISCLOSURE_TABLE, DISCLOSURE_TEXT, IN_PROGRESS};
+use super::edited::SetAside;
 use super::error::DeliverError;
 use super::gallery::GALLERY;
 use super::manifest::{FileRole, MANIFEST_FILE, MANIFEST_SCHEMA_VERSION, Manifest, ManifestFile};
 use super::names;
-use crate::fsx;
+use crate::fsx::{self, fs};
 
 /// Names the files of a delivery that has begun and is not finished, so that a later delivery with
-/// other names can clear what a killed one left. It is gone once the manifest stands.
+/// other names can clear what a killed one left, and keeps the manifest of the delivery before it. It is gone once the
+/// new manifest stands.
 const JOURNAL_FILE: &str = ".remedia-delivery.json";
 
 /// Longest manifest or journal that is read.
@@ -30,7 +39,16 @@ struct Journal {
     schema_version: u32,
     listing: String,
     paths: BTreeSet<String>,
+    /// The manifest of the delivery before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous: Option<serde_json::Value>,
+    /// What a person changed and is to be moved out of the way, with its digests.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    edited: BTreeMap<String, String>,
 }
+
+/// The version of [`Journal`] that this build writes.
+const JOURNAL_SCHEMA_VERSION: u32 = 2;
 
 /// Whether a file had to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +66,20 @@ pub(super) struct Folder<'a> {
     previous: Option<Manifest>,
     /// Paths that the previous manifest names.
     named: BTreeSet<String>,
-    /// What the manifest says that they hold: blake3 digests by path.
+    /// What that manifest says that they hold: blake3 digests by path.
     promised: BTreeMap<String, String>,
     /// Paths that the journal of a killed delivery names.
     begun: BTreeSet<String>,
+    /// Files that a person changed and that are to be moved out of the way, with their digests.
+    edited: BTreeMap<String, String>,
+    /// Those that were.
+    set_aside: Mutex<Vec<SetAside>>,
+    /// The earlier manifest as it was read.
+    earlier: Option<serde_json::Value>,
+    /// What this delivery will write; known once it has begun.
+    planned: BTreeSet<String>,
+    /// Whether the folder says that a delivery is in progress, with the documents that it then no longer had.
+    marked: Mutex<Option<HashMap<String, blake3::Hash>>>,
 }
 
 impl<'a> Folder<'a> {
@@ -65,7 +93,13 @@ impl<'a> Folder<'a> {
             named: BTreeSet::new(),
             promised: BTreeMap::new(),
             begun: BTreeSet::new(),
+            edited: BTreeMap::new(),
+            set_aside: Mutex::new(Vec::new()),
+            earlier: None,
+            planned: BTreeSet::new(),
+            marked: Mutex::new(None),
         };
+        // The manifest, where there is one, is later than what a journal remembers.
         folder.read_journal()?;
         folder.read_manifest()?;
         for place in PICTURE_FOLDERS
@@ -91,6 +125,10 @@ impl<'a> Folder<'a> {
                     .into_iter()
                     .filter(|path| ours(path))
                     .collect();
+                self.edited = journal.edited;
+                if let Some(previous) = journal.previous {
+                    self.take_manifest(previous);
+                }
                 Ok(())
             }
             _ => Err(DeliverError::Occupied {
@@ -118,6 +156,11 @@ impl<'a> Folder<'a> {
         if !made_by_us || text("/listing/slug") != Some(self.listing) {
             return Err(foreign(path));
         }
+        self.take_manifest(value);
+        Ok(())
+    }
+
+    fn take_manifest(&mut self, value: serde_json::Value) {
         // Another version's manifest may have another form; the paths are read where they have
         // always stood, so that its files can be replaced.
         let list = |value: &serde_json::Value, key: &str| {
@@ -132,6 +175,8 @@ impl<'a> Folder<'a> {
             .flat_map(|photo| list(photo, "files"))
             .chain(list(&value, "documents"))
             .collect();
+        self.named.clear();
+        self.promised.clear();
         for file in &files {
             let text = |key: &str| file.get(key).and_then(serde_json::Value::as_str);
             let Some(path) = text("path").filter(|path| ours(path)) else {
@@ -142,10 +187,10 @@ impl<'a> Folder<'a> {
                 self.promised.insert(path.to_owned(), digest.to_owned());
             }
         }
-        self.previous = serde_json::from_value::<Manifest>(value)
+        self.previous = serde_json::from_value::<Manifest>(value.clone())
             .ok()
             .filter(|manifest| manifest.schema_version <= MANIFEST_SCHEMA_VERSION);
-        Ok(())
+        self.earlier = Some(value);
     }
 
     pub(super) const fn root(&self) -> &Path {
@@ -162,15 +207,26 @@ impl<'a> Folder<'a> {
             .map(|(path, digest)| (path.as_str(), digest.as_str()))
     }
 
-    /// Declares every file that this delivery will write, then makes the folders for them: whoever comes
-    /// upon a picture comes upon the mark of a delivery too. Must come before the first write.
-    pub(super) fn begin(&self, planned: &BTreeSet<String>) -> Result<(), DeliverError> {
-        for path in planned {
+    /// Files that a killed delivery meant to move out of the way, with the digests that they had.
+    pub(super) const fn meant_to_move(&self) -> &BTreeMap<String, String> {
+        &self.edited
+    }
+
+    /// What this delivery moved out of the way.
+    pub(super) fn set_aside(&self) -> Vec<SetAside> {
+        let moved = self.set_aside.lock();
+        moved.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Declares every file that this delivery will write, moves what people changed out of the way, and makes the
+    /// folders: whoever comes upon a picture comes upon the mark of a delivery too. Must come before the first write.
+    pub(super) fn begin(&mut self, planned: BTreeSet<String>) -> Result<(), DeliverError> {
+        for path in &planned {
             if self.named.contains(path) || self.begun.contains(path) {
                 continue;
             }
             let path = self.root.join(path);
-            if fs_err::symlink_metadata(&path).is_ok() {
+            if fs::is_there(&path).map_err(|error| DeliverError::io(&path, error))? {
                 return Err(DeliverError::Occupied {
                     path,
                     reason: "no earlier delivery of this listing wrote it",
@@ -178,8 +234,10 @@ impl<'a> Folder<'a> {
             }
         }
         let manifest_names_all = planned.is_subset(&self.named) && self.begun.is_empty();
-        if !manifest_names_all {
-            self.mark(planned)?;
+        self.planned = planned;
+        self.edited = self.find_edited()?;
+        if !manifest_names_all || !self.edited.is_empty() {
+            self.mark()?;
         }
         for role in PICTURE_FOLDERS {
             make_folder(&self.root.join(role.folder()))?;
@@ -187,17 +245,48 @@ impl<'a> Folder<'a> {
         Ok(())
     }
 
-    fn mark(&self, planned: &BTreeSet<String>) -> Result<(), DeliverError> {
+    /// Says that a delivery is in progress, before anything else changes; once, however often it is asked.
+    fn mark(&self) -> Result<(), DeliverError> {
+        let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
+        if marked.is_some() {
+            return Ok(());
+        }
         let journal = Journal {
-            schema_version: 1,
+            schema_version: JOURNAL_SCHEMA_VERSION,
             listing: self.listing.to_owned(),
-            paths: planned.union(&self.begun).cloned().collect(),
+            paths: self.planned.union(&self.begun).cloned().collect(),
+            previous: self.earlier.clone(),
+            edited: self.edited.clone(),
         };
         let bytes = serde_json::to_vec(&journal).map_err(|source| DeliverError::Document {
             document: JOURNAL_FILE,
             source: Box::new(source),
         })?;
-        self.ensure(JOURNAL_FILE, &bytes).map(|_| ())
+        self.put(JOURNAL_FILE, &bytes)?;
+        let moved = self.move_aside(&self.edited)?;
+        *(self.set_aside.lock()).unwrap_or_else(PoisonError::into_inner) = moved;
+        let mut were = HashMap::new();
+        for document in [
+            MANIFEST_FILE,
+            GALLERY,
+            DISCLOSURE_TABLE,
+            CAPTIONS,
+            DISCLOSURE_TEXT,
+        ] {
+            let path = self.root.join(document);
+            let failed = |error| DeliverError::io(&path, error);
+            if let Some(bytes) = fs::read_if_there(&path).map_err(failed)? {
+                were.insert(document.to_owned(), blake3::hash(&bytes));
+                if document != DISCLOSURE_TEXT {
+                    fs::remove_file(&path).map_err(failed)?;
+                }
+            }
+        }
+        self.put(DISCLOSURE_TEXT, IN_PROGRESS.as_bytes())?;
+        // Now the documents are gone for good, also after a loss of power, before a picture changes.
+        fsx::sync_directory(self.root).map_err(|error| DeliverError::io(self.root, error))?;
+        *marked = Some(were);
+        Ok(())
     }
 
     /// The entry of the previous manifest for `path`, if it was made from the same inputs and the
@@ -228,30 +317,41 @@ impl<'a> Folder<'a> {
 
     fn holds(&self, path: &str, bytes: u64, digest: &blake3::Hash) -> bool {
         let path = self.root.join(path);
-        let plain_file_of_size = fs_err::symlink_metadata(&path)
+        let plain_file_of_size = fs::symlink_metadata(&path)
             .is_ok_and(|metadata| metadata.is_file() && metadata.len() == bytes);
-        plain_file_of_size
-            && fs_err::read(&path).is_ok_and(|content| blake3::hash(&content) == *digest)
+        plain_file_of_size && fs::read(&path).is_ok_and(|content| blake3::hash(&content) == *digest)
     }
 
     /// Writes `bytes` to `path` unless exactly they stand there.
     pub(super) fn ensure(&self, path: &str, bytes: &[u8]) -> Result<Written, DeliverError> {
-        let path = self.root.join(path);
-        let same = fs_err::symlink_metadata(&path).is_ok_and(|metadata| {
+        let place = self.root.join(path);
+        let same = fs::symlink_metadata(&place).is_ok_and(|metadata| {
             metadata.is_file()
                 && usize::try_from(metadata.len()).is_ok_and(|len| len == bytes.len())
-        }) && fs_err::read(&path).is_ok_and(|content| content == bytes);
+        }) && fs::read(&place).is_ok_and(|content| content == bytes);
         if same {
             return Ok(Written::No);
         }
-        fsx::write_atomic(&path, bytes).map_err(|error| DeliverError::io(&path, error))?;
+        self.mark()?;
+        self.put(path, bytes)?;
+        // A document that was away while the delivery was in progress and comes back as it was is no other one.
+        let marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
+        let were = marked.as_ref().and_then(|were| were.get(path));
+        if were.is_some_and(|were| *were == blake3::hash(bytes)) {
+            return Ok(Written::No);
+        }
         Ok(Written::Yes)
+    }
+
+    fn put(&self, path: &str, bytes: &[u8]) -> Result<(), DeliverError> {
+        let path = self.root.join(path);
+        fsx::write_atomic(&path, bytes).map_err(|error| DeliverError::io(&path, error))
     }
 
     /// Reads a delivered file.
     pub(super) fn read(&self, path: &str) -> Result<Vec<u8>, DeliverError> {
         let path = self.root.join(path);
-        fs_err::read(&path).map_err(|error| DeliverError::io(&path, error))
+        fs::read(&path).map_err(|error| DeliverError::io(&path, error))
     }
 
     /// Removes what earlier deliveries left and this one does not have; gives the paths.
@@ -265,9 +365,10 @@ impl<'a> Folder<'a> {
                 continue;
             }
             let path = self.root.join(relative);
-            let is_file = fs_err::symlink_metadata(&path).is_ok_and(|found| !found.is_dir());
-            if is_file {
-                fs_err::remove_file(&path).map_err(|error| DeliverError::io(&path, error))?;
+            let found = fs::look(&path).map_err(|error| DeliverError::io(&path, error))?;
+            if found.is_some_and(|found| !found.is_dir()) {
+                self.mark()?;
+                fs::remove_file(&path).map_err(|error| DeliverError::io(&path, error))?;
                 removed.push(relative.clone());
             }
         }
@@ -283,7 +384,7 @@ impl<'a> Folder<'a> {
     /// Ends the delivery: the manifest stands, so the journal goes.
     pub(super) fn finish(&self) -> Result<(), DeliverError> {
         let path = self.root.join(JOURNAL_FILE);
-        match fs_err::remove_file(&path) {
+        match fs::remove_file(&path) {
             Ok(()) => {
                 fsx::sync_directory(self.root).map_err(|error| DeliverError::io(self.root, error))
             }
@@ -291,6 +392,23 @@ impl<'a> Folder<'a> {
             Err(error) => Err(DeliverError::io(&path, error)),
         }
     }
+}
+
+/// The manifest of the delivery in `root`, or, where a delivery is in progress there, of the one before it.
+///
+/// # Errors
+/// What the file system says; a folder without a delivery has none.
+pub fn earlier_manifest(root: &Path) -> io::Result<Option<Manifest>> {
+    if let Some(bytes) = fs::read_if_there(root.join(MANIFEST_FILE))? {
+        return Ok(serde_json::from_slice(&bytes).ok());
+    }
+    let Some(bytes) = fs::read_if_there(root.join(JOURNAL_FILE))? else {
+        return Ok(None);
+    };
+    let journal = serde_json::from_slice::<Journal>(&bytes).ok();
+    Ok(journal
+        .and_then(|journal| journal.previous)
+        .and_then(|previous| serde_json::from_value(previous).ok()))
 }
 
 /// Whether a path from a document has the form of a file that a delivery writes.
@@ -303,8 +421,8 @@ fn ours(path: &str) -> bool {
 
 /// Makes a folder, and refuses a link in its place: writing through it would leave the destination.
 pub(super) fn make_folder(path: &Path) -> Result<(), DeliverError> {
-    fs_err::create_dir_all(path).map_err(|error| DeliverError::io(path, error))?;
-    let found = fs_err::symlink_metadata(path).map_err(|error| DeliverError::io(path, error))?;
+    fs::create_dir_all(path).map_err(|error| DeliverError::io(path, error))?;
+    let found = fs::symlink_metadata(path).map_err(|error| DeliverError::io(path, error))?;
     if found.is_dir() {
         Ok(())
     } else {
@@ -316,7 +434,7 @@ pub(super) fn make_folder(path: &Path) -> Result<(), DeliverError> {
 }
 
 fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, DeliverError> {
-    let file = match fs_err::File::open(path) {
+    let file = match fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(DeliverError::io(path, error)),

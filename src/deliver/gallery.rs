@@ -27,6 +27,7 @@ use super::thumbnail::{bytes_each, thumbnail};
 use super::wording;
 use crate::domain::id::PhotoId;
 use crate::domain::operation::OperationKind;
+use crate::fsx::fs;
 use crate::imaging::{self, DecodeLimits, JpegOptions};
 
 /// File name of the gallery.
@@ -123,7 +124,7 @@ fn inputs(
         let size = attempt
             .picture
             .as_ref()
-            .and_then(|path| fs_err::symlink_metadata(path).ok())
+            .and_then(|path| fs::symlink_metadata(path).ok())
             .map_or(u64::MAX, |about| about.len());
         hasher.update(&size.to_le_bytes());
     }
@@ -173,18 +174,21 @@ impl<'a> Pictures<'a> {
         kind: OperationKind,
         number: u32,
         limits: &DecodeLimits,
-    ) -> Option<ShownPicture> {
-        let path = self
-            .photos
-            .get(photo)?
-            .operations
-            .iter()
-            .filter(|operation| operation.kind == kind)
-            .flat_map(|operation| &operation.made)
-            .find(|attempt| attempt.number == number)?
-            .picture
-            .as_ref()?;
-        thumbnail(path, limits, bytes_each(self.count))
+    ) -> Result<Option<ShownPicture>, DeliverError> {
+        let path = self.photos.get(photo).and_then(|photo| {
+            photo
+                .operations
+                .iter()
+                .filter(|operation| operation.kind == kind)
+                .flat_map(|operation| &operation.made)
+                .find(|attempt| attempt.number == number)?
+                .picture
+                .as_ref()
+        });
+        match path {
+            Some(path) => thumbnail(path, limits, bytes_each(self.count)),
+            None => Ok(None),
+        }
     }
 }
 
@@ -322,10 +326,10 @@ fn shown<'a>(
             .map(|operation| {
                 let made = attempts::shown(operation, |number| {
                     pictures.thumbnail(&photo.photo_id, operation.kind, number, limits)
-                });
-                shown_operation(operation, made)
+                })?;
+                Ok(shown_operation(operation, made))
             })
-            .collect(),
+            .collect::<Result<_, DeliverError>>()?,
         findings: drawing::drawing_of_delivered(&photo.operations, after.width, after.height),
         before,
         after,

@@ -23,6 +23,7 @@ mod xmp;
 
 pub use edited::SetAside;
 pub use error::DeliverError;
+pub use folder::earlier_manifest;
 pub use request::{
     Delivered, DeliveredAttempt, DeliveredOperation, DeliveredVersion, DeliveryOptions,
     DeliveryPhoto, DeliveryProblem, DeliveryRequest, OperationOutcome,

@@ -1,7 +1,7 @@
 //! The picture files of one photo: the final at native resolution, its web copy and the paired
 //! original, each made only when something that decides it has changed.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::disclosure::{Basis, Disclosure, classify};
@@ -11,9 +11,11 @@ use super::manifest::{FileRole, ManifestFile};
 use super::request::DeliveryOptions;
 use super::xmp::Packet;
 use crate::domain::id::PhotoId;
-use crate::fsx;
+use crate::domain::listing::Listing;
+use crate::fsx::{self, fs};
 use crate::imaging::metadata::inspect;
 use crate::imaging::{self, IptcFields, JpegOptions, OutputMetadata, Picture};
+use crate::ingest::is_away;
 
 /// Everything that decides the files of one photo.
 pub(super) struct PhotoWork<'a> {
@@ -22,6 +24,7 @@ pub(super) struct PhotoWork<'a> {
     pub(super) original_file: &'a str,
     pub(super) master: Option<&'a Path>,
     pub(super) source: &'a Path,
+    pub(super) listing: &'a Listing,
     pub(super) title: &'a str,
     pub(super) caption: &'a str,
     pub(super) alt_text: &'a str,
@@ -319,7 +322,13 @@ impl PhotoWork<'_> {
             path: path.to_path_buf(),
             reason,
         };
-        let bytes = fs_err::read(path).map_err(|error| refused(error.to_string()))?;
+        let bytes = fs::read(path).map_err(|error| {
+            if fsx::classify(&error).is_of_the_machine() {
+                DeliverError::io(path, error)
+            } else {
+                refused(error.to_string())
+            }
+        })?;
         let inspection = inspect(&bytes).map_err(|error| refused(error.to_string()))?;
         let private = inspection.private_parts();
         if private.is_empty() {
@@ -359,45 +368,54 @@ impl PhotoWork<'_> {
         match picture {
             Some(picture) => Ok(picture),
             None => {
-                let decoded = self.read_original().and_then(|bytes| {
-                    imaging::decode(&bytes, &self.options.limits)
-                        .map_err(|error| format!("cannot be decoded: {error}"))
-                });
-                decoded
-                    .map(|decoded| picture.insert(decoded.into_eight()))
-                    .map(|picture| &*picture)
-                    .map_err(|reason| Stop::Original(format!("the original {reason}")))
+                let bytes = self.read_original()?;
+                let decoded = imaging::decode(&bytes, &self.options.limits).map_err(|error| {
+                    Stop::Original(format!("the original cannot be decoded: {error}"))
+                })?;
+                Ok(picture.insert(decoded.into_eight()))
             }
         }
     }
 
     /// The original's bytes, if they are still the ones that its identity was made from.
-    fn read_original(&self) -> Result<Vec<u8>, String> {
+    fn read_original(&self) -> Result<Vec<u8>, Stop> {
+        let stop = |text: String| Stop::Original(format!("the original {text}"));
         let path = fsx::contained(self.source, self.original_file)
-            .map_err(|refused| format!("has no plain name: {refused}"))?;
-        // The message of the file system is given without the path, which is the person's own.
-        let unreadable = |error: std::io::Error| {
-            format!(
+            .map_err(|refused| stop(format!("has no plain name: {refused}")))?;
+        let unreadable = |error: io::Error| {
+            let others = self.listing.photos.iter().map(|photo| photo.file.as_str());
+            let others = others.filter(|file| *file != self.original_file);
+            let away = error.kind() == io::ErrorKind::NotFound && is_away(self.source, others);
+            if away || fsx::classify(&error).is_of_the_machine() {
+                let path = path.clone();
+                return Stop::Delivery(DeliverError::Source {
+                    path,
+                    away,
+                    source: error,
+                });
+            }
+            // The message of the file system is given without the path, which is the person's own.
+            stop(format!(
                 "cannot be read any more ({}); put it back, then deliver again",
                 error.kind()
-            )
+            ))
         };
         let limit = self.options.limits.max_file_bytes;
         let mut bytes = Vec::new();
-        fs_err::File::open(path)
+        fs::File::open(&path)
             .map_err(unreadable)?
             .take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(unreadable)?;
         if bytes.len() as u64 > limit {
-            return Err(format!(
+            return Err(stop(format!(
                 "has more than {limit} bytes; raise the limit on file sizes"
-            ));
+            )));
         }
         if PhotoId::from_digest(&blake3::hash(&bytes)) != *self.photo_id {
-            return Err(
+            return Err(stop(
                 "has changed since the listing was read; submit the listing again".to_owned(),
-            );
+            ));
         }
         Ok(bytes)
     }

@@ -1,5 +1,5 @@
-//! The delivery as a whole: photos a few at a time, then the gallery and the documents, then what no
-//! longer belongs goes, and last comes the manifest.
+//! The delivery as a whole: photos a few at a time, then what no longer belongs goes, then come the gallery and the
+//! documents, and last the manifest.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ pub fn deliver(
 ) -> Result<Delivered, DeliverError> {
     let generator = concat!("remedia ", env!("CARGO_PKG_VERSION"));
     let mut photos = described(request)?;
-    let folder = Folder::open(request.destination, &request.listing.slug)?;
+    let mut folder = Folder::open(request.destination, &request.listing.slug)?;
     let planned: BTreeSet<String> = photos
         .iter()
         .flat_map(|photo| {
@@ -45,11 +45,11 @@ pub fn deliver(
         })
         .chain([CAPTIONS, DISCLOSURE_TEXT, DISCLOSURE_TABLE, GALLERY].map(str::to_owned))
         .collect();
+    folder.begin(planned)?;
     let mut delivered = Delivered {
-        set_aside: folder.set_edited_aside()?,
+        set_aside: folder.set_aside(),
         ..Delivered::default()
     };
-    folder.begin(&planned)?;
 
     let total = photos.len();
     progress(0, total);
@@ -67,6 +67,13 @@ pub fn deliver(
     }
 
     let mut manifest = assemble(request, generator, photos, &mut delivered);
+    // No document is written beside a picture that it does not know.
+    let kept: BTreeSet<String> = manifest
+        .paths()
+        .chain([CAPTIONS, DISCLOSURE_TEXT, DISCLOSURE_TABLE, GALLERY])
+        .map(str::to_owned)
+        .collect();
+    delivered.removed = folder.remove_all_but(&kept)?;
     let note = |path: &str, written: Written, delivered: &mut Delivered| match written {
         Written::Yes => delivered.written.push(path.to_owned()),
         Written::No => delivered.unchanged += 1,
@@ -89,8 +96,6 @@ pub fn deliver(
         .documents
         .sort_by(|one, other| one.path.cmp(&other.path));
 
-    let kept: BTreeSet<String> = manifest.paths().map(str::to_owned).collect();
-    delivered.removed = folder.remove_all_but(&kept)?;
     let mut bytes =
         serde_json::to_vec_pretty(&manifest).map_err(|source| DeliverError::Document {
             document: MANIFEST_FILE,

@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
+use super::error::DeliverError;
 use super::gallery::ShownPicture;
+use crate::fsx::fs;
 use crate::imaging::{self, DecodeLimits, JpegOptions};
 
 /// Sizes and qualities that are tried, from the best down: long side in pixels, JPEG quality.
@@ -22,13 +24,28 @@ pub(super) fn bytes_each(thumbnails: usize) -> usize {
 
 /// The thumbnail of the picture in `path`; `None` where it is no picture within the limits, or cannot be
 /// made small enough.
-pub(super) fn thumbnail(path: &Path, limits: &DecodeLimits, bytes: usize) -> Option<ShownPicture> {
-    let about = fs_err::symlink_metadata(path).ok()?;
-    if !about.is_file() || about.len() > limits.max_file_bytes {
-        return None;
-    }
-    let content = fs_err::read(path).ok()?;
-    let picture = imaging::decode(&content, limits).ok()?.into_eight();
+///
+/// # Errors
+/// Where the machine does not give the file: the next page would have it.
+pub(super) fn thumbnail(
+    path: &Path,
+    limits: &DecodeLimits,
+    bytes: usize,
+) -> Result<Option<ShownPicture>, DeliverError> {
+    let content = (|| {
+        let usable =
+            |about: &std::fs::Metadata| about.is_file() && about.len() <= limits.max_file_bytes;
+        match fs::look(path)? {
+            Some(about) if usable(&about) => fs::read_if_there(path),
+            _ => Ok(None),
+        }
+    })();
+    let content = content.map_err(|error| DeliverError::io(path, error))?;
+    Ok(content.and_then(|content| small_enough(&content, limits, bytes)))
+}
+
+fn small_enough(content: &[u8], limits: &DecodeLimits, bytes: usize) -> Option<ShownPicture> {
+    let picture = imaging::decode(content, limits).ok()?.into_eight();
     FORMS.iter().find_map(|&(side, quality)| {
         let small = imaging::fit(&picture, side).ok()?;
         let options = JpegOptions {

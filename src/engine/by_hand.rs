@@ -6,6 +6,7 @@ use crate::bundle;
 use crate::domain::id::{JobId, PhotoId};
 use crate::domain::operation::OperationKind;
 use crate::domain::state::JobState;
+use crate::fsx::fs;
 use crate::provider::{FaultKind, Order, ProviderError};
 
 use super::engine::Engine;
@@ -32,7 +33,7 @@ impl Engine {
         }
         let session = Session::open(self, job, events)?;
         // Before it is written down: a folder that cannot be made would keep the job from going on.
-        fs_err::create_dir_all(folder)?;
+        fs::create_dir_all(folder)?;
         session.work.write_hand_over(folder.to_owned())?;
         if session.state() != JobState::AwaitingOperator {
             return Ok(None);

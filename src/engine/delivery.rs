@@ -19,7 +19,7 @@ use crate::domain::plan::{Decision, Plan, PlannedPhoto};
 use crate::domain::results::Results;
 use crate::domain::state::{JobInput, OperationState};
 use crate::domain::verdict::Verdict;
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::store::{AssetKind, AssetRecord, AttemptRecord, PhotoRecord};
 
 use super::documents;
@@ -43,7 +43,7 @@ impl Session<'_> {
         let source = PathBuf::from(&self.record.source);
         // Two jobs of one listing share its folder; they take turns.
         let turns = self.engine.options.home.join("locks");
-        fs_err::create_dir_all(&turns)?;
+        fs::create_dir_all(&turns)?;
         let name = blake3::hash(self.record.destination.as_bytes()).to_hex();
         let turn = lock_file(&turns.join(format!("{}.lock", &name[..32])))?;
         while matches!(turn.try_lock(), Err(TryLockError::WouldBlock)) {
@@ -135,6 +135,16 @@ impl Session<'_> {
 
     fn delivery_failed(&mut self, destination: PathBuf, error: &DeliverError) -> EngineError {
         let reason = with_causes(error);
+        let failed = EngineError::Delivery {
+            destination,
+            reason: reason.clone(),
+            retryable: error.is_retryable(),
+            fault: error.fault(),
+        };
+        if failed.is_retryable() {
+            // Whoever drives the job notes it.
+            return failed;
+        }
         let told = self.event(
             None,
             EventKind::Warning {
@@ -145,13 +155,9 @@ impl Session<'_> {
             change.problem = Some(reason.clone());
             change.events.push(told);
         });
-        // On a full disk the record cannot be written either; the delivery's error says it better.
+        // Where the record cannot be written either, the delivery's error says it better.
         drop(noted);
-        EngineError::Delivery {
-            destination,
-            reason,
-            retryable: error.is_retryable(),
-        }
+        failed
     }
 
     fn delivery_photos(&self, plan: &Plan) -> Result<Vec<DeliveryPhoto>, EngineError> {
@@ -331,7 +337,7 @@ fn report(
 /// Every file of the delivered folder, as its manifest names them, and the manifest itself.
 fn delivered_assets(destination: &Path) -> Result<Vec<AssetRecord>, EngineError> {
     let path = destination.join(MANIFEST_FILE);
-    let bytes = fs_err::read(&path)?;
+    let bytes = fs::read(&path)?;
     let manifest: Manifest = documents::read(&path)?;
     let asset = |path: &str, blake3: &str, bytes: u64| AssetRecord {
         kind: AssetKind::Delivered,
@@ -379,6 +385,7 @@ const fn error_code(error: &DeliverError) -> &'static str {
         DeliverError::DiskFull { .. } => "the disk is full",
         DeliverError::Permission { .. } => "no permission",
         DeliverError::Io { .. } => "the folder cannot be written",
+        DeliverError::Source { .. } => "an original cannot be read",
         DeliverError::Occupied { .. } => "something else is in the way",
         DeliverError::Request(_) => "the request is inconsistent",
         DeliverError::Master { .. } => "an accepted picture is damaged",

@@ -11,7 +11,7 @@ use crate::domain::id::PhotoId;
 use crate::domain::listing::Listing;
 use crate::domain::operation::OperationKind;
 use crate::domain::plan::{Plan, PlannedAttempt};
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::store::OrderRecord;
 
 use super::error::EngineError;
@@ -173,7 +173,7 @@ impl WorkFolder {
     pub(super) fn written_folders(&self) -> Vec<PathBuf> {
         let mut folders = vec![self.root.clone(), self.prepared()];
         folders_below(&self.outputs(), &mut folders);
-        if let Ok(entries) = fs_err::read_dir(self.root.join("orders")) {
+        if let Ok(entries) = fs::read_dir(self.root.join("orders")) {
             for entry in entries.flatten() {
                 folders_below(&entry.path(), &mut folders);
             }
@@ -202,7 +202,7 @@ impl WorkFolder {
 /// A folder and every folder inside it; a link is not followed.
 fn folders_below(folder: &Path, folders: &mut Vec<PathBuf>) {
     folders.push(folder.to_owned());
-    for entry in fs_err::read_dir(folder).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             folders_below(&entry.path(), folders);
         }
@@ -213,7 +213,7 @@ pub(super) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), EngineEr
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| damaged(path, &error))?;
     bytes.push(b'\n');
     // The same document is not written twice, so that asking again leaves no trace.
-    if fs_err::read(path).is_ok_and(|present| present == bytes) {
+    if fs::read(path).is_ok_and(|present| present == bytes) {
         return Ok(());
     }
     fsx::write_atomic(path, &bytes)?;
@@ -221,7 +221,7 @@ pub(super) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), EngineEr
 }
 
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, EngineError> {
-    let bytes = fs_err::read(path)?;
+    let bytes = fs::read(path)?;
     serde_json::from_slice(&bytes).map_err(|error| damaged(path, &error))
 }
 

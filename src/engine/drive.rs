@@ -61,7 +61,13 @@ impl Engine {
             limits,
             waited: false,
         };
-        let ending = session.drive(&mut journey)?;
+        let ending = match session.drive(&mut journey) {
+            // The machine's, and it says nothing about the listing: the job stays as it is and is due again.
+            Err(error) if error.fault().is_some() && error.is_retryable() => {
+                session.pause(&error)?
+            }
+            outcome => outcome?,
+        };
         if session.state() == JobState::Delivered {
             // What is left over is of no use any more, and takes nothing from what is delivered.
             let _ = session.work.remove_parts();

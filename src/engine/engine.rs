@@ -1,5 +1,6 @@
 //! The engine of one home: where things lie and what is shared.
 
+use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,15 +8,16 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::domain::id::JobId;
+use crate::fsx::fs;
 use crate::imaging::DecodeLimits;
 use crate::provider::colab::ColabSettings;
 use crate::provider::kaggle::KaggleSettings;
 use crate::provider::{LocalSettings, Provider, ProviderError, ProviderSettings, Providers};
-use crate::store::{JobRecord, JobStore, SqliteStore};
+use crate::store::{self, JobRecord, JobStore, Repair, SqliteStore};
 
 use super::documents::WorkFolder;
 use super::error::EngineError;
-use super::lock::host_name;
+use super::lock::{host_name, lock_file};
 use super::request::EngineOptions;
 use super::scoring::Scorer;
 
@@ -36,7 +38,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] where the home cannot be made or its database cannot be used.
     pub fn open(options: EngineOptions, clock: Clock) -> Result<Self, EngineError> {
-        fs_err::create_dir_all(&options.home)?;
+        fs::create_dir_all(&options.home)?;
         let store = SqliteStore::open(&options.home.join("remedia.db"))?;
         Ok(Self::with_store(options, clock, Box::new(store)))
     }
@@ -115,6 +117,32 @@ impl Engine {
     pub(super) fn destination(record: &JobRecord) -> &Path {
         Path::new(&record.destination)
     }
+}
+
+/// Saves what can be read of the home's database into a new one, and keeps the old one beside it.
+///
+/// # Errors
+/// [`EngineError::Locked`] where another process drives a job of the home; what the file system or the store says.
+pub fn repair(options: &EngineOptions) -> Result<Repair, EngineError> {
+    let mut held = Vec::new();
+    if let Ok(entries) = fs::read_dir(options.home.join("jobs")) {
+        for entry in entries {
+            let folder = entry?.path();
+            let name = folder.file_name().and_then(|name| name.to_str());
+            let Some(job) = name.and_then(|name| name.parse::<JobId>().ok()) else {
+                continue;
+            };
+            let lock = lock_file(&folder.join("lock"))?;
+            if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
+                return Err(EngineError::Locked {
+                    job,
+                    owner: "another process of this machine".to_owned(),
+                });
+            }
+            held.push(lock);
+        }
+    }
+    Ok(store::repair(&options.home.join("remedia.db"))?)
 }
 
 fn limits(options: &EngineOptions) -> DecodeLimits {

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use crate::bundle::{AnswerError, BundleError};
 use crate::domain::id::JobId;
 use crate::domain::state::{IllegalTransition, JobState};
+use crate::fsx::{Fault, classify};
 use crate::local::clip::ClipError;
-use crate::provider::ProviderError;
+use crate::provider::{FaultKind, ProviderError};
 use crate::store::StoreError;
 
 /// Why the engine did not do what it was asked.
@@ -128,6 +129,8 @@ pub enum EngineError {
         reason: String,
         /// Whether it may work at another time.
         retryable: bool,
+        /// Whose it is, where it is one of the file system.
+        fault: Option<Fault>,
     },
     /// The request names nothing that it could apply to.
     #[error("job `{job}` has nothing to {request}")]
@@ -195,16 +198,16 @@ impl EngineError {
             Self::Delivery { retryable, .. } => *retryable,
             Self::Clip(error) => error.is_retryable(),
             Self::Answer(error) => error.is_retryable(),
-            Self::Files(_)
-            | Self::Bundle(_)
-            | Self::OtherRun { .. }
+            Self::Files(_) | Self::Bundle(_) | Self::SourceMissing(_) => {
+                self.fault().is_some_and(Fault::is_temporary)
+            }
+            Self::OtherRun { .. }
             | Self::OtherOrder { .. }
             | Self::RunClosed { .. }
             | Self::Transition(_)
             | Self::UnknownJob(_)
             | Self::AmbiguousJob { .. }
             | Self::NotNow { .. }
-            | Self::SourceMissing(_)
             | Self::NotUnicode(_)
             | Self::NoFreeName { .. }
             | Self::DamagedDocument { .. }
@@ -213,6 +216,32 @@ impl EngineError {
             | Self::NothingToSend
             | Self::Interrupted
             | Self::NoVersion { .. } => false,
+        }
+    }
+
+    /// Whose the error is, where it is one of the file system or the record.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Files(error) | Self::Bundle(BundleError::Files(error)) => Some(classify(error)),
+            Self::Delivery { fault, .. } => *fault,
+            Self::Provider(error) if error.kind == FaultKind::Machine => Some(Fault::Passing),
+            Self::Clip(ClipError::Unreadable { source }) => Some(classify(source)),
+            Self::Store(error) => error.fault(),
+            // A disk or a network folder that is away.
+            Self::SourceMissing(_) => Some(Fault::Passing),
+            _ => None,
+        }
+    }
+
+    /// What kind of thing happened, in words that name no folder of this machine.
+    #[must_use]
+    pub fn in_short(&self) -> &'static str {
+        match self.fault() {
+            Some(Fault::Full) => "the disk is full",
+            Some(Fault::ReadOnly) => "the disk is read-only",
+            Some(Fault::OfTheUser) => "no permission",
+            _ => "a disk or folder did not answer",
         }
     }
 
@@ -259,25 +288,22 @@ impl EngineError {
             Self::DamagedDocument { .. } => {
                 Some("make the job anew with `remedia submit … --force`".to_owned())
             }
-            Self::Delivery { .. } => Some("make room or give rights, then ask again".to_owned()),
+            Self::Delivery { fault, .. } => Some(
+                fault
+                    .and_then(Fault::hint)
+                    .unwrap_or("make room or give rights, then ask again")
+                    .to_owned(),
+            ),
             Self::Clip(_) => Some(
                 "`remedia models verify` tells what is wrong with it; `--clip-model off` does without"
                     .to_owned(),
             ),
             Self::Store(error) => error.hint(),
             Self::Provider(error) => error.hint(),
-            Self::Files(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
-                ) =>
-            {
-                Some(
-                    "give yourself the right to write there, or choose other folders with `--home` and `--out`"
-                        .to_owned(),
-                )
+            Self::Files(_) | Self::Bundle(_) => {
+                self.fault().and_then(Fault::hint).map(str::to_owned)
             }
-            Self::Files(_) | Self::Bundle(_) | Self::Transition(_) | Self::Interrupted => None,
+            Self::Transition(_) | Self::Interrupted => None,
         }
     }
 }

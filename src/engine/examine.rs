@@ -14,7 +14,7 @@ use crate::domain::operation::OperationKind;
 use crate::domain::results::{AttemptResult, ResultFile};
 use crate::domain::structure::{StructureReport, StructureSubject};
 use crate::domain::verdict::{Reason, ReasonCode};
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::imaging::{self, DecodeLimits, JpegOptions, Picture, Plane};
 use crate::store::{AssetKind, AssetRecord};
 use crate::validate::integrity::{IntegrityFault, judge_integrity};
@@ -22,6 +22,7 @@ use crate::validate::structure::{judge_composite, judge_structure};
 
 use super::error::EngineError;
 use super::session::{CurrentOrder, Session};
+use super::trouble::Trouble;
 use super::wording;
 
 /// Long side of the pictures that are scored, in pixels: more than any CLIP model looks at.
@@ -46,6 +47,14 @@ impl Examined {
     fn refused(mut self, reason: Reason) -> Self {
         self.failures.push(reason);
         self
+    }
+
+    /// The same, unless it is the machine's.
+    fn refused_for(self, trouble: Trouble) -> Result<Self, EngineError> {
+        match trouble {
+            Trouble::Picture(reason) => Ok(self.refused(reason)),
+            Trouble::Machine(error) => Err(error),
+        }
     }
 }
 
@@ -75,20 +84,20 @@ impl Session<'_> {
     pub(super) fn examine(
         &self,
         subject: Subject<'_>,
-        base: &dyn Fn() -> Result<Vec<u8>, Reason>,
+        base: &dyn Fn() -> Result<Vec<u8>, Trouble>,
     ) -> Result<Examined, EngineError> {
         let started = Instant::now();
         let mut examined = if subject.operation.kind == OperationKind::Stage {
             self.examine_stage(subject, base)?
         } else {
-            self.examine_whole(subject)
+            self.examine_whole(subject)?
         };
         examined.judgement.seconds = started.elapsed().as_secs_f64();
         Ok(examined)
     }
 
     /// A result that is delivered as it is: a JPEG at native size.
-    fn examine_whole(&self, subject: Subject<'_>) -> Examined {
+    fn examine_whole(&self, subject: Subject<'_>) -> Result<Examined, EngineError> {
         let mut examined = Examined::default();
         let Subject {
             order,
@@ -98,23 +107,23 @@ impl Session<'_> {
         } = subject;
         let whole = match self.whole(order, attempt.image.as_ref(), "picture") {
             Ok(whole) => whole,
-            Err(reason) => return examined.refused(reason),
+            Err(trouble) => return examined.refused_for(trouble),
         };
         if whole.header.format != PhotoFormat::Jpeg {
-            return examined.refused(damaged("the picture is no JPEG"));
+            return Ok(examined.refused(damaged("the picture is no JPEG")));
         }
         if let Err(reason) = sized(&whole.header, photo.width, photo.height) {
-            return examined.refused(reason);
+            return Ok(examined.refused(reason));
         }
         if order.record.executor != EMBEDDED_EXECUTOR {
             match self.compared_with_order(subject, &whole) {
                 Ok(report) => {
                     judged(&mut examined, report);
                     if !examined.failures.is_empty() {
-                        return examined;
+                        return Ok(examined);
                     }
                 }
-                Err(reason) => return examined.refused(reason),
+                Err(trouble) => return examined.refused_for(trouble),
             }
         }
         let (_, prefix) = self.work.run_outputs(&order.record);
@@ -125,7 +134,7 @@ impl Session<'_> {
             blake3: blake3::hash(&whole.bytes).to_hex().to_string(),
             bytes: whole.bytes.len() as u64,
         });
-        examined
+        Ok(examined)
     }
 
     /// A picture that somebody else made of the whole photo: the house must be the same everywhere.
@@ -133,7 +142,7 @@ impl Session<'_> {
         &self,
         subject: Subject<'_>,
         whole: &Whole,
-    ) -> Result<StructureReport, Reason> {
+    ) -> Result<StructureReport, Trouble> {
         let reference = self.working_photo(subject)?;
         let picture = self.decoded(&whole.bytes)?;
         let picture = imaging::resize(&picture, reference.width, reference.height)
@@ -146,19 +155,19 @@ impl Session<'_> {
             StructureSubject::Generated,
             &subject.rules.structure,
         )
-        .map_err(|error| internal(&error))
+        .map_err(|error| internal(&error).into())
     }
 
     /// A result with a mask at working size, to be put back into the photo.
     fn examine_stage(
         &self,
         subject: Subject<'_>,
-        base: &dyn Fn() -> Result<Vec<u8>, Reason>,
+        base: &dyn Fn() -> Result<Vec<u8>, Trouble>,
     ) -> Result<Examined, EngineError> {
         let mut examined = Examined::default();
         let made = match self.generated(subject) {
             Ok(made) => made,
-            Err(reason) => return Ok(examined.refused(reason)),
+            Err(trouble) => return examined.refused_for(trouble),
         };
         let Generated {
             reference,
@@ -184,10 +193,10 @@ impl Session<'_> {
         if !examined.failures.is_empty() {
             return Ok(examined);
         }
-        let photo = base().and_then(|bytes| self.decoded(&bytes));
+        let photo = base().and_then(|bytes| Ok(self.decoded(&bytes)?));
         let photo = match photo {
             Ok(photo) => photo.into_eight(),
-            Err(reason) => return Ok(examined.refused(reason)),
+            Err(trouble) => return examined.refused_for(trouble),
         };
         let request = CompositeRequest {
             photo: &photo,
@@ -244,7 +253,7 @@ impl Session<'_> {
         Ok(examined)
     }
 
-    fn generated(&self, subject: Subject<'_>) -> Result<Generated, Reason> {
+    fn generated(&self, subject: Subject<'_>) -> Result<Generated, Trouble> {
         let Subject { order, attempt, .. } = subject;
         let whole = self.whole(order, attempt.image.as_ref(), "picture")?;
         let reference = self.working_photo(subject)?;
@@ -255,7 +264,8 @@ impl Session<'_> {
             return Err(Reason::new(
                 ReasonCode::MissingMask,
                 "the worker does not say what it was allowed to change",
-            ));
+            )
+            .into());
         };
         let mut mask = self.plane(order, mask, "mask")?;
         let drawn = read_mask(
@@ -263,7 +273,8 @@ impl Session<'_> {
             &subject.photo.photo_id,
             &self.engine.limits(),
         );
-        if let Some(drawn) = drawn.map_err(|error| internal(&error))? {
+        let drawn = drawn.map_err(|error| Trouble::of_bundle(error, internal))?;
+        if let Some(drawn) = drawn {
             // Whatever a worker was told: where the person did not let it, nothing changes.
             mask.limit(&drawn);
         }
@@ -281,12 +292,13 @@ impl Session<'_> {
     }
 
     /// The photo that the worker got.
-    fn working_photo(&self, subject: Subject<'_>) -> Result<Picture, Reason> {
+    fn working_photo(&self, subject: Subject<'_>) -> Result<Picture, Trouble> {
         let path = subject
             .order
             .folder
             .join(working_photo_path(&subject.photo.photo_id));
-        let bytes = fs_err::read(&path).map_err(|error| internal(&error))?;
+        let bytes =
+            fs::read(&path).map_err(|error| Trouble::of_file(error, |error| internal(error)))?;
         Ok(self.decoded(&bytes)?.into_eight())
     }
 
@@ -295,10 +307,10 @@ impl Session<'_> {
         order: &CurrentOrder,
         file: &ResultFile,
         what: &'static str,
-    ) -> Result<Plane, Reason> {
+    ) -> Result<Plane, Trouble> {
         let whole = self.whole(order, Some(file), what)?;
         imaging::decode_plane(&whole.bytes, &self.engine.limits())
-            .map_err(|error| damaged(&format!("the {what} cannot be used: {error}")))
+            .map_err(|error| damaged(&format!("the {what} cannot be used: {error}")).into())
     }
 
     fn decoded(&self, bytes: &[u8]) -> Result<Picture, Reason> {
@@ -312,41 +324,47 @@ impl Session<'_> {
         order: &CurrentOrder,
         file: Option<&ResultFile>,
         what: &'static str,
-    ) -> Result<Whole, Reason> {
+    ) -> Result<Whole, Trouble> {
         let missing = |text: String| Reason::new(ReasonCode::MissingOutput, text);
         let file = file.ok_or_else(|| missing(format!("the worker names no {what}")))?;
         let (outputs, _) = self.work.run_outputs(&order.record);
         let path =
             fsx::contained(&outputs, &file.file).map_err(|error| missing(error.to_string()))?;
         let limits: DecodeLimits = self.engine.limits();
-        let size = fs_err::symlink_metadata(&path)
-            .map_err(|_| missing(format!("`{}` is not there", fsx::printable(&file.file))))?;
+        let size = fs::symlink_metadata(&path).map_err(|error| {
+            Trouble::of_file(error, |_| {
+                missing(format!("`{}` is not there", fsx::printable(&file.file)))
+            })
+        })?;
         if !size.is_file() {
-            return Err(missing(format!(
-                "`{}` is no plain file",
-                fsx::printable(&file.file)
-            )));
+            return Err(
+                missing(format!("`{}` is no plain file", fsx::printable(&file.file))).into(),
+            );
         }
         let size = size.len();
         if size > limits.max_file_bytes {
             return Err(damaged(&format!(
                 "the {what} has {size} bytes, more than the limit of {}",
                 limits.max_file_bytes
-            )));
+            ))
+            .into());
         }
-        let bytes = fs_err::read(&path).map_err(|error| missing(error.to_string()))?;
+        let bytes = fs::read(&path)
+            .map_err(|error| Trouble::of_file(error, |error| missing(error.to_string())))?;
         if sha256(&bytes) != file.sha256 {
             return Err(Reason::new(
                 ReasonCode::HashMismatch,
                 format!("the {what}'s bytes are not the ones that the worker names"),
-            ));
+            )
+            .into());
         }
         let header = imaging::probe(&bytes).map_err(|error| damaged(&error.to_string()))?;
         if u64::from(header.width) * u64::from(header.height) > limits.max_pixels {
             return Err(damaged(&format!(
                 "the {what} claims {} x {} pixels, more than the limit of {}",
                 header.width, header.height, limits.max_pixels
-            )));
+            ))
+            .into());
         }
         imaging::check_complete(&bytes, header.format)
             .map_err(|error| damaged(&error.to_string()))?;

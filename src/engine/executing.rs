@@ -10,6 +10,7 @@ use crate::domain::results::{
     RESULTS_SCHEMA_VERSION, Results, UnreadableResult, WorkerDescription,
 };
 use crate::domain::state::{JobInput, JobState};
+use crate::fsx::fs;
 use crate::provider::{
     FaultKind, Order, Provider, ProviderError, RunContext, RunHandle, RunProgress, RunState,
 };
@@ -40,7 +41,7 @@ impl Session<'_> {
         let order = self.order()?;
         let provider = self.engine.provider(&order.record.executor)?;
         let (outputs, _) = self.work.run_outputs(&order.record);
-        fs_err::create_dir_all(&outputs)?;
+        fs::create_dir_all(&outputs)?;
         let by_hand = self.work.hand_over()?;
         let (result, heard) =
             self.with_provider(&order, journey, Stage::Send, |provider, asked, context| {

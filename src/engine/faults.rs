@@ -1,5 +1,7 @@
 //! Faults: what follows where an executor cannot be reached, refuses, or loses what it was given.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::domain::event::{Event, EventKind};
@@ -14,6 +16,13 @@ use super::lock::after;
 use super::ordering::Attempts;
 use super::request::Ending;
 use super::session::{CurrentOrder, Session};
+
+/// Faults of this machine in a row after which the job is due again at once: whoever calls every few minutes waits
+/// anyway.
+const AT_ONCE: u32 = 3;
+
+/// The longest wait after a fault of this machine: a folder that is back should not wait for long.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 impl Session<'_> {
     /// What follows from a fault of the executor.
@@ -71,6 +80,7 @@ impl Session<'_> {
                     text,
                 }))
             }
+            FaultKind::Machine => self.pause(&error.into()).map(Some),
             // Found broken where it is collected; nothing can be asked again.
             FaultKind::Refused | FaultKind::Answer => {
                 self.run_failed(order, &error.text, false)?;
@@ -78,6 +88,45 @@ impl Session<'_> {
             }
             FaultKind::Files | FaultKind::Unknown => Err(error.into()),
         }
+    }
+
+    /// What follows from a fault of this machine: the job stays as it is, and is due again. Nothing is decided about
+    /// any photo, however often it happens.
+    pub(super) fn pause(&mut self, error: &EngineError) -> Result<Ending, EngineError> {
+        let faults = self.record.faults + 1;
+        let policy = self.engine.options.retry;
+        let delay = faults
+            .checked_sub(AT_ONCE)
+            .filter(|&later| later > 0)
+            .map(|later| policy.delay(later, self.seed(), None).min(LONGEST_PAUSE));
+        let due = delay.map(|delay| after(self.engine.now(), delay));
+        let mut text = error.to_string();
+        if let Some(hint) = error.hint()
+            && !text.contains(&hint)
+        {
+            text = format!("{text}; {hint}");
+        }
+        let told = EventKind::Warning {
+            text: format!("stopped for now: {}", error.in_short()),
+        };
+        let told = self.event(None, told);
+        let noted = self.note(|change| {
+            change.faults = faults;
+            change.due = due;
+            change.problem = Some(text.clone());
+            change.events.push(told);
+        });
+        // On a full disk the record cannot be written either, and what is there says enough to go on; but where another
+        // drives the job now, it is not ours to speak of.
+        if let Err(error) = noted
+            && error.fault().is_none()
+        {
+            return Err(error);
+        }
+        Ok(Ending::Temporary {
+            until: due.unwrap_or_else(|| self.engine.now()),
+            text,
+        })
     }
 
     /// The executor lost or refused the order: another follows after a delay, or, where that would

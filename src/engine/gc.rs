@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::domain::id::JobId;
 use crate::domain::state::JobState;
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::store::{JobFilter, JobRecord};
 
 use super::engine::Engine;
@@ -40,7 +40,7 @@ impl Engine {
             }
         }
         let jobs = self.jobs_folder();
-        if let Ok(entries) = fs_err::read_dir(&jobs) {
+        if let Ok(entries) = fs::read_dir(&jobs) {
             for entry in entries {
                 let entry = entry?;
                 let name = entry.file_name();
@@ -110,9 +110,9 @@ impl Engine {
                 continue;
             }
             let result = if path.is_dir() {
-                fs_err::remove_dir_all(&path)
+                fs::remove_dir_all(&path)
             } else {
-                fs_err::remove_file(&path)
+                fs::remove_file(&path)
             };
             match result {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
@@ -214,7 +214,7 @@ impl Engine {
             return Ok(());
         }
         for part in [folder.to_path_buf(), folder.join("outputs")] {
-            let Ok(entries) = fs_err::read_dir(&part) else {
+            let Ok(entries) = fs::read_dir(&part) else {
                 continue;
             };
             for entry in entries {
@@ -237,18 +237,18 @@ impl Engine {
 }
 
 fn old_enough(path: &Path, age: Duration) -> bool {
-    fs_err::metadata(path)
+    fs::metadata(path)
         .and_then(|found| found.modified())
         .is_ok_and(|changed| changed.elapsed().unwrap_or_default() >= age)
 }
 
 fn size(path: &Path) -> Result<u64, EngineError> {
-    let found = fs_err::symlink_metadata(path)?;
+    let found = fs::symlink_metadata(path)?;
     if !found.is_dir() {
         return Ok(found.len());
     }
     let mut bytes = 0;
-    for entry in fs_err::read_dir(path)? {
+    for entry in fs::read_dir(path)? {
         bytes += size(&entry?.path())?;
     }
     Ok(bytes)

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::id::JobId;
+use crate::fsx::fs;
 use crate::store::{JobStore, LeaseHolder, LeaseOutcome};
 
 use super::error::EngineError;
@@ -35,7 +36,7 @@ impl<'a> Lock<'a> {
         host: &str,
         now: Timestamp,
     ) -> Result<Self, EngineError> {
-        fs_err::create_dir_all(folder)?;
+        fs::create_dir_all(folder)?;
         let file = lock_file(&folder.join("lock"))?;
         let exclusive_here = match file.try_lock() {
             Ok(()) => true,
@@ -83,12 +84,12 @@ impl Drop for Lock<'_> {
 }
 
 pub(super) fn lock_file(path: &Path) -> Result<File, EngineError> {
-    let file = fs_err::OpenOptions::new()
+    let file = fs::OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
         .open(path)?;
-    Ok(file.into_parts().0)
+    Ok(file.into_std())
 }
 
 /// `moment` and `wait` later.
@@ -103,7 +104,7 @@ pub(super) fn after(moment: Timestamp, wait: Duration) -> Timestamp {
 pub(super) fn host_name() -> String {
     ["/proc/sys/kernel/hostname", "/etc/hostname"]
         .iter()
-        .find_map(|path| fs_err::read_to_string(path).ok())
+        .find_map(|path| fs::read_to_string(path).ok())
         .or_else(|| std::env::var("COMPUTERNAME").ok())
         .map(|name| name.trim().to_owned())
         .filter(|name| !name.is_empty())

@@ -34,12 +34,13 @@ mod session;
 mod sink;
 mod stats;
 mod submit;
+mod trouble;
 mod versions;
 mod wording;
 mod working;
 
 pub use bundling::bundle;
-pub use engine::Engine;
+pub use engine::{Engine, repair};
 pub use error::EngineError;
 pub use interrupt::Interrupt;
 pub use report::{
@@ -60,4 +61,4 @@ pub use stats::{
 };
 
 pub use crate::bundle::{AnswerError, ArchiveContent, BundleError, verify_archive};
-pub use crate::store::OperationCounts;
+pub use crate::store::{OperationCounts, Repair};

@@ -53,7 +53,9 @@ impl Engine {
         for photo in session.store().photos(job)? {
             let named = request.photos.contains(&photo.id);
             for operation in &photo.operations {
-                let wanted = if named {
+                let wanted = if named && request.only_given_up {
+                    operation.state == OperationState::GaveUp
+                } else if named {
                     !matches!(
                         operation.state,
                         OperationState::Skipped | OperationState::Pending

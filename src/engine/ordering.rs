@@ -14,12 +14,14 @@ use crate::domain::plan::{Plan, PlannedPhoto};
 use crate::domain::state::{JobInput, OperationState};
 use crate::domain::style::RetryReason;
 use crate::domain::verdict::{Reason, ReasonCode, Verdict, VersionCause, leading_retry_reason};
+use crate::fsx::fs;
 use crate::store::{
     AttemptRecord, OperationChange, OperationRecord, OrderRecord, PhotoRecord, VersionRecord,
 };
 
 use super::error::EngineError;
 use super::session::Session;
+use super::trouble::Trouble;
 
 /// A worker elsewhere is given at least this many seconds: loading its models alone takes minutes.
 const SHORTEST_DEADLINE: f64 = 1800.0;
@@ -199,7 +201,7 @@ impl Session<'_> {
             return Ok(());
         };
         let source = std::path::Path::new(&self.record.source);
-        if !source.is_dir() {
+        if !fs::look(source)?.is_some_and(|found| found.is_dir()) {
             return Err(EngineError::SourceMissing(source.to_owned()));
         }
         let plan = self.work.plan_with_extra()?;
@@ -222,11 +224,15 @@ impl Session<'_> {
         document.models = models;
         document.parent.clone_from(&parent);
         let folder = self.work.order(number);
-        fs_err::create_dir_all(&folder)?;
+        fs::create_dir_all(&folder)?;
         let mut unreadable = Vec::new();
         let side = plan.working_long_side.unwrap_or(bundle::WORKING_LONG_SIDE);
         let mut masks = Vec::new();
+        let mut stopped = None;
         document.photos.retain(|photo| {
+            if stopped.is_some() {
+                return true;
+            }
             let written = if remote {
                 self.write_working_photo(&folder, photo, &attempts, &versions, side)
             } else {
@@ -237,12 +243,19 @@ impl Session<'_> {
                     masks.extend(mask);
                     true
                 }
-                Err(reason) => {
+                Err(Trouble::Picture(reason)) => {
                     unreadable.push((photo.clone(), reason));
                     false
                 }
+                Err(Trouble::Machine(error)) => {
+                    stopped = Some(error);
+                    true
+                }
             }
         });
+        if let Some(error) = stopped {
+            return Err(error);
+        }
         let mut operations = Vec::new();
         let mut events = Vec::new();
         for photo in &photos {
@@ -399,7 +412,7 @@ impl Session<'_> {
         operation: OperationKind,
         attempts: &Attempts<'_>,
         versions: &Versions<'_>,
-    ) -> Result<Vec<u8>, Reason> {
+    ) -> Result<Vec<u8>, Trouble> {
         let id = &photo.photo_id;
         let made = OperationKind::ALL
             .iter()
@@ -410,21 +423,26 @@ impl Session<'_> {
             })
             .last();
         match made {
-            Some(file) => fs_err::read(self.work.outputs().join(file))
-                .map_err(|error| Reason::new(ReasonCode::MissingOutput, error.to_string())),
+            Some(file) => fs::read(self.work.outputs().join(file)).map_err(|error| {
+                Trouble::of_file(error, |error| {
+                    Reason::new(ReasonCode::MissingOutput, error.to_string())
+                })
+            }),
             None => {
                 // An order that leaves the machine does not say the photo's own name.
                 let photos = self
                     .store()
                     .photos(&self.record.id)
-                    .map_err(|error| Reason::new(ReasonCode::Internal, error.to_string()))?;
+                    .map_err(|error| Trouble::Machine(error.into()))?;
                 let own = photos.iter().find(|known| &known.id == id);
-                crate::provider::read_source(
+                let all: Vec<&str> = photos.iter().map(|known| known.file.as_str()).collect();
+                Ok(crate::provider::read_source(
                     std::path::Path::new(&self.record.source),
                     own.map_or(photo.file.as_str(), |own| own.file.as_str()),
                     id,
                     &self.engine.limits(),
-                )
+                    &all,
+                )?)
             }
         }
     }

@@ -275,6 +275,8 @@ pub struct RunLimits {
 pub struct RetryRequest {
     /// These photos; empty for every photo with a given-up operation.
     pub photos: Vec<PhotoId>,
+    /// Of the named photos too, only what was given up.
+    pub only_given_up: bool,
     /// Seed of the new attempts, exactly; derived from the last attempt's where absent.
     pub seed: Option<u64>,
 }

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::listing::{Listing, Photo, RoomOrigin};
 use crate::domain::room::{Room, Setting};
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::imaging::{self, DecodeLimits, Picture};
 use crate::local::clip::{ClipError, ClipFiles, ClipModel, Embedding};
-use crate::provider::read_source;
+use crate::provider::{Unread, read_source};
 use crate::validate::calibration::Calibration;
 use crate::validate::rooms::{ROOM_PROMPTS, classify_room};
 
@@ -38,7 +38,7 @@ struct Named {
 /// a photo that it is not sure of, or that cannot be read, keeps none. Answers are kept below `home`.
 ///
 /// # Errors
-/// [`ClipError`] where the model's files cannot be used.
+/// [`ClipError`] where the model's files cannot be used, or the machine does not give a photo.
 pub fn name_rooms(
     listing: &mut Listing,
     source: &Path,
@@ -73,15 +73,23 @@ pub fn name_rooms(
     let texts: Vec<&str> = ROOM_PROMPTS.iter().map(|(_, prompt)| *prompt).collect();
     let descriptions = model.embed_texts(&texts)?;
     for chunk in unknown.chunks(CHUNK) {
-        let pictures: Vec<(usize, Picture)> = chunk
-            .iter()
-            .filter_map(|&index| {
-                let photo = listing.photos.get(index)?;
-                let bytes = read_source(source, &photo.file, &photo.id, limits).ok()?;
-                let picture = imaging::decode(&bytes, limits).ok()?;
-                Some((index, imaging::fit(&picture, LONG_SIDE).ok()?))
-            })
-            .collect();
+        let mut pictures: Vec<(usize, Picture)> = Vec::with_capacity(chunk.len());
+        for &index in chunk {
+            let all: Vec<&str> = listing.photos.iter().map(|one| one.file.as_str()).collect();
+            let Some(photo) = listing.photos.get(index) else {
+                continue;
+            };
+            let bytes = match read_source(source, &photo.file, &photo.id, limits, &all) {
+                Ok(bytes) => bytes,
+                Err(Unread::Photo(_)) => continue,
+                // Whoever asks again would get another name, and with it another plan.
+                Err(Unread::Machine(error)) => return Err(error.into_io().into()),
+            };
+            let small = imaging::decode(&bytes, limits)
+                .ok()
+                .and_then(|picture| imaging::fit(&picture, LONG_SIDE).ok());
+            pictures.extend(small.map(|small| (index, small)));
+        }
         let seen: Vec<&Picture> = pictures.iter().map(|(_, picture)| picture).collect();
         let embeddings = model.embed_images(&seen)?;
         for ((index, _), embedding) in pictures.iter().zip(&embeddings) {
@@ -130,14 +138,14 @@ fn model_folder(clip: &ClipFiles) -> String {
 
 fn remembered(folder: &Path, photo: &Photo) -> Option<Named> {
     let path = folder.join(format!("{}.json", photo.id));
-    let named: Named = serde_json::from_slice(&fs_err::read(path).ok()?).ok()?;
+    let named: Named = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
     (named.version == NAMING_VERSION).then_some(named)
 }
 
 /// An answer that cannot be kept is asked for again.
 fn remember(folder: &Path, photo: &Photo, named: &Named) {
     if let Ok(bytes) = serde_json::to_vec(named)
-        && fs_err::create_dir_all(folder).is_ok()
+        && fs::create_dir_all(folder).is_ok()
     {
         let _ = fsx::write_atomic(&folder.join(format!("{}.json", photo.id)), &bytes);
     }

@@ -4,19 +4,23 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::deliver::manifest::{MANIFEST_FILE, Manifest};
 use crate::domain::event::{EVENT_SCHEMA_VERSION, Event, EventKind, Request};
-use crate::domain::id::JobId;
+use crate::domain::id::{JobId, PhotoId};
 use crate::domain::listing::Listing;
 use crate::domain::plan::{Decision, PlannedOperation};
 use crate::domain::state::{JobInput, JobState, OperationState};
-use crate::fsx;
+use crate::domain::verdict::ReasonCode;
+use crate::fsx::{self, fs};
 use crate::planner::{DeliveryKey, job_key};
-use crate::store::{AssetKind, JobRecord, NewJob, NewPhoto, OperationRecord, StoreError};
+use crate::store::{
+    AssetKind, JobRecord, NewJob, NewPhoto, OperationRecord, PhotoRecord, StoreError,
+};
 
 use super::engine::Engine;
 use super::error::EngineError;
-use super::request::{SubmitOutcome, SubmitRequest};
+use super::lock::lock_file;
+use super::ordering::Attempts;
+use super::request::{RetryRequest, SubmitOutcome, SubmitRequest};
 use super::session::Session;
 use super::sink::EventSink;
 
@@ -59,7 +63,10 @@ impl Engine {
             let id = JobId::new(&request.listing.slug, &key, ordinal);
             let new = self.new_job(request, id, (key_text.clone(), ordinal), &destination)?;
             let work = self.work(&new.id);
-            fs_err::create_dir_all(work.root())?;
+            fs::create_dir_all(work.root())?;
+            // As long as the job has no record, `gc` knows by the lock that somebody is at it.
+            let held = lock_file(&work.root().join("lock"))?;
+            let _ = held.try_lock();
             work.write_listing(&request.listing)?;
             work.write_plan(&request.plan)?;
             match self.store().create_job(&new) {
@@ -105,7 +112,19 @@ impl Engine {
     ) -> Result<Option<JobRecord>, EngineError> {
         match record.state {
             JobState::Delivered => {
-                if self.delivery_is_intact(&record)? {
+                // The listing was read a moment ago with all its photos: what was given up because one was away is
+                // done now.
+                let back = self.given_up_for_its_source(&record)?;
+                if !back.is_empty() {
+                    let request = RetryRequest {
+                        photos: back,
+                        only_given_up: true,
+                        seed: None,
+                    };
+                    self.retry(&record.id, &request, events)?;
+                    return Ok(Some(self.record(&record.id)?));
+                }
+                if record.problem.is_none() && self.delivery_is_intact(&record)? {
                     return Ok(Some(record));
                 }
                 if !self.masters_are_there(&record)? {
@@ -131,6 +150,35 @@ impl Engine {
             }
             _ => Ok(Some(record)),
         }
+    }
+
+    /// Photos of which something was given up because the photo itself was not there, or was another.
+    fn given_up_for_its_source(&self, record: &JobRecord) -> Result<Vec<PhotoId>, EngineError> {
+        if record.counts.gave_up == 0 {
+            return Ok(Vec::new());
+        }
+        let recorded = self.store().attempts(&record.id)?;
+        let attempts = Attempts::new(&recorded);
+        let photos = self.store().photos(&record.id)?;
+        let was_away = |photo: &PhotoRecord| {
+            photo.operations.iter().any(|operation| {
+                let last = attempts.of(&photo.id, operation.kind).last();
+                operation.state == OperationState::GaveUp
+                    && last
+                        .and_then(|attempt| attempt.failure.as_ref())
+                        .is_some_and(|failure| {
+                            matches!(
+                                failure.code,
+                                ReasonCode::SourceMissing | ReasonCode::SourceChanged
+                            )
+                        })
+            })
+        };
+        Ok(photos
+            .iter()
+            .filter(|photo| was_away(photo))
+            .map(|photo| photo.id.clone())
+            .collect())
     }
 
     fn new_job(
@@ -249,8 +297,8 @@ impl Engine {
         let delivered: Vec<_> = delivered.collect();
         Ok(delivered.par_iter().all(|asset| {
             fsx::contained(root, &asset.path).is_ok_and(|path| {
-                fs_err::metadata(&path).is_ok_and(|found| found.len() == asset.bytes)
-                    && fs_err::read(&path)
+                fs::metadata(&path).is_ok_and(|found| found.len() == asset.bytes)
+                    && fs::read(&path)
                         .is_ok_and(|bytes| blake3::hash(&bytes).to_hex().as_str() == asset.blake3)
             })
         }))
@@ -262,16 +310,19 @@ impl Engine {
         if !work.root().join("plan.json").try_exists()? {
             return Ok(false);
         }
-        Ok(self
-            .store()
-            .assets(&record.id)?
-            .iter()
-            .filter(|asset| asset.kind == AssetKind::Master)
-            .all(|asset| {
-                fsx::contained(work.root(), &asset.path).is_ok_and(|path| {
-                    fs_err::metadata(path).is_ok_and(|found| found.len() == asset.bytes)
-                })
-            }))
+        for asset in self.store().assets(&record.id)? {
+            if asset.kind != AssetKind::Master {
+                continue;
+            }
+            let Ok(path) = fsx::contained(work.root(), &asset.path) else {
+                return Ok(false);
+            };
+            // What does not answer is not gone.
+            if fs::look(path)?.is_none_or(|found| found.len() != asset.bytes) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -315,7 +366,7 @@ fn writable(out: &Path) -> Result<(), EngineError> {
     // What is there of the path, a link that leads nowhere too.
     let there = out
         .ancestors()
-        .find(|path| fs_err::symlink_metadata(path).is_ok());
+        .find(|path| fs::symlink_metadata(path).is_ok());
     let Some(there) = there else {
         return Ok(());
     };
@@ -347,19 +398,16 @@ fn text(path: &Path) -> Result<&str, EngineError> {
 /// Whether `path` holds something that an earlier delivery of this listing did not put there. A
 /// delivery is known by its manifest, and the listing by its slug and at least one photo.
 fn is_foreign(path: &Path, listing: &Listing) -> Result<bool, EngineError> {
-    match fs_err::symlink_metadata(path) {
+    match fs::symlink_metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error.into()),
         Ok(found) if !found.is_dir() => return Ok(true),
         Ok(_) => {}
     }
-    if fs_err::read_dir(path)?.next().is_none() {
+    if fs::read_dir(path)?.next().is_none() {
         return Ok(false);
     }
-    let Ok(bytes) = fs_err::read(path.join(MANIFEST_FILE)) else {
-        return Ok(true);
-    };
-    let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes) else {
+    let Some(manifest) = crate::deliver::earlier_manifest(path)? else {
         return Ok(true);
     };
     let known = manifest.listing.slug == listing.slug

@@ -7,10 +7,12 @@ use crate::domain::job::OrderedPhoto;
 use crate::domain::operation::OperationKind;
 use crate::domain::plan::Plan;
 use crate::domain::verdict::{Reason, ReasonCode};
+use crate::fsx::fs;
 use crate::ingest;
 
 use super::ordering::{Attempts, Versions};
 use super::session::Session;
+use super::trouble::Trouble;
 
 impl Session<'_> {
     /// Puts the photo at working size into the order.
@@ -21,7 +23,7 @@ impl Session<'_> {
         attempts: &Attempts<'_>,
         versions: &Versions<'_>,
         long_side: u32,
-    ) -> Result<(), Reason> {
+    ) -> Result<(), Trouble> {
         let first = photo
             .operations
             .first()
@@ -32,8 +34,9 @@ impl Session<'_> {
         let original_bytes = photo
             .sources
             .iter()
-            .map(|one| Some(fs_err::metadata(source.join(&one.file)).ok()?.len()))
-            .sum::<Option<u64>>()
+            .map(|one| Ok(fs::look(source.join(&one.file))?.map(|found| found.len())))
+            .sum::<Result<Option<u64>, std::io::Error>>()
+            .map_err(|error| Trouble::Machine(error.into()))?
             .unwrap_or(u64::MAX);
         bundle::write_working_photo(
             folder,
@@ -44,7 +47,11 @@ impl Session<'_> {
             long_side,
             &self.engine.limits(),
         )
-        .map_err(|error| Reason::new(ReasonCode::BadInput, error.to_string()))
+        .map_err(|error| {
+            Trouble::of_bundle(error, |error| {
+                Reason::new(ReasonCode::BadInput, error.to_string())
+            })
+        })
     }
 
     /// Puts the mask that a person drew into the order, where an operation of it has one; gives its path.
@@ -54,7 +61,7 @@ impl Session<'_> {
         photo: &OrderedPhoto,
         plan: &Plan,
         long_side: u32,
-    ) -> Result<Option<String>, Reason> {
+    ) -> Result<Option<String>, Trouble> {
         let path = photo.operations.iter().find_map(|one| one.mask.clone());
         let planned = plan
             .photos
@@ -67,9 +74,9 @@ impl Session<'_> {
         let source = Path::new(&self.record.source);
         let limits = self.engine.limits();
         let bytes = ingest::read_mask_bytes(source, mask, &limits)
-            .map_err(|error| bad(error.to_string()))?;
+            .map_err(|error| Trouble::of_photo(error, |error| bad(error.to_string())))?;
         bundle::write_mask(folder, &photo.photo_id, &bytes, long_side, &limits)
-            .map_err(|error| bad(error.to_string()))?;
+            .map_err(|error| Trouble::of_bundle(error, |error| bad(error.to_string())))?;
         Ok(Some(path))
     }
 }

@@ -1,8 +1,12 @@
 //! Writing by temporary file, fsync and rename: a reader sees the old file or the new one, never a
 //! part, whatever moment the machine stops at.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use super::fault::{Fault, classify, named};
+use super::fs;
 
 /// Every temporary file of remedia starts with this, so that a later run can clear what a killed
 /// one left.
@@ -18,7 +22,12 @@ pub const PART_PREFIX: &str = ".remedia-part-";
 /// Whatever the file system says: no space, no permission, no such folder. The file at `path` is
 /// then what it was before.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_atomic_with(path, |writer| writer.write_all(bytes))
+    let write = || write_atomic_with(path, |writer| writer.write_all(bytes));
+    match write() {
+        // A disk that could not bring it out is asked once more, from the first byte.
+        Err(error) if classify(&error) == Fault::Passing => write(),
+        outcome => outcome,
+    }
 }
 
 /// What is written to; a place in it can be gone back to.
@@ -34,8 +43,8 @@ pub fn write_atomic_with(
     path: &Path,
     write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>,
 ) -> io::Result<()> {
-    // What is delivered is meant to be read by others.
-    write_with_mode(path, 0o644, write)
+    // Who else may read it is the business of the process's mask.
+    write_with_mode(path, 0o666, write)
 }
 
 /// As [`write_atomic_with`], for a file that nobody but its owner may read.
@@ -54,36 +63,67 @@ fn write_with_mode(
     mode: u32,
     write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>,
 ) -> io::Result<()> {
-    let named = |error: io::Error| {
-        io::Error::new(
-            error.kind(),
-            format!("failed to write `{}`: {error}", path.display()),
-        )
-    };
+    let failed = |error: io::Error| named("write", path, error);
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let file = tempfile::Builder::new()
-        .prefix(TEMPORARY_PREFIX)
-        .tempfile_in(folder)
-        .map_err(named)?;
+    let (temporary, file) = Temporary::create(folder, mode).map_err(failed)?;
     let mut writer = BufWriter::with_capacity(1 << 16, file);
-    write(&mut writer).map_err(named)?;
+    write(&mut writer).map_err(failed)?;
     let file = writer
         .into_inner()
-        .map_err(|error| named(error.into_error()))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let permissions = std::fs::Permissions::from_mode(mode);
-        file.as_file().set_permissions(permissions).map_err(named)?;
+        .map_err(|error| failed(error.into_error()))?;
+    file.sync_all().map_err(failed)?;
+    drop(file);
+    temporary.persist(path).map_err(failed)?;
+    sync_directory(folder).map_err(failed)
+}
+
+/// A file that is being written; it is gone unless it gets its name.
+struct Temporary {
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Temporary {
+    /// Makes one with a name that nothing has. The process's mask takes rights away from `mode`, as from every file.
+    fn create(folder: &Path, mode: u32) -> io::Result<(Self, fs::File)> {
+        loop {
+            let path = folder.join(format!("{TEMPORARY_PREFIX}{:016x}", random()));
+            let mut options = fs::OpenOptions::new();
+            options.write(true).read(true).create_new(true);
+            #[cfg(unix)]
+            options.mode(mode);
+            #[cfg(not(unix))]
+            let _ = mode;
+            match options.open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+                Ok(file) => return Ok((Self { path, kept: false }, file)),
+            }
+        }
     }
-    #[cfg(not(unix))]
-    let _ = mode;
-    file.as_file().sync_all().map_err(named)?;
-    file.persist(path).map_err(|error| named(error.error))?;
-    sync_directory(folder)
+
+    fn persist(mut self, path: &Path) -> io::Result<()> {
+        fs::rename(&self.path, path)?;
+        self.kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.kept {
+            // A later run clears what cannot be removed now.
+            let _ = fs_err::remove_file(&self.path);
+        }
+    }
+}
+
+/// From the addresses that the system deals out at random.
+fn random() -> u64 {
+    RandomState::new().hash_one(std::process::id())
 }
 
 /// Makes a rename or removal in `folder` durable.
@@ -92,7 +132,7 @@ fn write_with_mode(
 /// What the file system says.
 pub fn sync_directory(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    fs_err::File::open(folder)?.sync_all()?;
+    fs::File::open(folder)?.sync_all()?;
     #[cfg(not(unix))]
     let _ = folder;
     Ok(())
@@ -116,7 +156,7 @@ pub fn remove_parts(folder: &Path) -> io::Result<usize> {
 }
 
 fn remove_files_named(folder: &Path, prefix: &str) -> io::Result<usize> {
-    let entries = match fs_err::read_dir(folder) {
+    let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(error),
@@ -129,7 +169,7 @@ fn remove_files_named(folder: &Path, prefix: &str) -> io::Result<usize> {
             .to_str()
             .is_some_and(|name| name.starts_with(prefix));
         if ours && entry.file_type()?.is_file() {
-            fs_err::remove_file(entry.path())?;
+            fs::remove_file(entry.path())?;
             removed += 1;
         }
     }

@@ -5,6 +5,8 @@
 use std::io::{self, Read};
 use std::path::Path;
 
+use super::fs;
+
 /// Bytes that are not text in an encoding that is read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotText {
@@ -59,11 +61,11 @@ impl TextError {
 /// [`TextError`]; the message names no path.
 pub fn read_text(path: &Path, limit: u64) -> Result<String, TextError> {
     // Looked at before it is opened: a pipe would keep the opening waiting for ever.
-    if !fs_err::metadata(path)?.is_file() {
+    if !fs::metadata(path)?.is_file() {
         return Err(TextError::NotAFile);
     }
     let mut bytes = Vec::new();
-    fs_err::File::open(path)?
+    fs::File::open(path)?
         .take(limit.saturating_add(1))
         .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::options::InvalidBracketMode;
 use crate::domain::room::UnknownRoom;
+use crate::fsx::classify;
 
 /// Why a folder is no listing.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,17 @@ pub enum IngestError {
         /// Which folder.
         folder: PathBuf,
         /// What the system said.
+        source: io::Error,
+    },
+    /// The machine does not give a file of the folder for now; whether it is a photo is not known, so the folder is not
+    /// taken for a listing without it.
+    #[error("failed to read `{file}` in `{}`: {source}", folder.display())]
+    Fault {
+        /// Which folder.
+        folder: PathBuf,
+        /// Which file, relative to it.
+        file: String,
+        /// What is in the way.
         source: io::Error,
     },
     /// Too many directory entries to look at.
@@ -99,7 +111,12 @@ impl IngestError {
     /// Whether the same call could succeed later without the person changing anything.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::Interrupted)
+        match self {
+            Self::Unreadable { source, .. } | Self::Fault { source, .. } => {
+                classify(source).is_temporary()
+            }
+            _ => false,
+        }
     }
 }
 

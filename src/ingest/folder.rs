@@ -9,7 +9,7 @@ use super::error::IngestError;
 use super::options::IngestOptions;
 use super::own::{Known, Own, is_part};
 use crate::domain::listing::{LeftOut, LeftOutCode};
-use crate::fsx::{contained, printable};
+use crate::fsx::{classify, contained, fs, printable};
 
 /// Folders deeper than this are not entered.
 const MAX_DEPTH: usize = 16;
@@ -137,7 +137,7 @@ fn enter(
     budget: &mut usize,
     walk: &mut Walk,
 ) -> Result<(), Problem> {
-    for entry in fs_err::read_dir(folder).map_err(Problem::Io)? {
+    for entry in fs::read_dir(folder).map_err(Problem::Io)? {
         let entry = entry.map_err(Problem::Io)?;
         *budget = budget.checked_sub(1).ok_or(Problem::Budget)?;
         let raw_name = entry.file_name();
@@ -158,6 +158,7 @@ fn enter(
         }
         let kind = match entry.file_type() {
             Ok(kind) => kind,
+            Err(error) if classify(&error).is_temporary() => return Err(Problem::Io(error)),
             Err(error) => {
                 refuse(
                     LeftOutCode::Unreadable,
@@ -200,6 +201,9 @@ fn enter(
                 match enter(&inner, root, &below, depth + 1, recursion, budget, walk) {
                     Ok(()) => {}
                     Err(Problem::Budget) => return Err(Problem::Budget),
+                    Err(Problem::Io(error)) if classify(&error).is_temporary() => {
+                        return Err(Problem::Io(error));
+                    }
                     Err(Problem::Io(error)) => walk.left_out.push(folder_row(
                         &shown,
                         LeftOutCode::Unreadable,
@@ -216,7 +220,7 @@ fn enter(
             continue;
         }
         if kind.is_symlink() {
-            match fs_err::canonicalize(entry.path()) {
+            match fs::canonicalize(entry.path()) {
                 Ok(target) if !target.starts_with(root) => {
                     refuse(
                         LeftOutCode::Refused,
@@ -232,6 +236,7 @@ fn enter(
                     continue;
                 }
                 Ok(_) => {}
+                Err(error) if classify(&error).is_temporary() => return Err(Problem::Io(error)),
                 Err(_) => {
                     refuse(LeftOutCode::Refused, "it is a link that leads nowhere");
                     continue;

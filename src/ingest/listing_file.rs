@@ -11,7 +11,7 @@ use super::error::{IngestError, ListingFileError};
 use super::open::{PhotoError, read_plain};
 use super::options::BracketMode;
 use crate::domain::room::Room;
-use crate::fsx::decode_text;
+use crate::fsx::{classify, decode_text, fs};
 
 /// The file's name inside a listing folder.
 pub(super) const NAME: &str = "listing.toml";
@@ -76,8 +76,15 @@ struct BracketTable {
 /// Reads the `listing.toml` of a folder; nothing is stated where there is none.
 pub(super) fn read(folder: &Path, root: &Path) -> Result<ListingFile, IngestError> {
     let path = folder.join(NAME);
-    if fs_err::symlink_metadata(&path).is_err() {
-        return Ok(ListingFile::default());
+    let fault = |source| IngestError::Fault {
+        folder: folder.to_path_buf(),
+        file: NAME.to_owned(),
+        source,
+    };
+    match fs::look(&path) {
+        Ok(Some(_)) => {}
+        Err(error) if classify(&error).is_temporary() => return Err(fault(error)),
+        _ => return Ok(ListingFile::default()),
     }
     let wrong = |source| IngestError::ListingFile {
         file: path.clone(),
@@ -88,6 +95,7 @@ pub(super) fn read(folder: &Path, root: &Path) -> Result<ListingFile, IngestErro
         Err(PhotoError::Refused { rule, .. }) => {
             return Err(wrong(ListingFileError::Unreadable(rule)));
         }
+        Err(error) if error.is_retryable() => return Err(fault(error.into_io())),
         Err(error) => return Err(wrong(ListingFileError::Unreadable(error.to_string()))),
     };
     let text =

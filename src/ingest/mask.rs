@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::error::IngestError;
 use super::listing_file::ListingFile;
-use super::open::read_plain;
+use super::open::{PhotoError, read_plain};
 use super::options::IngestOptions;
 use super::read::stated_photo;
 use crate::domain::listing::{Photo, PhotoFormat, StatedMask};
@@ -26,10 +26,17 @@ pub(super) fn state_masks(
         let entry = stated_photo(stated, &photo.file);
         if let Some(file) = entry.and_then(|entry| entry.mask.as_deref()) {
             let mask = read_mask(photo, file, root, options);
-            photo.mask = Some(mask.map_err(|problem| IngestError::Mask {
-                mask: printable(file),
-                photo: printable(&photo.file),
-                problem,
+            photo.mask = Some(mask.map_err(|problem| match problem {
+                Unusable::Mask(problem) => IngestError::Mask {
+                    mask: printable(file),
+                    photo: printable(&photo.file),
+                    problem,
+                },
+                Unusable::Machine(error) => IngestError::Fault {
+                    folder: root.to_path_buf(),
+                    file: printable(file),
+                    source: error.into_io(),
+                },
             })?);
         }
     }
@@ -46,30 +53,49 @@ fn has_transparency(png: &[u8]) -> bool {
     matches!(color_type, 4 | 6) || before_pixels
 }
 
+/// Why a mask was not read.
+enum Unusable {
+    /// Something is wrong with it.
+    Mask(String),
+    /// The machine does not give it for now.
+    Machine(PhotoError),
+}
+
+impl<T: Into<String>> From<T> for Unusable {
+    fn from(problem: T) -> Self {
+        Self::Mask(problem.into())
+    }
+}
+
 fn read_mask(
     photo: &Photo,
     file: &str,
     root: &Path,
     options: &IngestOptions,
-) -> Result<StatedMask, String> {
+) -> Result<StatedMask, Unusable> {
     let file = file.strip_prefix("./").unwrap_or(file);
     let path = contained(root, file).map_err(|refused| refused.to_string())?;
     let limits = &options.limits;
-    let plain =
-        read_plain(&path, root, file, limits.max_file_bytes).map_err(|error| error.to_string())?;
+    let plain = read_plain(&path, root, file, limits.max_file_bytes).map_err(|error| {
+        if error.is_retryable() {
+            Unusable::Machine(error)
+        } else {
+            error.to_string().into()
+        }
+    })?;
     let header = imaging::probe(&plain.bytes).map_err(|error| error.to_string())?;
     imaging::check_complete(&plain.bytes, header.format).map_err(|error| error.to_string())?;
     match header.format {
         PhotoFormat::Jpeg => {}
         // Laid on white, what is transparent would be let to change.
         PhotoFormat::Png if has_transparency(&plain.bytes) => {
-            return Err("it has transparency; save it in black and white without".to_owned());
+            return Err("it has transparency; save it in black and white without".into());
         }
         PhotoFormat::Png => {}
-        _ => return Err("it is no PNG and no JPEG; save it as one".to_owned()),
+        _ => return Err("it is no PNG and no JPEG; save it as one".into()),
     }
     if u64::from(header.width) * u64::from(header.height) > limits.max_pixels {
-        return Err("it has more pixels than a photo may have".to_owned());
+        return Err("it has more pixels than a photo may have".into());
     }
     let proportion = |width: u32, height: u32| f64::from(width) / f64::from(height);
     let ratio = proportion(header.width, header.height) / proportion(photo.width, photo.height);
@@ -77,7 +103,8 @@ fn read_mask(
         return Err(format!(
             "it has {} x {} pixels, which is another shape than the photo's {} x {}",
             header.width, header.height, photo.width, photo.height
-        ));
+        )
+        .into());
     }
     Ok(StatedMask {
         file: file.to_owned(),

@@ -18,7 +18,7 @@ mod room_name;
 mod room_words;
 
 pub use error::{IngestError, ListingFileError};
-pub use open::{PhotoError, read_mask_bytes, read_photo_bytes};
+pub use open::{PhotoError, is_away, read_mask_bytes, read_photo_bytes};
 pub use options::{BracketMode, IngestOptions, InvalidBracketMode};
 pub use read::read_listing;
 pub use room_name::{group_from_name, room_from_name};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::listing_file::NAME;
 use crate::domain::nearest::{MissedFile, missed_file};
-use crate::fsx::printable;
+use crate::fsx::{fs, printable};
 
 /// Most entries of a folder that are looked at, and most sentences.
 const MOST_ENTRIES: usize = 20_000;
@@ -14,7 +14,7 @@ const MOST_TOLD: usize = 5;
 /// What a person should know of `listing.toml` and what looks like it. `folders` are folders inside the
 /// listing that photos come from, relative to it.
 pub(super) fn near_misses(folder: &Path, folders: &BTreeSet<String>) -> Vec<String> {
-    let Ok(entries) = fs_err::read_dir(folder) else {
+    let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
     let mut names = Vec::new();

@@ -5,11 +5,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use fs_err::File;
-
 use crate::domain::id::PhotoId;
 use crate::domain::listing::StatedMask;
-use crate::fsx::{contained, printable};
+use crate::fsx::{Fault, classify, contained, fs, printable};
 use crate::imaging::DecodeLimits;
 
 /// Files above this size are held in memory one at a time, so that many threads with many large
@@ -31,6 +29,13 @@ pub enum PhotoError {
     /// It is not there any more.
     #[error("`{file}` is gone; put it back or read the listing again")]
     Missing {
+        /// Which file.
+        file: String,
+    },
+    /// The folder of its listing is not there, or nothing of the listing is in it: a disk or a network folder that is
+    /// away, and nothing that the photo could help.
+    #[error("`{file}` cannot be read: the listing folder is away, or empty")]
+    Away {
         /// Which file.
         file: String,
     },
@@ -72,10 +77,31 @@ impl PhotoError {
     /// Whether another attempt could succeed without the person changing anything.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unreadable { source, .. } if matches!(
-            source.kind(),
-            io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
-        ))
+        self.fault().is_temporary()
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Away { .. } => Fault::Passing,
+            Self::Unreadable { source, .. } => classify(source),
+            Self::Missing { .. }
+            | Self::Changed { .. }
+            | Self::Refused { .. }
+            | Self::TooLarge { .. } => Fault::OfTheFile,
+        }
+    }
+
+    /// The same as an error of the file system, of the same sort.
+    #[must_use]
+    pub fn into_io(self) -> io::Error {
+        let kind = match &self {
+            Self::Away { .. } => io::ErrorKind::NotConnected,
+            Self::Unreadable { source, .. } => source.kind(),
+            _ => io::ErrorKind::InvalidData,
+        };
+        io::Error::new(kind, self)
     }
 
     fn from_io(file: &str, source: io::Error) -> Self {
@@ -119,20 +145,51 @@ fn read_expected(
     folder: &Path,
     file: &str,
     limits: &DecodeLimits,
-    is_expected: impl FnOnce(&blake3::Hash) -> bool,
+    is_expected: impl Fn(&blake3::Hash) -> bool,
 ) -> Result<Vec<u8>, PhotoError> {
     let path = contained(folder, file).map_err(|refused| PhotoError::Refused {
         file: printable(file),
         rule: refused.1.to_owned(),
     })?;
-    let root = fs_err::canonicalize(folder).map_err(|error| PhotoError::from_io(file, error))?;
-    let bytes = read_plain(&path, &root, file, limits.max_file_bytes)?.bytes;
-    if !is_expected(&blake3::hash(&bytes)) {
-        return Err(PhotoError::Changed {
+    let root = fs::canonicalize(folder).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => PhotoError::Away {
             file: printable(file),
-        });
+        },
+        _ => PhotoError::from_io(file, error),
+    })?;
+    let read = || {
+        let bytes = read_plain(&path, &root, file, limits.max_file_bytes)?.bytes;
+        if is_expected(&blake3::hash(&bytes)) {
+            return Ok(bytes);
+        }
+        Err(PhotoError::Changed {
+            file: printable(file),
+        })
+    };
+    match read() {
+        // Looked at once more: what a network folder gives while it comes back is not what is in the file.
+        Err(PhotoError::Changed { .. }) => read(),
+        outcome => outcome,
     }
-    Ok(bytes)
+}
+
+/// Whether a photo that is missing is missing with its whole listing: where `folder` is not there, or holds none of the
+/// `others` of the listing, or, where there are no others, nothing that is not hidden.
+#[must_use]
+pub fn is_away<'a>(folder: &Path, others: impl IntoIterator<Item = &'a str>) -> bool {
+    let mut any = false;
+    for other in others {
+        any = true;
+        if fs::symlink_metadata(folder.join(other)).is_ok() {
+            return false;
+        }
+    }
+    any || match fs::read_dir(folder) {
+        Ok(entries) => !entries
+            .flatten()
+            .any(|entry| !entry.file_name().to_string_lossy().starts_with('.')),
+        Err(_) => true,
+    }
 }
 
 /// Reads a plain file that lies below `root` (canonical), in whole and unchanged while it is read.
@@ -177,13 +234,13 @@ pub(super) fn read_plain(
 }
 
 /// Opens a plain file below `root` (canonical) for reading, following links only inside it.
-pub(super) fn open_plain(path: &Path, root: &Path, name: &str) -> Result<File, PhotoError> {
+pub(super) fn open_plain(path: &Path, root: &Path, name: &str) -> Result<fs::File, PhotoError> {
     let refused = |rule: &str| PhotoError::Refused {
         file: printable(name),
         rule: rule.to_owned(),
     };
     let failed = |error| PhotoError::from_io(name, error);
-    let real: PathBuf = fs_err::canonicalize(path).map_err(failed)?;
+    let real: PathBuf = fs::canonicalize(path).map_err(failed)?;
     if !real.starts_with(root) {
         return Err(refused(
             "it is a link that leaves the folder; copy the photo into it",
@@ -191,14 +248,13 @@ pub(super) fn open_plain(path: &Path, root: &Path, name: &str) -> Result<File, P
     }
     // The type is looked at before opening, because opening a device can have effects, and again
     // on the open file, because it may have been replaced between the two.
-    if !fs_err::symlink_metadata(&real).map_err(failed)?.is_file() {
+    if !fs::symlink_metadata(&real).map_err(failed)?.is_file() {
         return Err(refused("it is no plain file"));
     }
-    let mut options = fs_err::OpenOptions::new();
+    let mut options = fs::OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
     {
-        use fs_err::os::unix::fs::OpenOptionsExt;
         use rustix::fs::OFlags;
         let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
         options.custom_flags(flags.bits().cast_signed());

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::fsx::printable;
+use crate::fsx::{fs, printable};
 
 /// Bytes of a document that are enough to tell whose it is.
 const HEAD: u64 = 4096;
@@ -72,7 +72,7 @@ fn says(document: &Path, one: &str, other: &str) -> bool {
         return false;
     }
     let mut head = Vec::new();
-    let read = fs_err::File::open(document).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    let read = fs::File::open(document).and_then(|file| file.take(HEAD).read_to_end(&mut head));
     let head = String::from_utf8_lossy(&head);
     read.is_ok() && head.contains(one) && head.contains(other)
 }
@@ -115,7 +115,7 @@ impl Known {
         let real = |paths: &[PathBuf], own| {
             paths
                 .iter()
-                .filter_map(|path| Some((fs_err::canonicalize(path).ok()?, own)))
+                .filter_map(|path| Some((fs::canonicalize(path).ok()?, own)))
                 .collect::<Vec<_>>()
         };
         let mut known = real(homes, Own::Home);

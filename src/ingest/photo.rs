@@ -4,17 +4,47 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use super::error::IngestError;
 use super::folder::{Candidate, Extension, extension};
-use super::open::{PhotoError, open_plain, read_plain};
+use super::open::{PhotoError, is_away, open_plain, read_plain};
 use super::options::IngestOptions;
 use crate::domain::id::PhotoId;
 use crate::domain::listing::{LeftOut, LeftOutCode, Photo, PhotoFormat, PictureKind};
-use crate::fsx::printable;
+use crate::fsx::{fs, printable};
 use crate::imaging::view::Glimpse;
 use crate::imaging::{self, Camera, Content, DecodeError};
 
 /// Bytes that are enough to judge the content.
 const HEAD: u64 = 512;
+
+/// The first fault of the machine that kept a file from being read, which says nothing about the file.
+#[derive(Debug, Default)]
+pub(super) struct Faults(Mutex<Option<(String, PhotoError)>>);
+
+impl Faults {
+    /// Keeps it where it is one of the machine.
+    fn note(&self, file: &str, error: PhotoError) {
+        if error.fault().is_temporary() {
+            let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| (printable(file), error));
+        }
+    }
+
+    /// Ends the reading of `folder` where there was one.
+    pub(super) fn check(self, folder: &Path) -> Result<(), IngestError> {
+        match self.0.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some((file, error)) => Err(IngestError::Fault {
+                folder: folder.to_path_buf(),
+                file,
+                source: match error {
+                    PhotoError::Unreadable { source, .. } => source,
+                    other => other.into_io(),
+                },
+            }),
+        }
+    }
+}
 
 /// What a look at a file's first bytes says.
 #[derive(Debug)]
@@ -36,12 +66,20 @@ fn left_out(file: &str, code: LeftOutCode, reason: String) -> LeftOut {
 }
 
 /// Looks at the first bytes.
-pub(super) fn glance(candidate: &Candidate, root: &Path) -> Glance {
+pub(super) fn glance(candidate: &Candidate, root: &Path, faults: &Faults) -> Glance {
     let named_like = extension(&candidate.file);
     let head = match read_head(candidate, root) {
         Ok(head) => head,
-        Err(_) if named_like == Extension::Other => return Glance::NotAPicture,
-        Err(error) => return Glance::LeftOut(from_photo_error(&candidate.file, &error)),
+        Err(error) => {
+            let error = away_or(error, &candidate.file, root);
+            let row = from_photo_error(&candidate.file, &error);
+            faults.note(&candidate.file, error);
+            return if named_like == Extension::Other {
+                Glance::NotAPicture
+            } else {
+                Glance::LeftOut(row)
+            };
+        }
     };
     let unsupported = |reason: String| {
         Glance::LeftOut(left_out(
@@ -109,10 +147,17 @@ pub(super) fn examine(
     candidate: &Candidate,
     root: &Path,
     options: &IngestOptions,
+    faults: &Faults,
 ) -> Result<Examined, LeftOut> {
     let file = &candidate.file;
-    let plain = read_plain(&candidate.path, root, file, options.limits.max_file_bytes)
-        .map_err(|error| from_photo_error(file, &error))?;
+    let plain = read_plain(&candidate.path, root, file, options.limits.max_file_bytes).map_err(
+        |error| {
+            let error = away_or(error, file, root);
+            let row = from_photo_error(file, &error);
+            faults.note(file, error);
+            row
+        },
+    )?;
     let bytes = plain.bytes.as_slice();
     let refuse = |error: &DecodeError| from_decode_error(file, error);
     let header = imaging::probe(bytes).map_err(|error| refuse(&error))?;
@@ -176,11 +221,26 @@ fn from_decode_error(file: &str, error: &DecodeError) -> LeftOut {
     left_out(file, code, error.to_string())
 }
 
+/// A file that is gone with its whole folder is not gone.
+fn away_or(error: PhotoError, file: &str, root: &Path) -> PhotoError {
+    match error {
+        PhotoError::Missing { file } if is_away(root, []) => PhotoError::Away { file },
+        PhotoError::Missing { .. } if fs::symlink_metadata(root).is_err() => PhotoError::Away {
+            file: printable(file),
+        },
+        other => other,
+    }
+}
+
 fn from_photo_error(file: &str, error: &PhotoError) -> LeftOut {
     let (code, reason) = match error {
         PhotoError::Missing { .. } => (
             LeftOutCode::Changed,
             "it disappeared while the folder was read; read it again".to_owned(),
+        ),
+        PhotoError::Away { .. } => (
+            LeftOutCode::Changed,
+            "its folder is away; read it again".to_owned(),
         ),
         PhotoError::Changed { .. } => (
             LeftOutCode::Changed,

@@ -16,13 +16,13 @@ use super::near_miss::near_misses;
 use super::options::{BracketMode, IngestOptions};
 use super::own;
 use super::pattern::fits;
-use super::photo::{self, Examined, Glance};
+use super::photo::{self, Examined, Faults, Glance};
 use super::room_name::{group_from_name, room_from_name};
 use crate::domain::id::slug;
 use crate::domain::listing::{
     LISTING_SCHEMA_VERSION, LeftOut, LeftOutCode, Listing, Photo, RoomOrigin,
 };
-use crate::fsx::printable;
+use crate::fsx::{fs, printable};
 
 /// Reads a folder of photos. `progress` is called from several threads with the number of photos
 /// done and the number of all.
@@ -53,8 +53,10 @@ pub fn read_listing(
         .collect();
     check_stated_files(&stated, &known, folder)?;
     let candidates = without_masks(walk.candidates, &stated);
-    let wanted = glance_at_all(candidates, &stated, &root, options, &mut left_out);
-    let examined = examine_all(&wanted, &root, options, progress);
+    let faults = Faults::default();
+    let wanted = glance_at_all(candidates, &stated, &root, options, &mut left_out, &faults);
+    let examined = examine_all(&wanted, &root, options, progress, &faults);
+    faults.check(folder)?;
 
     // Brackets of a stated size count files, and one that cannot be used keeps its place in the
     // count; a file of another format was never one of them.
@@ -144,8 +146,8 @@ fn canonical(folder: &Path) -> Result<PathBuf, IngestError> {
             source,
         },
     };
-    let root = fs_err::canonicalize(folder).map_err(unreadable)?;
-    if !fs_err::metadata(&root).map_err(unreadable)?.is_dir() {
+    let root = fs::canonicalize(folder).map_err(unreadable)?;
+    if !fs::metadata(&root).map_err(unreadable)?.is_dir() {
         return Err(IngestError::NotAFolder(folder.to_path_buf()));
     }
     Ok(root)
@@ -221,10 +223,11 @@ fn glance_at_all(
     root: &Path,
     options: &IngestOptions,
     left_out: &mut Vec<LeftOut>,
+    faults: &Faults,
 ) -> Vec<Candidate> {
     let glances: Vec<Glance> = candidates
         .par_iter()
-        .map(|candidate| photo::glance(candidate, root))
+        .map(|candidate| photo::glance(candidate, root, faults))
         .collect();
     let mut wanted = Vec::new();
     for (candidate, glance) in candidates.into_iter().zip(glances) {
@@ -261,12 +264,13 @@ fn examine_all(
     root: &Path,
     options: &IngestOptions,
     progress: &(dyn Fn(usize, usize) + Sync),
+    faults: &Faults,
 ) -> Vec<Result<Examined, LeftOut>> {
     let done = AtomicUsize::new(0);
     candidates
         .par_iter()
         .map(|candidate| {
-            let outcome = photo::examine(candidate, root, options);
+            let outcome = photo::examine(candidate, root, options, faults);
             progress(done.fetch_add(1, Atomic::Relaxed) + 1, candidates.len());
             outcome
         })

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
-use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 
-use crate::fsx::{self, PART_PREFIX};
+use crate::fsx::{self, PART_PREFIX, fs};
 use crate::http::{Headers, HttpError, Method, Request, Response};
 
 use super::client::{Connection, Watch};
@@ -392,6 +391,7 @@ fn unsatisfied(headers: &Headers) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fs_err as fs;
 
     #[test]
     fn only_a_strong_validator_names_a_content() {

@@ -4,10 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
 use serde_json::{Map, Value};
 
-use crate::fsx::{printable, read_text, write_private};
+use crate::fsx::{fs, printable, read_text, write_private};
 use crate::http::Secret;
 
 /// No file of credentials is larger; a larger one is another file.

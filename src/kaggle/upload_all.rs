@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use fs_err as fs;
 use jiff::Timestamp;
 
 use super::client::{Kaggle, Watch};
 use super::error::KaggleError;
 use super::tree::UploadToken;
 use super::uploads::UploadSession;
+
+use crate::fsx::fs;
 
 /// So many files travel at a time.
 const AT_ONCE: usize = 4;

@@ -6,10 +6,10 @@ use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
-use fs_err as fs;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::fsx::fs;
 use crate::http::{Headers, HttpError, Method, Request, Response};
 
 use super::client::{Kaggle, Watch};

@@ -5,9 +5,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
-
-use crate::fsx;
+use crate::fsx::{self, fs};
 
 use super::digest::Digest;
 
@@ -33,8 +31,7 @@ impl Lock {
             .truncate(false)
             .write(true)
             .open(path)?
-            .into_parts()
-            .0;
+            .into_std();
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: Some(file) })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -187,6 +184,7 @@ fn is_strong(etag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fs_err as fs;
 
     #[test]
     fn a_part_goes_on_where_it_was_left() {

@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use fs_err as fs;
 use serde::Serialize;
 
 use crate::config::Environment;
 use crate::config::env;
-use crate::fsx;
+use crate::fsx::{self, fs};
 
 use super::digest;
 use super::registry::{Model, ModelFile, Registry, RegistryError};
@@ -303,7 +302,7 @@ pub(super) fn has_size(path: &Path, bytes: u64) -> bool {
 
 #[cfg(unix)]
 fn symlink(target: &Path, name: &Path) -> io::Result<()> {
-    fs::os::unix::fs::symlink(target, name)
+    std::os::unix::fs::symlink(target, name)
 }
 
 #[cfg(windows)]

@@ -4,8 +4,9 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
-use fs_err as fs;
 use sha2::{Digest as _, Sha256};
+
+use crate::fsx::fs;
 
 /// How much is read at once.
 const PIECE: usize = 256 * 1024;
@@ -66,6 +67,7 @@ pub(super) fn of_file(path: &Path) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fs_err as fs;
 
     #[test]
     fn a_file_has_the_digest_of_its_bytes() {

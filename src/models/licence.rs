@@ -3,11 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::fsx;
+use crate::fsx::{self, fs};
 
 use super::registry::Model;
 
@@ -141,6 +140,7 @@ impl Acceptances {
 mod tests {
     use super::*;
     use crate::models::Registry;
+    use fs_err as fs;
 
     #[test]
     fn an_acceptance_is_kept_and_ends_with_another_licence() {

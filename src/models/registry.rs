@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::nearest::nearest;
-use crate::fsx;
+use crate::fsx::{self, fs};
 
 /// The registry inside remedia.
 const EMBEDDED: &str = include_str!("../../templates/models.toml");

@@ -4,12 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
-
 use crate::domain::nearest::nearest;
 use crate::domain::style::{STYLE_SCHEMA_VERSION, Style, StyleProblem};
 use crate::domain::toml_text;
-use crate::fsx::{TextError, read_text};
+use crate::fsx::{TextError, fs, read_text};
 
 macro_rules! embedded {
     ($($name:literal),+ $(,)?) => {

@@ -21,4 +21,4 @@ pub use error::{FaultKind, ProviderError};
 pub use factory::{ProviderSettings, Providers};
 pub(crate) use local::MemoryBudget;
 pub use local::{LocalProvider, LocalSettings};
-pub(crate) use source::read_source;
+pub(crate) use source::{Unread, read_source};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::fsx;
+use crate::fsx::{self, fs};
 
 /// A JSON document in a file of its own.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ impl<T: Default + Serialize + DeserializeOwned> Remembered<T> {
     /// The document; an empty one where there is none, and where another build wrote what this one cannot
     /// read: then the far side is asked for all of it.
     pub(super) fn read(&self) -> io::Result<T> {
-        match fs_err::read(&self.path) {
+        match fs::read(&self.path) {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
             Err(error) => Err(error),
@@ -44,7 +44,7 @@ impl<T: Default + Serialize + DeserializeOwned> Remembered<T> {
 
     /// Forgets it; one that is not there is no error.
     pub(super) fn remove(&self) -> io::Result<()> {
-        match fs_err::remove_file(&self.path) {
+        match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }

@@ -16,5 +16,5 @@ pub use record::{
     NewJob, NewPhoto, OperationChange, OperationCounts, OperationRecord, OrderRecord, PhotoRecord,
     StateTotals, VersionRecord,
 };
-pub use sqlite::SqliteStore;
+pub use sqlite::{Repair, SqliteStore, repair};
 pub use statistics::{Figures, Group, Histogram, Statistics, StatisticsFilter};

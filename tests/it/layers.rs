@@ -173,6 +173,40 @@ fn only_the_store_knows_sql() {
     }
 }
 
+/// A call by another way would neither be tried again nor be seen by the tests that let calls fail.
+#[test]
+fn only_fsx_calls_the_file_system() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    for file in files {
+        let relative = file.strip_prefix(&root).unwrap().to_path_buf();
+        if relative.starts_with("fsx") {
+            continue;
+        }
+        let text = fs_err::read_to_string(&file).unwrap();
+        let product = text.split("#[cfg(test)]").next().unwrap();
+        let calls = [
+            "fs_err",
+            "std::fs::read",
+            "std::fs::write",
+            "std::fs::File::",
+            "std::fs::OpenOptions",
+            "std::fs::create_dir",
+            "std::fs::remove",
+            "std::fs::rename",
+            "std::fs::copy",
+        ];
+        for call in calls {
+            assert!(
+                !product.contains(call),
+                "{} calls `{call}`: use `crate::fsx::fs`",
+                relative.display()
+            );
+        }
+    }
+}
+
 #[test]
 fn the_entry_point_stays_small() {
     let main = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/main.rs");

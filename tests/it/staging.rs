@@ -322,6 +322,7 @@ fn the_best_of_several_passing_attempts_is_delivered_and_every_one_can_be_gone_b
     let again = |seed| {
         let request = RetryRequest {
             photos: vec![photo.clone()],
+            only_given_up: false,
             seed,
         };
         house.engine().retry(job, &request, &mut NoEvents)?;

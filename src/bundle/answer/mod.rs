@@ -14,7 +14,7 @@ use crate::domain::operation::OperationKind;
 use crate::domain::results::{
     AttemptState, ResultFile, Results, WorkerStop, read_results, read_stop,
 };
-use crate::fsx;
+use crate::fsx::{self, fs};
 
 pub use error::AnswerError;
 use source::Source;
@@ -390,7 +390,7 @@ impl CheckedAnswer<'_> {
     /// Whether the answer whose document lies in `folder` is this one, byte for byte.
     #[must_use]
     pub fn is_kept_in(&self, folder: &Path) -> bool {
-        fs_err::read(folder.join(RESULTS_FILE)).is_ok_and(|kept| kept == self.document.bytes)
+        fs::read(folder.join(RESULTS_FILE)).is_ok_and(|kept| kept == self.document.bytes)
     }
 
     /// Files that are here and not in `folder`.
@@ -421,9 +421,9 @@ impl CheckedAnswer<'_> {
     /// [`AnswerError`] where a file cannot be read or written, or changed since it was checked.
     pub fn write(&self, folder: &Path) -> Result<(), AnswerError> {
         use AnswerError::NotKept;
-        fs_err::create_dir_all(folder).map_err(NotKept)?;
+        fs::create_dir_all(folder).map_err(NotKept)?;
         let document = folder.join(RESULTS_FILE);
-        match fs_err::remove_file(&document) {
+        match fs::remove_file(&document) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(NotKept(error));
             }
@@ -442,7 +442,7 @@ impl CheckedAnswer<'_> {
             }
             let path = fsx::contained(folder, file).map_err(std::io::Error::other)?;
             if let Some(parent) = path.parent() {
-                fs_err::create_dir_all(parent).map_err(NotKept)?;
+                fs::create_dir_all(parent).map_err(NotKept)?;
             }
             fsx::write_atomic(&path, &bytes).map_err(NotKept)?;
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
 
-use crate::fsx;
+use crate::fsx::{self, fs};
 
 use super::error::AnswerError;
 
@@ -34,7 +34,7 @@ pub(super) struct Source {
 #[derive(Debug)]
 enum Kind {
     Archive {
-        archive: RefCell<ZipArchive<BufReader<fs_err::File>>>,
+        archive: RefCell<ZipArchive<BufReader<fs::File>>>,
         /// Index by checked name.
         names: BTreeMap<String, usize>,
     },
@@ -51,7 +51,7 @@ impl Source {
         path: &Path,
         unusable: &mut Option<AnswerError>,
     ) -> Result<Vec<Self>, AnswerError> {
-        let facts = match fs_err::metadata(path) {
+        let facts = match fs::metadata(path) {
             Ok(facts) => facts,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(AnswerError::Missing(path.to_owned()));
@@ -100,7 +100,7 @@ impl Source {
             path: path.to_owned(),
             reason: error.to_string(),
         };
-        let file = fs_err::File::open(path)?;
+        let file = fs::File::open(path)?;
         let mut archive = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
         if archive.len() > MOST_FILES {
             return Err(refuse(format!("it holds more than {MOST_FILES} files")));
@@ -140,7 +140,7 @@ impl Source {
         let mut names = BTreeMap::new();
         let mut folders = vec![(root.to_owned(), String::new(), 0)];
         while let Some((folder, prefix, depth)) = folders.pop() {
-            let entries = match fs_err::read_dir(&folder) {
+            let entries = match fs::read_dir(&folder) {
                 Ok(entries) => entries,
                 // Somebody else's, in a folder where anything may lie.
                 Err(error) if depth > 0 && error.kind() == io::ErrorKind::PermissionDenied => {
@@ -238,7 +238,7 @@ impl Source {
                 let path = names
                     .get(name)
                     .ok_or_else(|| refuse(format!("`{}` is not there", shown())))?;
-                read(&mut fs_err::File::open(path)?)
+                read(&mut fs::File::open(path)?)
             }
         }
     }

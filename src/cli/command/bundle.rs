@@ -10,6 +10,7 @@ use crate::cli::listing::read_and_plan;
 use crate::cli::progress::Progress;
 use crate::cli::wording::{bytes, counted};
 use crate::engine::{self, ArchiveContent};
+use crate::fsx::fs;
 
 /// The version of [`BundleDocument`] that this build writes.
 const BUNDLE_SCHEMA_VERSION: u32 = 1;
@@ -68,7 +69,7 @@ fn say(
         photos: content.photos,
         files: content.files,
         content_bytes: content.bytes,
-        file_bytes: fs_err::metadata(file)?.len(),
+        file_bytes: fs::metadata(file)?.len(),
     };
     context.printer.either(&document, |document| {
         format!(

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::cli::arguments::DoctorArgs;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::wording::bytes;
+use crate::cli::wording::{bytes, counted};
+use crate::engine;
 use crate::fsx;
 use crate::planner::styles::StyleLibrary;
 use crate::provider::Account;
@@ -76,8 +78,60 @@ impl Check {
     }
 }
 
+/// Saves what can be read of a damaged database.
+fn repair(context: &Context) -> Result<Exit, Failure> {
+    let repaired = engine::repair(&context.engine_options())?;
+    let document = RepairDocument {
+        schema_version: CHECKUP_SCHEMA_VERSION,
+        made: repaired.made,
+        kept: repaired
+            .kept
+            .map(|path| path.to_string_lossy().into_owned()),
+        saved: repaired.saved,
+        lost: repaired.lost,
+    };
+    context.printer.either(&document, |document| {
+        if !document.made {
+            return "the database is sound; nothing was changed\n".to_owned();
+        }
+        let mut text = format!("{} saved", counted(document.saved as u64, "job", "jobs"));
+        if let Some(kept) = &document.kept {
+            text.push_str(&format!(
+                "; the damaged database is kept as {}",
+                fsx::printable(kept)
+            ));
+        }
+        text.push('\n');
+        for job in &document.lost {
+            text.push_str(&format!(
+                "{} could not be saved: submit its listing again\n",
+                fsx::printable(job)
+            ));
+        }
+        text.push_str("`remedia gc` says which work folders no job has any more\n");
+        text
+    })?;
+    Ok(Exit::SUCCESS)
+}
+
+/// What a repair came to.
+#[derive(Debug, Serialize)]
+struct RepairDocument {
+    schema_version: u32,
+    /// Whether a new database was made; else the old one is sound.
+    made: bool,
+    /// Where the damaged database was put, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<String>,
+    saved: usize,
+    lost: Vec<String>,
+}
+
 /// Checks the machine and says what it found.
-pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(arguments: &DoctorArgs, context: &Context) -> Result<Exit, Failure> {
+    if arguments.repair {
+        return repair(context);
+    }
     let settings = context.settings();
     let home = context.working_directory.join(&settings.home);
     let out = context.working_directory.join(&settings.out);
@@ -324,7 +378,7 @@ fn database(context: &Context) -> Check {
         Ok((problems, _)) => Check::bad(
             "database",
             problems.join("; "),
-            "restore remedia.db in the home folder from a backup, or move it away: the listings can be submitted again",
+            "`remedia doctor --repair` saves what can be read into a new database and keeps the old one",
         ),
         Err(failure) => Check::bad(
             "database",

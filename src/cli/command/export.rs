@@ -15,7 +15,7 @@ use crate::cli::wording::counted;
 use crate::domain::id::JobId;
 use crate::domain::state::JobState;
 use crate::engine::DriveLimits;
-use crate::fsx::resolved;
+use crate::fsx::{fs, resolved};
 
 /// The version of [`ExportDocument`] that this build writes.
 const EXPORT_SCHEMA_VERSION: u32 = 1;
@@ -47,7 +47,7 @@ fn make_folder(folder: &Path, listing: &Path) -> Result<(), Failure> {
         ))
         .hint("choose a folder beside it with `--folder`"));
     }
-    fs_err::create_dir_all(folder)
+    fs::create_dir_all(folder)
         .map_err(|error| Failure::new(error).hint("choose another folder with `--folder`"))
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn run(arguments: &ExportArgs, context: &Context) -> Result<Exit, Fai
         return outcome::report(context, &engine, &driven);
     };
     let steps = match handed.files.first() {
-        Some(name) => fs_err::read_to_string(folder.join(name))?,
+        Some(name) => fs::read_to_string(folder.join(name))?,
         None => String::new(),
     };
     let document = ExportDocument {

@@ -45,7 +45,7 @@ pub(crate) fn execute(command: &Command, context: &Context) -> Result<Exit, Fail
         Command::Stats(arguments) => stats::run(arguments, context),
         Command::Styles(arguments) => styles::run(arguments, context),
         Command::Models(arguments) => models::run(arguments, context),
-        Command::Doctor => doctor::run(context),
+        Command::Doctor(arguments) => doctor::run(arguments, context),
         Command::Config(arguments) => configuration::run(arguments, context),
         Command::Gc(arguments) => gc::run(arguments, context),
         Command::Completions(arguments) => completions::run(arguments, &context.printer),

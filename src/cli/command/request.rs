@@ -17,6 +17,7 @@ pub(crate) fn retry(arguments: &RetryArgs, context: &Context) -> Result<Exit, Fa
     let job = engine.find_job(&arguments.job)?;
     let request = RetryRequest {
         photos: photos(&engine, &job, &arguments.photos)?,
+        only_given_up: false,
         seed: arguments.seed,
     };
     let mut progress = Progress::new(&context.printer);

@@ -10,6 +10,7 @@ use crate::cli::duration::parse_duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::outcome::{self, ResultDocument};
+use crate::cli::printer::Form;
 use crate::cli::progress::Progress;
 use crate::engine::RunLimits;
 
@@ -86,6 +87,11 @@ pub(crate) fn run(arguments: &RunArgs, context: &Context) -> Result<Exit, Failur
         jobs,
     };
     context.printer.either(&document, as_text)?;
+    if context.printer.form() == Form::Text {
+        for (job, problem) in document.jobs.iter().filter_map(ResultDocument::in_the_way) {
+            context.printer.note(&format!("{job}: {problem}"));
+        }
+    }
     Ok(exit)
 }
 

@@ -3,11 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::fsx::classify;
+
 /// Why a CLIP model was not loaded or did not measure.
 #[derive(Debug, thiserror::Error)]
 pub enum ClipError {
     /// A file cannot be read.
-    #[error("cannot read a file of the CLIP model: {source}")]
+    #[error("cannot read what the CLIP model needs: {source}")]
     Unreadable {
         /// What the file system says, with the path.
         #[from]
@@ -69,9 +71,6 @@ impl ClipError {
     /// Whether the same call can succeed later without a change of the files.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unreadable { source } if matches!(
-            source.kind(),
-            io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
-        ))
+        matches!(self, Self::Unreadable { source } if classify(source).is_temporary())
     }
 }

@@ -3,9 +3,9 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use fs_err as fs;
-
 use super::error::ClipError;
+
+use crate::fsx::fs;
 
 /// The bytes of `path`.
 ///

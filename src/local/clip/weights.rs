@@ -10,11 +10,12 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use data_encoding::HEXLOWER;
-use fs_err as fs;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use sha2::{Digest as _, Sha256};
 
 use super::error::ClipError;
+
+use crate::fsx::fs;
 
 /// ViT-L/14 in 32 bits has 1.7 GB; anything beyond this is another kind of model.
 const LARGEST_WEIGHTS: u64 = 4 << 30;

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use crate::bundle::{self, BundleError};
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::provider::contract::Order;
 
 /// Name of the file with the steps.
@@ -31,7 +31,7 @@ pub(super) fn notebook_name(order: &Order<'_>) -> String {
 
 /// Writes archive, notebook and steps into `folder`; what is there already with these bytes stays.
 pub(super) fn write(order: &Order<'_>, folder: &Path, minutes: u64) -> Result<(), BundleError> {
-    fs_err::create_dir_all(folder)?;
+    fs::create_dir_all(folder)?;
     bundle::write_archive(order.folder, &folder.join(archive_name(order)))?;
     let notebook = bundle::notebook_for(&order.document.run_id)?;
     fsx::write_atomic(&folder.join(notebook_name(order)), notebook.as_bytes())?;

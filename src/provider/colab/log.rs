@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
 
+use crate::fsx::fs;
+
 /// The file's name in the order's folder.
 const FILE: &str = "colab.log";
 /// No more is kept of one run.
@@ -24,7 +26,7 @@ impl WorkerLog {
 
     /// How many bytes of it are here.
     pub(super) fn bytes(&self) -> u64 {
-        fs_err::metadata(&self.0).map_or(0, |found| found.len())
+        fs::metadata(&self.0).map_or(0, |found| found.len())
     }
 
     /// Puts what was heard behind it, in Base64. What cannot be read is left out: a log is a help.
@@ -33,7 +35,7 @@ impl WorkerLog {
         if bytes.is_empty() || self.bytes() > LARGEST {
             return Ok(());
         }
-        let mut file = fs_err::OpenOptions::new()
+        let mut file = fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(&self.0)?;
@@ -42,7 +44,7 @@ impl WorkerLog {
 
     /// Forgets it: another machine begins anew.
     pub(super) fn clear(&self) -> std::io::Result<()> {
-        match fs_err::remove_file(&self.0) {
+        match fs::remove_file(&self.0) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
@@ -72,7 +74,7 @@ impl Reader {
             // Begun anew by another machine.
             (self.from, self.rest) = (0, Vec::new());
         }
-        let mut file = match fs_err::File::open(&self.log.0) {
+        let mut file = match fs::File::open(&self.log.0) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::bundle::RESULTS_FILE;
 use crate::clock::Clock;
 use crate::domain::results::{Results, read_results};
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::provider::capabilities::seconds_on_colab;
 use crate::provider::contract::{
     Account, Order, Provider, RunContext, RunHandle, RunProgress, RunState,
@@ -104,8 +104,8 @@ impl<'a> Desk<'a> {
     }
 }
 
-pub(super) fn files(error: impl ToString) -> ProviderError {
-    ProviderError::new(NAME, FaultKind::Files, error.to_string())
+pub(super) fn files(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ProviderError {
+    ProviderError::of_files(NAME, error)
 }
 
 fn interrupted() -> ProviderError {
@@ -257,10 +257,10 @@ impl Provider for ColabProvider {
         context: &RunContext<'_>,
     ) -> Result<Results, ProviderError> {
         let imports = Desk::open(order)?.imports();
-        let bytes = fs_err::read(imports.join(RESULTS_FILE)).map_err(files)?;
+        let bytes = fs::read(imports.join(RESULTS_FILE)).map_err(files)?;
         let results = read_results(&bytes)
             .map_err(|error| ProviderError::new(NAME, FaultKind::Answer, error.to_string()))?;
-        fs_err::create_dir_all(order.outputs).map_err(files)?;
+        fs::create_dir_all(order.outputs).map_err(files)?;
         let names: BTreeSet<&str> = results.files().map(|file| file.file.as_str()).collect();
         let total = names.len() as u64;
         for (done, name) in (1..).zip(names) {
@@ -284,7 +284,7 @@ impl Provider for ColabProvider {
         let mut desk = Desk::open(order)?;
         self.end(&mut desk)?;
         for folder in [IMPORT_FOLDER, HAND_OVER_FOLDER] {
-            match fs_err::remove_dir_all(order.folder.join(folder)) {
+            match fs::remove_dir_all(order.folder.join(folder)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(files(error)),
                 _ => {}
             }
@@ -362,7 +362,7 @@ impl Provider for ColabProvider {
 /// Copies a file that is there; what is not, or is none, is left out.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
-    match fs_err::metadata(from) {
+    match fs::metadata(from) {
         Ok(facts) if facts.is_file() => {}
         Ok(_) => return Ok(()),
         Err(error) if matches!(error.kind(), NotFound | NotADirectory | InvalidFilename) => {
@@ -370,9 +370,9 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
         }
         Err(error) => return Err(error),
     }
-    let mut source = fs_err::File::open(from)?;
+    let mut source = fs::File::open(from)?;
     if let Some(folder) = to.parent() {
-        fs_err::create_dir_all(folder)?;
+        fs::create_dir_all(folder)?;
     }
     fsx::write_atomic_with(to, |file| io::copy(&mut source, file).map(|_| ()))
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::bundle;
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::provider::contract::{RunContext, RunProgress, RunState};
 use crate::provider::error::{FaultKind, ProviderError};
 
@@ -137,7 +137,7 @@ pub(super) struct Driver<'a, 'd> {
 impl Driver<'_, '_> {
     /// Takes the step that is due.
     pub(super) fn step(mut self) -> Result<RunState, ProviderError> {
-        fs_err::create_dir_all(self.parts()).map_err(files)?;
+        fs::create_dir_all(self.parts()).map_err(files)?;
         match self.session().cloned() {
             None => self.begin(),
             // A process ended between asking and knowing: ended and asked for once more.
@@ -218,7 +218,7 @@ impl Driver<'_, '_> {
     fn prepare(&mut self) -> Result<RunState, ProviderError> {
         let archive = self.parts().join("order.zip");
         bundle::write_archive(self.desk.order.folder, &archive).map_err(files)?;
-        let bytes = fs_err::read(&archive).map_err(files)?;
+        let bytes = fs::read(&archive).map_err(files)?;
         let count = bytes.len().div_ceil(PART_BYTES);
         let name = self.name();
         let mut names = Vec::with_capacity(count);
@@ -239,7 +239,7 @@ impl Driver<'_, '_> {
                 OsStr::new(&target),
             ];
             self.useful(&arguments, TRANSFER_LIMIT, "upload")?;
-            fs_err::remove_file(&here).map_err(files)?;
+            fs::remove_file(&here).map_err(files)?;
             self.note(|session| session.uploaded = number + 1)?;
             (self.context.progress)(RunProgress::Count {
                 done: number as u64 + 1,
@@ -262,7 +262,7 @@ impl Driver<'_, '_> {
             .map_err(files)?;
         let now = self.now;
         self.note(|session| session.started = Some(now))?;
-        fs_err::remove_file(&archive).map_err(files)?;
+        fs::remove_file(&archive).map_err(files)?;
         let total = self.desk.order.document.photos.len() as u64;
         Ok(RunState::Running { done: 0, total })
     }
@@ -338,7 +338,7 @@ impl Driver<'_, '_> {
                 here.as_os_str(),
             ];
             self.useful(&arguments, TRANSFER_LIMIT, "download")?;
-            let bytes = fs_err::read(&here).unwrap_or_default();
+            let bytes = fs::read(&here).unwrap_or_default();
             if bundle::sha256(&bytes) != part.sha256 {
                 return Err(self.useless(&format!("`{}` arrived damaged", part.name)));
             }
@@ -348,7 +348,7 @@ impl Driver<'_, '_> {
         let archive = self.parts().join("results.zip");
         fsx::write_atomic_with(&archive, |file| {
             for part in &whole {
-                std::io::copy(&mut fs_err::File::open(part)?, file)?;
+                std::io::copy(&mut fs::File::open(part)?, file)?;
             }
             Ok(())
         })

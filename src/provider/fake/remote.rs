@@ -15,10 +15,10 @@ use crate::domain::results::{
     ResultFile, Results, WorkerDescription,
 };
 use crate::domain::verdict::{Reason, ReasonCode};
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::imaging::{self, DecodeLimits, JpegOptions, Picture, Plane, Samples};
 use crate::provider::contract::Order;
-use crate::provider::error::{FaultKind, ProviderError};
+use crate::provider::error::ProviderError;
 
 use super::run::NAME;
 use super::script::{FakeScript, PhotoOutcome, PhotoRule};
@@ -49,8 +49,8 @@ pub(super) struct Remote {
     pub(super) root: PathBuf,
 }
 
-pub(super) fn broken(error: impl ToString) -> ProviderError {
-    ProviderError::new(NAME, FaultKind::Files, error.to_string())
+pub(super) fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ProviderError {
+    ProviderError::of_files(NAME, error)
 }
 
 impl Remote {
@@ -63,7 +63,7 @@ impl Remote {
     }
 
     fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>, ProviderError> {
-        match fs_err::read(path) {
+        match fs::read(path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(broken),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(broken(error)),
@@ -72,7 +72,7 @@ impl Remote {
 
     fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), ProviderError> {
         if let Some(folder) = path.parent() {
-            fs_err::create_dir_all(folder).map_err(broken)?;
+            fs::create_dir_all(folder).map_err(broken)?;
         }
         let bytes = serde_json::to_vec_pretty(value).map_err(broken)?;
         fsx::write_atomic(path, &bytes).map_err(broken)
@@ -81,15 +81,16 @@ impl Remote {
     /// Counts a call; gives how many of its sort there were before. One process counts at a time, and clears
     /// what one that was killed while it counted left.
     pub(super) fn count(&self, call: &str) -> Result<usize, ProviderError> {
-        fs_err::create_dir_all(&self.root).map_err(broken)?;
-        let lock = fs_err::OpenOptions::new()
+        fs::create_dir_all(&self.root).map_err(broken)?;
+        let lock = fs::OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .open(self.root.join("lock"))
-            .map_err(broken)?;
+            .map_err(broken)?
+            .into_std();
         // Given back when the file is closed, also by a kill.
-        lock.file().lock().map_err(broken)?;
+        lock.lock().map_err(broken)?;
         fsx::remove_temporary_files(&self.root).map_err(broken)?;
         let path = self.root.join("calls.json");
         let mut calls: Calls = Self::read(&path)?.unwrap_or_default();
@@ -113,7 +114,7 @@ impl Remote {
     }
 
     pub(super) fn forget(&self, run_id: &str) -> Result<(), ProviderError> {
-        match fs_err::remove_dir_all(self.folder(run_id)) {
+        match fs::remove_dir_all(self.folder(run_id)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(broken(error)),
             _ => Ok(()),
         }
@@ -121,7 +122,7 @@ impl Remote {
 
     /// The bytes of `results.json`.
     pub(super) fn answer(&self, run_id: &str) -> Result<Option<Vec<u8>>, ProviderError> {
-        match fs_err::read(self.folder(run_id).join("results.json")) {
+        match fs::read(self.folder(run_id).join("results.json")) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(broken(error)),
@@ -131,13 +132,13 @@ impl Remote {
     /// Bytes of a file that the far side made.
     pub(super) fn file(&self, run_id: &str, file: &str) -> Result<Vec<u8>, ProviderError> {
         let path = fsx::contained(&self.outputs(run_id), file).map_err(broken)?;
-        fs_err::read(path).map_err(broken)
+        fs::read(path).map_err(broken)
     }
 
     /// Does the whole order by the script.
     pub(super) fn work(&self, order: &Order<'_>, script: &FakeScript) -> Result<(), ProviderError> {
         let run_id = &order.document.run_id;
-        fs_err::create_dir_all(self.outputs(run_id)).map_err(broken)?;
+        fs::create_dir_all(self.outputs(run_id)).map_err(broken)?;
         let mut photos = Vec::new();
         for photo in &order.document.photos {
             let mut operations = Vec::new();
@@ -243,7 +244,7 @@ impl Remote {
     }
 
     fn working_photo(order: &Order<'_>, photo: &PhotoId) -> Result<Picture, ProviderError> {
-        let bytes = fs_err::read(order.folder.join(working_photo_path(photo))).map_err(broken)?;
+        let bytes = fs::read(order.folder.join(working_photo_path(photo))).map_err(broken)?;
         imaging::decode(&bytes, &DecodeLimits::default()).map_err(broken)
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::results::{Results, read_results};
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::provider::contract::{Order, Provider, RunContext, RunHandle, RunProgress, RunState};
 use crate::provider::error::{FaultKind, ProviderError};
 
@@ -186,7 +186,7 @@ impl Provider for FakeProvider {
         };
         let results = read_results(&answer)
             .map_err(|error| ProviderError::new(NAME, FaultKind::Answer, error.to_string()))?;
-        fs_err::create_dir_all(order.outputs).map_err(broken)?;
+        fs::create_dir_all(order.outputs).map_err(broken)?;
         let files: Vec<&str> = results
             .photos
             .iter()

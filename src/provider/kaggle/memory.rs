@@ -8,7 +8,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::kaggle::{Reference, UploadSession, UploadToken};
 use crate::provider::remembered::Remembered;
 
@@ -97,7 +97,7 @@ impl KernelRun {
 
 /// How often what had the job's name at Kaggle was deleted.
 pub(super) fn generation(work: &Path) -> std::io::Result<u32> {
-    match fs_err::read(work.join(FILE)) {
+    match fs::read(work.join(FILE)) {
         Ok(bytes) => {
             let memory: JobMemory = serde_json::from_slice(&bytes)?;
             Ok(memory.generation)
@@ -113,7 +113,7 @@ pub(super) fn next_generation(work: &Path) -> std::io::Result<()> {
         schema_version: MEMORY_SCHEMA_VERSION,
         generation: generation(work)? + 1,
     };
-    fs_err::create_dir_all(work)?;
+    fs::create_dir_all(work)?;
     let bytes = serde_json::to_vec_pretty(&memory)?;
     fsx::write_private(&work.join(FILE), |file| file.write_all(&bytes))
 }

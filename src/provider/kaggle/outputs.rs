@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::bundle::sha256_of;
 use crate::domain::results::{Results, read_results};
+use crate::fsx::fs;
 use crate::kaggle::{KaggleError, OutputLimits, Watch};
 use crate::provider::contract::{Order, RunContext, RunProgress};
 use crate::provider::error::{FaultKind, ProviderError};
@@ -70,7 +71,7 @@ impl KaggleProvider {
             return Err(files("the kernel of this order is not known any more"));
         };
         let folder = desk.order.outputs;
-        fs_err::create_dir_all(folder).map_err(files)?;
+        fs::create_dir_all(folder).map_err(files)?;
         let late = desk
             .memory
             .over_since
@@ -109,7 +110,7 @@ impl KaggleProvider {
             .collect();
         // A part that a machine's crash spoiled is fetched anew; what stays another file is judged as it is.
         if !late && let Some(spoiled) = spoiled(&results, folder).map_err(files)? {
-            fs_err::remove_file(&spoiled).map_err(files)?;
+            fs::remove_file(&spoiled).map_err(files)?;
             return Err(not_there_yet(&format!("`{}` whole", spoiled.display())));
         }
         // A name that is refused never comes; whoever judges finds nothing there.
@@ -141,7 +142,7 @@ impl KaggleProvider {
                 watch(context),
             )
             .map_err(|error| fault(&error, desk.now))?;
-        let bytes = match fs_err::read(&path) {
+        let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(not_there_yet("`results.json`"));
@@ -150,7 +151,7 @@ impl KaggleProvider {
         };
         let unusable = |text: String| {
             // Fetched once more by the next look.
-            let _ = fs_err::remove_file(&path);
+            let _ = fs::remove_file(&path);
             if late {
                 ProviderError::new(NAME, FaultKind::Answer, text)
             } else {
@@ -214,7 +215,7 @@ fn spoiled(results: &Results, folder: &Path) -> std::io::Result<Option<PathBuf>>
         let Ok(path) = crate::kaggle::output_path(folder, &file.file) else {
             continue;
         };
-        let mut content = match fs_err::File::open(&path) {
+        let mut content = match fs::File::open(&path) {
             Ok(content) => content,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::bundle;
+use crate::fsx::fs;
 use crate::kaggle::DatasetFile;
 use crate::provider::error::ProviderError;
 
@@ -69,12 +70,12 @@ pub(super) fn payload(folder: &Path, run_id: &str) -> Result<Vec<PayloadFile>, P
 
 /// Size of the archive of the order in `folder`, while it is there.
 pub(super) fn archive_bytes(folder: &Path) -> Option<u64> {
-    Some(fs_err::metadata(folder.join(ARCHIVE)).ok()?.len())
+    Some(fs::metadata(folder.join(ARCHIVE)).ok()?.len())
 }
 
 /// Removes the archive, which is of no use any more when it is up.
 pub(super) fn remove_archive(folder: &Path) -> Result<(), ProviderError> {
-    match fs_err::remove_file(folder.join(ARCHIVE)) {
+    match fs::remove_file(folder.join(ARCHIVE)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(files(error)),
         _ => Ok(()),
     }
@@ -125,7 +126,7 @@ fn ends_with(path: &str, end: &str) -> bool {
 }
 
 fn size(path: &Path) -> Result<u64, ProviderError> {
-    Ok(fs_err::metadata(path).map_err(files)?.len())
+    Ok(fs::metadata(path).map_err(files)?.len())
 }
 
 #[cfg(test)]

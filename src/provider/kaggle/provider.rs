@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::clock::Clock;
 use crate::domain::id::JobId;
 use crate::domain::results::Results;
+use crate::fsx::classify;
 use crate::http::{Client, ClientOptions, Proxies, Timeouts};
 use crate::kaggle::{Connection, Endpoint, Kaggle, KaggleEnvironment, KaggleError, Reference};
 use crate::provider::contract::{
@@ -143,8 +144,8 @@ impl Desk<'_> {
     }
 }
 
-pub(super) fn files(error: impl ToString) -> ProviderError {
-    ProviderError::new(NAME, FaultKind::Files, error.to_string())
+pub(super) fn files(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ProviderError {
+    ProviderError::of_files(NAME, error)
 }
 
 /// A fault of Kaggle as one of a provider.
@@ -161,6 +162,7 @@ pub(super) fn fault(error: &KaggleError, now: Timestamp) -> ProviderError {
         error if error.is_credentials() => FaultKind::Credentials,
         KaggleError::Quota { .. } => FaultKind::Quota,
         KaggleError::Interrupted => FaultKind::Interrupted,
+        KaggleError::Files(error) if classify(error).is_temporary() => FaultKind::Machine,
         KaggleError::Files(_) => FaultKind::Files,
         KaggleError::NotFound { .. } => FaultKind::Network,
         error if error.is_retryable() => FaultKind::Network,

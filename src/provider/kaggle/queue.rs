@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::plan::RemoteSession;
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::kaggle::Reference;
 use crate::provider::contract::Order;
 
@@ -76,13 +76,13 @@ impl Queue {
 
     /// Offers a run.
     pub(super) fn offer(&self, offer: &Offer) -> io::Result<()> {
-        fs_err::create_dir_all(self.open())?;
+        fs::create_dir_all(self.open())?;
         self.put(&self.open().join(file(&offer.run_id)), offer)
     }
 
     /// Takes an offer back; whether it was still open.
     pub(super) fn withdraw(&self, run_id: &str) -> io::Result<bool> {
-        found(fs_err::remove_file(self.open().join(file(run_id))))
+        found(fs::remove_file(self.open().join(file(run_id))))
     }
 
     /// Takes the offer of a run back; who has it where it is taken. Between two looks another process may
@@ -117,11 +117,11 @@ impl Queue {
                 continue;
             }
             if mine.is_empty() {
-                fs_err::create_dir_all(&folder)?;
+                fs::create_dir_all(&folder)?;
                 self.put(&folder.join(TAKER), reference)?;
             }
             let name = file(&offer.run_id);
-            if found(fs_err::rename(self.open().join(&name), folder.join(&name)))? {
+            if found(fs::rename(self.open().join(&name), folder.join(&name)))? {
                 room -= offer.seconds;
                 mine.push(offer);
             }
@@ -144,7 +144,7 @@ impl Queue {
                 any = true;
             } else {
                 let name = file(&offer.run_id);
-                found(fs_err::rename(folder.join(&name), self.open().join(&name)))?;
+                found(fs::rename(folder.join(&name), self.open().join(&name)))?;
             }
         }
         if any {
@@ -159,9 +159,9 @@ impl Queue {
         let offers: Vec<Offer> = documents(&folder)?;
         for offer in offers {
             let name = file(&offer.run_id);
-            found(fs_err::rename(folder.join(&name), self.open().join(&name)))?;
+            found(fs::rename(folder.join(&name), self.open().join(&name)))?;
         }
-        found(fs_err::remove_dir_all(folder)).map(|_| ())
+        found(fs::remove_dir_all(folder)).map(|_| ())
     }
 
     /// Who took the offer of a run.
@@ -180,9 +180,9 @@ impl Queue {
         let Some(folder) = self.folder_of(run_id)? else {
             return Ok(());
         };
-        found(fs_err::remove_file(folder.join(file(run_id))))?;
+        found(fs::remove_file(folder.join(file(run_id))))?;
         if documents::<Offer>(&folder)?.is_empty() {
-            found(fs_err::remove_dir_all(folder))?;
+            found(fs::remove_dir_all(folder))?;
         }
         Ok(())
     }
@@ -190,7 +190,7 @@ impl Queue {
     fn put<T: Serialize>(&self, path: &Path, document: &T) -> io::Result<()> {
         let made = self.workshop.join("kaggle-queue.json");
         fsx::write_atomic(&made, &serde_json::to_vec_pretty(document)?)?;
-        fs_err::rename(made, path)?;
+        fs::rename(made, path)?;
         path.parent().map_or(Ok(()), fsx::sync_directory)
     }
 
@@ -218,7 +218,7 @@ fn found(result: io::Result<()>) -> io::Result<bool> {
 }
 
 fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs_err::read_dir(folder) {
+    let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
@@ -236,7 +236,7 @@ fn documents<T: DeserializeOwned>(folder: &Path) -> io::Result<Vec<T>> {
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
-    match fs_err::read(path) {
+    match fs::read(path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

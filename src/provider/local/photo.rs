@@ -12,11 +12,12 @@ use crate::domain::operation::OperationKind;
 use crate::domain::plan::{AttemptParameters, PlannedAttempt};
 use crate::domain::results::{AttemptResult, AttemptState, OperationResult, ResultFile};
 use crate::domain::verdict::{Reason, ReasonCode};
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::imaging::{self, DecodeLimits, JpegOptions};
+use crate::ingest::PhotoError;
 use crate::local::{self, SourcePicture};
 use crate::provider::contract::Order;
-use crate::provider::source::read_source;
+use crate::provider::source::{Unread, read_source};
 
 /// What an attempt made.
 pub(super) struct Made {
@@ -42,15 +43,19 @@ pub(super) fn recorded(
     photo: &OrderedPhoto,
     operation: &OrderedOperation,
     attempt: &PlannedAttempt,
-) -> Option<OperationResult> {
+) -> io::Result<Option<OperationResult>> {
     let path = record_path(outputs, photo, operation.kind, attempt.number);
-    let result: OperationResult = serde_json::from_slice(&fs_err::read(path).ok()?).ok()?;
-    let same = result.kind == operation.kind
-        && result
-            .attempts
-            .last()
-            .is_some_and(|made| made.number == attempt.number && made.seed == attempt.seed);
-    same.then_some(result)
+    let Some(bytes) = fs::read_if_there(path)? else {
+        return Ok(None);
+    };
+    let result = serde_json::from_slice::<OperationResult>(&bytes).ok();
+    Ok(result.filter(|result| {
+        result.kind == operation.kind
+            && result
+                .attempts
+                .last()
+                .is_some_and(|made| made.number == attempt.number && made.seed == attempt.seed)
+    }))
 }
 
 /// The record, if the picture that it names is still there with the bytes that it names.
@@ -59,21 +64,56 @@ pub(super) fn known_result(
     photo: &OrderedPhoto,
     operation: &OrderedOperation,
     attempt: &PlannedAttempt,
-) -> Option<OperationResult> {
-    let result = recorded(outputs, photo, operation, attempt)?;
+) -> io::Result<Option<OperationResult>> {
+    let Some(result) = recorded(outputs, photo, operation, attempt)? else {
+        return Ok(None);
+    };
     for made in &result.attempts {
         if let Some(image) = &made.image {
-            let path = fsx::contained(outputs, &image.file).ok()?;
-            if sha256(&fs_err::read(path).ok()?) != image.sha256 {
-                return None;
+            let Ok(path) = fsx::contained(outputs, &image.file) else {
+                return Ok(None);
+            };
+            let whole = fs::read_if_there(path)?.is_some_and(|it| sha256(&it) == image.sha256);
+            if !whole {
+                return Ok(None);
             }
         }
     }
-    Some(result)
+    Ok(Some(result))
 }
 
-/// Makes the picture. A photo that cannot be worked on is a reason, never an error.
+/// Makes the picture. A photo that cannot be worked on is a reason.
+///
+/// # Errors
+/// Where the machine does not give an original; that says nothing about the photo.
 pub(super) fn make(
+    order: &Order<'_>,
+    photo: &OrderedPhoto,
+    attempt: &PlannedAttempt,
+    limits: &DecodeLimits,
+    pool: &rayon::ThreadPool,
+) -> Result<Result<Made, Reason>, PhotoError> {
+    let all: Vec<&str> = order
+        .document
+        .photos
+        .iter()
+        .flat_map(|photo| &photo.sources)
+        .map(|source| source.file.as_str())
+        .collect();
+    let mut files = Vec::with_capacity(photo.sources.len());
+    for source in &photo.sources {
+        let id = &source.photo_id;
+        match read_source(order.source, &source.file, id, limits, &all) {
+            Ok(bytes) => files.push(bytes),
+            Err(Unread::Photo(reason)) => return Ok(Err(reason)),
+            Err(Unread::Machine(error)) => return Err(error),
+        }
+    }
+    Ok(make_of(files, order, photo, attempt, limits, pool))
+}
+
+fn make_of(
+    files: Vec<Vec<u8>>,
     order: &Order<'_>,
     photo: &OrderedPhoto,
     attempt: &PlannedAttempt,
@@ -87,15 +127,6 @@ pub(super) fn make(
             "the embedded engine has no model for this operation",
         ));
     };
-    let mut files = Vec::with_capacity(photo.sources.len());
-    for source in &photo.sources {
-        files.push(read_source(
-            order.source,
-            &source.file,
-            &source.photo_id,
-            limits,
-        )?);
-    }
     let reference = photo
         .sources
         .iter()

@@ -12,7 +12,7 @@ use crate::domain::job::{OrderedOperation, OrderedPhoto};
 use crate::domain::results::{
     OperationResult, PhotoResult, RESULTS_SCHEMA_VERSION, Results, WorkerDescription,
 };
-use crate::fsx;
+use crate::fsx::{self, fs};
 use crate::imaging::DecodeLimits;
 use crate::local;
 use crate::provider::contract::{Order, Provider, RunContext, RunHandle, RunProgress, RunState};
@@ -70,7 +70,7 @@ impl LocalProvider {
     /// Works through the order; gives whether everything is done.
     fn work(&self, order: &Order<'_>, context: &RunContext<'_>) -> Result<bool, ProviderError> {
         let pool = self.pool()?;
-        fs_err::create_dir_all(order.outputs).map_err(broken)?;
+        fs::create_dir_all(order.outputs).map_err(broken)?;
         let units = units(order);
         let total = units.len() as u64;
         let budget = MemoryBudget::new(self.settings.memory_budget_bytes);
@@ -135,12 +135,14 @@ impl LocalProvider {
                 attempts: Vec::new(),
             });
         };
-        if let Some(known) = photo::known_result(order.outputs, photo, operation, attempt) {
+        let known = photo::known_result(order.outputs, photo, operation, attempt);
+        if let Some(known) = known.map_err(broken)? {
             return Ok(known);
         }
         let pixels = (photo.width as usize, photo.height as usize);
         let _loan = budget.borrow(local::peak_bytes(pixels.0, pixels.1, photo.sources.len()));
-        let made = photo::make(order, photo, attempt, &self.settings.limits, pool);
+        let made = photo::make(order, photo, attempt, &self.settings.limits, pool)
+            .map_err(|error| broken(error.into_io()))?;
         photo::record(order.outputs, photo, operation.kind, attempt, made).map_err(broken)
     }
 }
@@ -165,7 +167,7 @@ fn files(text: String) -> ProviderError {
 }
 
 fn broken(error: std::io::Error) -> ProviderError {
-    files(error.to_string())
+    ProviderError::of_files(EMBEDDED_EXECUTOR, error)
 }
 
 fn accepted_path(folder: &Path) -> PathBuf {
@@ -229,11 +231,13 @@ impl Provider for LocalProvider {
         let mut photos: Vec<PhotoResult> = Vec::new();
         let mut places: HashMap<&PhotoId, usize> = HashMap::new();
         for (photo, operation) in units(order) {
-            let made = operation
-                .attempts
-                .first()
-                .and_then(|attempt| photo::recorded(order.outputs, photo, operation, attempt));
-            let Some(result) = made else { continue };
+            let Some(attempt) = operation.attempts.first() else {
+                continue;
+            };
+            let made = photo::recorded(order.outputs, photo, operation, attempt);
+            let Some(result) = made.map_err(broken)? else {
+                continue;
+            };
             let place = *places.entry(&photo.photo_id).or_insert_with(|| {
                 photos.push(PhotoResult {
                     photo_id: photo.photo_id.clone(),
@@ -263,7 +267,7 @@ impl Provider for LocalProvider {
     }
 
     fn cancel(&self, order: &Order<'_>, _: Option<&RunHandle>) -> Result<(), ProviderError> {
-        match fs_err::remove_file(accepted_path(order.folder)) {
+        match fs::remove_file(accepted_path(order.folder)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(broken(error)),
             _ => Ok(()),
         }

@@ -1,6 +1,6 @@
 //! Opening the file, and the trait on top of the statements.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::domain::event::Event;
 use crate::domain::id::JobId;
+use crate::fsx::fs;
 use crate::store::contract::JobStore;
 use crate::store::error::StoreError;
 use crate::store::record::{
@@ -27,6 +28,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Mutex<Connection>,
+    path: PathBuf,
 }
 
 impl SqliteStore {
@@ -34,15 +36,22 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::Newer`] for the file of a newer build, [`StoreError::Open`] for a file that
-    /// cannot be opened or is another program's.
+    /// cannot be opened or is another program's, [`StoreError::Corrupt`] for one that is damaged,
+    /// [`StoreError::Protected`] where one of its files may not be written.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        whole_with_journal(path)?;
         make_by_umask(path)?;
+        Self::open_as_it_is(path)
+    }
+
+    /// The same, whatever lies beside it.
+    pub(super) fn open_as_it_is(path: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection =
-            Connection::open_with_flags(path, flags).map_err(|error| refused(path, &error))?;
-        Self::prepare(connection, path)
+            Connection::open_with_flags(path, flags).map_err(|error| refused(path, error))?;
+        Self::prepare(connection, path).map_err(|error| explained(path, error))
     }
 
     /// A store that is gone with this value.
@@ -58,7 +67,7 @@ impl SqliteStore {
         // The first statement that reads the file tells whether it is a database at all.
         connection
             .pragma_update(None, "journal_mode", "WAL")
-            .map_err(|error| refused(path, &error))?;
+            .map_err(|error| refused(path, error))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
@@ -66,6 +75,7 @@ impl SqliteStore {
         migration::migrate(&mut connection, path)?;
         Ok(Self {
             connection: Mutex::new(connection),
+            path: path.to_path_buf(),
         })
     }
 
@@ -82,10 +92,14 @@ impl SqliteStore {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-        let value = work(&transaction)?;
-        transaction.finish()?;
-        Ok(value)
+        let outcome = || -> Result<T, StoreError> {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+            let value = work(&transaction)?;
+            transaction.finish()?;
+            Ok(value)
+        };
+        outcome().map_err(|error| explained(&self.path, error))
     }
 
     fn write<T>(
@@ -93,34 +107,136 @@ impl SqliteStore {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let value = work(&transaction)?;
-        transaction.commit()?;
-        Ok(value)
+        let outcome = || -> Result<T, StoreError> {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        };
+        outcome().map_err(|error| explained(&self.path, error))
     }
 }
 
 /// Makes an empty file where there is none, with the rights that the umask leaves: SQLite would take away
 /// more. The files beside it get the same.
 fn make_by_umask(path: &Path) -> Result<(), StoreError> {
-    let made = fs_err::OpenOptions::new()
+    let made = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .open(path);
     match made {
-        Err(error) if !path.is_file() => Err(StoreError::Open {
+        Err(source) if !path.is_file() => Err(StoreError::Files {
             path: path.to_owned(),
-            reason: error.to_string(),
+            source,
         }),
         _ => Ok(()),
     }
 }
 
-fn refused(path: &Path, error: &rusqlite::Error) -> StoreError {
-    StoreError::Open {
-        path: path.to_owned(),
-        reason: error.to_string(),
+/// What an error at opening means.
+fn refused(path: &Path, error: rusqlite::Error) -> StoreError {
+    match explained(path, error.into()) {
+        StoreError::Sqlite(error) if StoreError::is_of_the_disk(&error) => error.into(),
+        StoreError::Sqlite(error) => StoreError::Open {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        },
+        other => other,
     }
+}
+
+/// Says which file an error of SQLite is about, where that helps: a damaged one, or one that may not be written.
+fn explained(path: &Path, error: StoreError) -> StoreError {
+    use rusqlite::ErrorCode as C;
+    let StoreError::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) = &error else {
+        return error;
+    };
+    let code = failure.code;
+    match code {
+        C::DatabaseCorrupt | C::NotADatabase => StoreError::Corrupt {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        },
+        C::ReadOnly | C::CannotOpen | C::PermissionDenied => match protected(path) {
+            Some(file) => StoreError::Protected {
+                database: path.to_owned(),
+                path: file,
+            },
+            None => error,
+        },
+        _ => error,
+    }
+}
+
+/// The first of the database's files that is there and may not be written: itself, its journal, the file that
+/// processes share their memory by, its folder.
+#[cfg(unix)]
+fn protected(path: &Path) -> Option<PathBuf> {
+    use rustix::fs::{Access, access};
+    let folder = path.parent().map(Path::to_path_buf);
+    [
+        path.to_path_buf(),
+        beside(path, "-wal"),
+        beside(path, "-shm"),
+    ]
+    .into_iter()
+    .chain(folder)
+    .find(|file| {
+        fs::symlink_metadata(file).is_ok()
+            && (access(file.as_path(), Access::WRITE_OK).is_err() || is_in_the_way(path, file))
+    })
+}
+
+#[cfg(not(unix))]
+fn protected(_: &Path) -> Option<PathBuf> {
+    None
+}
+
+/// Whether something that is no file stands where SQLite keeps one.
+#[cfg(unix)]
+fn is_in_the_way(path: &Path, file: &Path) -> bool {
+    path.parent() != Some(file) && fs::symlink_metadata(file).is_ok_and(|found| !found.is_file())
+}
+
+/// The path with something behind its name.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// A database that is gone or empty while its journal is there lost what is in neither: SQLite would begin a new one and
+/// throw the journal away.
+fn whole_with_journal(path: &Path) -> Result<(), StoreError> {
+    let length = |path: &Path| -> Result<u64, StoreError> {
+        let found = fs::look(path).map_err(|source| StoreError::Files {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        Ok(found.map_or(0, |found| found.len()))
+    };
+    if length(path)? > 0 {
+        return Ok(());
+    }
+    let reason = if length(&beside(path, "-wal"))? > 0 {
+        "it is gone or empty, but its journal is there"
+    } else if holds_jobs(path) {
+        "it is gone or empty, but the home has jobs"
+    } else {
+        return Ok(());
+    };
+    Err(StoreError::Corrupt {
+        path: path.to_path_buf(),
+        reason: reason.to_owned(),
+    })
+}
+
+/// Whether work folders lie beside the database: they are made after it.
+fn holds_jobs(path: &Path) -> bool {
+    path.parent()
+        .and_then(|home| fs::read_dir(home.join("jobs")).ok())
+        .is_some_and(|mut entries| entries.next().is_some())
 }
 
 impl JobStore for SqliteStore {

@@ -3,8 +3,10 @@
 mod connection;
 mod migration;
 mod read;
+mod repair;
 mod rows;
 mod tally;
 mod write;
 
 pub use connection::SqliteStore;
+pub use repair::{Repair, repair};

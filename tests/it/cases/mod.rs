@@ -1,4 +1,8 @@
 //! Situations that people have reported of tools like this one, each as a test through the binary.
 
+mod database;
+mod faults;
 mod files;
+mod injected;
 mod processes;
+mod redelivery;

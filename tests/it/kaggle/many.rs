@@ -110,6 +110,7 @@ fn remains_are_deleted_when_asked_and_a_retry_takes_another_name() {
     let photo = engine.show(&job).unwrap().photos[0].photo.clone();
     let request = RetryRequest {
         photos: vec![photo],
+        only_given_up: false,
         seed: None,
     };
     engine.retry(&job, &request, &mut NoEvents).unwrap();
