@@ -10,7 +10,7 @@ use crate::domain::listing::Listing;
 use crate::domain::plan::{Decision, PlannedOperation};
 use crate::domain::state::{JobInput, JobState, OperationState};
 use crate::domain::verdict::ReasonCode;
-use crate::fsx::{self, fs};
+use crate::fsx::{self, Fault, fs};
 use crate::planner::{DeliveryKey, job_key};
 use crate::store::{
     AssetKind, JobRecord, NewJob, NewPhoto, OperationRecord, PhotoRecord, StoreError,
@@ -361,6 +361,7 @@ fn writable(out: &Path) -> Result<(), EngineError> {
             destination: out.to_owned(),
             reason,
             retryable: false,
+            fault: Some(Fault::OfTheUser),
         })
     };
     // What is there of the path, a link that leads nowhere too.

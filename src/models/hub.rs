@@ -2,11 +2,11 @@
 //! asked at all. All of it comes from the variables that every tool of that family reads.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::config::Environment;
 use crate::config::env;
-use crate::fsx::{TextError, fs, printable, read_text};
+use crate::fsx::{TextError, printable, read_text};
 use crate::http::{
     Authorization, ClientOptions, HttpError, Proxies, Secret, Timeouts, check_address,
     may_carry_secrets,

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::nearest::nearest;
-use crate::fsx::{self, fs};
+use crate::fsx;
 
 /// The registry inside remedia.
 const EMBEDDED: &str = include_str!("../../templates/models.toml");
