@@ -105,6 +105,7 @@ fn listing() -> Listing {
                 },
             ],
             evidence: BracketEvidence::FileName,
+            checks: Vec::new(),
         }],
         left_out: vec![LeftOut {
             file: "broken.jpg".to_owned(),
@@ -857,6 +858,7 @@ proptest! {
                 reference: listing.photos[1].id.clone(),
                 exposures: exposures.collect(),
                 evidence: BracketEvidence::Stated,
+                checks: Vec::new(),
             });
         }
         let provider = if fake { "fake" } else { "local" };

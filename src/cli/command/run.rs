@@ -10,6 +10,7 @@ use crate::cli::duration::parse_duration;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::outcome::{self, ResultDocument};
+use crate::cli::printer::Form;
 use crate::cli::progress::Progress;
 use crate::engine::RunLimits;
 
@@ -46,7 +47,7 @@ pub(crate) fn run(arguments: &RunArgs, context: &Context) -> Result<Exit, Failur
     };
     context.watch_signals()?;
     let engine = context.engine()?;
-    let mut progress = Progress::new(&context.printer);
+    let mut progress = Progress::new(&context.printer, &engine);
     let limits = RunLimits {
         once: arguments.once,
         deadline,
@@ -86,6 +87,11 @@ pub(crate) fn run(arguments: &RunArgs, context: &Context) -> Result<Exit, Failur
         jobs,
     };
     context.printer.either(&document, as_text)?;
+    if context.printer.form() == Form::Text {
+        for job in &document.jobs {
+            job.name_problems(&context.printer);
+        }
+    }
     Ok(exit)
 }
 
@@ -115,7 +121,7 @@ pub(crate) fn wait(arguments: &WaitArgs, context: &Context) -> Result<Exit, Fail
     context.watch_signals()?;
     let engine = context.engine()?;
     let job = engine.find_job(&arguments.job)?;
-    let mut progress = Progress::new(&context.printer);
+    let mut progress = Progress::new(&context.printer, &engine);
     let waited = engine.wait(&job, &mut progress, &context.interrupt, timeout)?;
     progress.finish();
     outcome::report(context, &engine, &waited)
