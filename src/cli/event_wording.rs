@@ -1,6 +1,7 @@
 //! Events in words, as lines for a terminal or a log.
 
 use crate::domain::event::{Event, EventKind, Request, Stage};
+use crate::fsx::printable;
 
 use super::wording::{counted, texts};
 
@@ -32,16 +33,17 @@ pub(crate) const fn is_notable(kind: &EventKind) -> bool {
 }
 
 /// An event as one dated line.
-pub(crate) fn event_line(event: &Event) -> String {
-    format!("{} {} {}\n", event.at, event.job, event_text(event))
+pub(crate) fn event_line(event: &Event, file: Option<&str>) -> String {
+    format!("{} {} {}\n", event.at, event.job, event_text(event, file))
 }
 
-/// An event in words.
-pub(crate) fn event_text(event: &Event) -> String {
-    let photo = event
-        .photo
-        .as_ref()
-        .map_or_else(String::new, |photo| format!("photo {}: ", photo.short()));
+/// An event in words; `file` is the photo's file, where it is known.
+pub(crate) fn event_text(event: &Event, file: Option<&str>) -> String {
+    let photo = match (&event.photo, file) {
+        (Some(_), Some(file)) => format!("{}: ", printable(file)),
+        (Some(photo), None) => format!("photo {}: ", photo.short()),
+        (None, _) => String::new(),
+    };
     format!("{photo}{}", kind_text(&event.kind))
 }
 
@@ -113,7 +115,7 @@ fn kind_text(kind: &EventKind) -> String {
             None => format!("{operation}: version {version} is the picture without it"),
         },
         EventKind::OperationGaveUp { operation, reasons } => format!(
-            "{operation} given up, the picture is delivered without it: {}",
+            "{operation} given up, the picture goes without it: {}",
             texts(reasons)
         ),
         EventKind::Fault {

@@ -13,6 +13,7 @@ mod listing;
 mod live;
 mod outcome;
 mod printer;
+mod problems;
 mod progress;
 mod signals;
 mod wording;

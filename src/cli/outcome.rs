@@ -13,7 +13,8 @@ use crate::engine::{
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::printer::Form;
+use super::printer::{Form, Printer};
+use super::problems::{FileProblem, problems, unlike_planned};
 use super::wording::counted;
 
 /// The version of [`ResultDocument`] that this build writes.
@@ -28,6 +29,9 @@ pub(crate) struct ResultDocument {
     operations: OperationCounts,
     /// Files of the listing that are no part of the delivery although somebody may expect them.
     left_out: Vec<LeftOut>,
+    /// Files that did not come out as planned, each once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<FileProblem>,
     destination: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
@@ -63,12 +67,11 @@ impl ResultDocument {
         let mut facts = Vec::new();
         for (count, what) in [
             (counts.accepted, "done"),
-            (counts.gave_up, "given up, delivered without"),
+            (counts.gave_up, "given up"),
             (counts.produced, "to be judged"),
             (counts.rejected, "to be made again"),
             (counts.pending, "still to do"),
             (counts.skipped, "skipped"),
-            (self.left_out.len() as u64, "files not usable"),
         ] {
             if count > 0 {
                 facts.push(format!("{count} {what}"));
@@ -77,7 +80,20 @@ impl ResultDocument {
         if !facts.is_empty() {
             text.push_str(&format!("operations: {}\n", facts.join(", ")));
         }
+        if !self.left_out.is_empty() {
+            text.push_str(&format!(
+                "left out: {}\n",
+                counted(self.left_out.len() as u64, "file", "files")
+            ));
+        }
         text
+    }
+
+    /// Names every file that did not come out as planned, with its reason.
+    pub(crate) fn name_problems(&self, printer: &Printer) {
+        for problem in &self.problems {
+            printer.note(&problem.as_line());
+        }
     }
 }
 
@@ -101,7 +117,16 @@ pub(crate) fn report(
     engine: &Engine,
     driven: &DriveOutcome,
 ) -> Result<Exit, Failure> {
-    told(context, &document(engine, driven)?)
+    told(context, &document(engine, driven)?, true)
+}
+
+/// The same where the listing was read and announced by this very call: what is left out of it was said then.
+pub(crate) fn report_announced(
+    context: &Context,
+    engine: &Engine,
+    driven: &DriveOutcome,
+) -> Result<Exit, Failure> {
+    told(context, &document(engine, driven)?, false)
 }
 
 /// The same after an import, with what was taken.
@@ -113,14 +138,19 @@ pub(crate) fn report_import(
 ) -> Result<Exit, Failure> {
     let mut document = document(engine, driven)?;
     document.imported = Some(taken);
-    told(context, &document)
+    told(context, &document, true)
 }
 
-fn told(context: &Context, document: &ResultDocument) -> Result<Exit, Failure> {
+fn told(
+    context: &Context,
+    document: &ResultDocument,
+    name_left_out: bool,
+) -> Result<Exit, Failure> {
     let printer = &context.printer;
     printer.either(document, ResultDocument::as_text)?;
     if printer.form() == Form::Text {
-        for left_out in &document.left_out {
+        document.name_problems(printer);
+        for left_out in document.left_out.iter().filter(|_| name_left_out) {
             printer.note(&format!("left out {}: {}", left_out.file, left_out.reason));
         }
         if let Some(problem) = &document.problem {
@@ -145,28 +175,33 @@ pub(crate) fn document(
         .into_iter()
         .filter(|left_out| is_a_loss(left_out.code))
         .collect();
+    let problems = problems(engine, driven)?;
     let resume = format!("`remedia resume {job}` goes on");
     let (exit, problem, hint) = match &driven.ending {
         Ending::Delivered if driven.counts.gave_up > 0 => (
             Exit::PARTIAL,
-            Some(format!(
-                "{} failed",
-                counted(driven.counts.gave_up, "operation", "operations")
-            )),
+            Some(unlike_planned(&problems)),
             Some(format!(
                 "`remedia show {job}` says why; `remedia retry {job} --failed` tries again"
             )),
         ),
         Ending::Delivered if driven.problem.is_some() => (
             Exit::PARTIAL,
-            driven.problem.clone(),
+            if problems.is_empty() {
+                driven.problem.clone()
+            } else {
+                Some(unlike_planned(&problems))
+            },
             Some(format!(
                 "`remedia show {job}` says more; with the cause mended, `remedia deliver {job}` tries again"
             )),
         ),
         Ending::Delivered if !left_out.is_empty() => (
             Exit::PARTIAL,
-            Some("some files of the listing could not be used".to_owned()),
+            Some(format!(
+                "{} of the listing could not be used",
+                counted(left_out.len() as u64, "file", "files")
+            )),
             Some(
                 "mend or remove them, or say `skip = true` in listing.toml, and submit again"
                     .to_owned(),
@@ -234,6 +269,7 @@ pub(crate) fn document(
         state: driven.state,
         operations: driven.counts,
         left_out,
+        problems,
         destination: driven.destination.to_string_lossy().into_owned(),
         problem,
         hint,

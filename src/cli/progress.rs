@@ -9,7 +9,9 @@ use indicatif::{
 };
 
 use crate::domain::event::{Event, EventKind, Stage};
-use crate::engine::EventSink;
+use crate::domain::id::{JobId, PhotoId};
+use crate::domain::listing::{Listing, Photo};
+use crate::engine::{Engine, EventSink};
 
 use super::event_wording;
 use super::printer::{Form, Printer};
@@ -20,11 +22,64 @@ const BETWEEN_LINES: Duration = Duration::from_secs(5);
 /// Stage, bar, count and the time that is left.
 const BAR: &str = "{msg:10} {bar:32.cyan/dim} {pos:>4}/{len:<4} {left}";
 
+fn by_photo(photos: Vec<Photo>) -> BTreeMap<PhotoId, String> {
+    photos
+        .into_iter()
+        .map(|photo| (photo.id, photo.file))
+        .collect()
+}
+
 /// A listener for one command.
 #[derive(Debug)]
 pub(crate) struct Progress<'a> {
     printer: &'a Printer,
+    names: FileNames<'a>,
     form: Shape,
+}
+
+/// The files of the photos that events speak of: a person knows a photo by its file, not by its identity.
+pub(crate) struct FileNames<'a> {
+    engine: Option<&'a Engine>,
+    known: BTreeMap<JobId, BTreeMap<PhotoId, String>>,
+    /// Those of a listing that no job is recorded of.
+    unrecorded: BTreeMap<PhotoId, String>,
+}
+
+impl std::fmt::Debug for FileNames<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("FileNames").finish_non_exhaustive()
+    }
+}
+
+impl<'a> FileNames<'a> {
+    pub(crate) const fn new(engine: &'a Engine) -> Self {
+        Self {
+            engine: Some(engine),
+            known: BTreeMap::new(),
+            unrecorded: BTreeMap::new(),
+        }
+    }
+
+    fn of_listing(listing: &Listing) -> Self {
+        Self {
+            engine: None,
+            known: BTreeMap::new(),
+            unrecorded: by_photo(listing.photos.clone()),
+        }
+    }
+
+    /// The file of the event's photo; `None` where it speaks of none, or the listing is not there any more.
+    pub(crate) fn of(&mut self, event: &Event) -> Option<&str> {
+        let photo = event.photo.as_ref()?;
+        let Some(engine) = self.engine else {
+            return self.unrecorded.get(photo).map(String::as_str);
+        };
+        let files = self.known.entry(event.job.clone()).or_insert_with(|| {
+            let listing = engine.listing(&event.job);
+            by_photo(listing.map(|listing| listing.photos).unwrap_or_default())
+        });
+        files.get(photo).map(String::as_str)
+    }
 }
 
 #[derive(Debug)]
@@ -37,7 +92,16 @@ enum Shape {
 
 impl<'a> Progress<'a> {
     /// The listener that suits the printer.
-    pub(crate) fn new(printer: &'a Printer) -> Self {
+    pub(crate) fn new(printer: &'a Printer, engine: &'a Engine) -> Self {
+        Self::naming(printer, FileNames::new(engine))
+    }
+
+    /// The same for a listing that no job is recorded of.
+    pub(crate) fn of_listing(printer: &'a Printer, listing: &Listing) -> Self {
+        Self::naming(printer, FileNames::of_listing(listing))
+    }
+
+    fn naming(printer: &'a Printer, names: FileNames<'a>) -> Self {
         let form = if printer.form() == Form::JsonLines {
             Shape::Json
         } else if printer.draws_bars() {
@@ -47,7 +111,11 @@ impl<'a> Progress<'a> {
         } else {
             Shape::Silent
         };
-        Self { printer, form }
+        Self {
+            printer,
+            names,
+            form,
+        }
     }
 
     /// Takes bars off the screen, so that the result stands alone.
@@ -69,7 +137,7 @@ impl EventSink for Progress<'_> {
             Shape::Bars(bars) => match &event.kind {
                 EventKind::Progress { stage, done, total } => bars.update(*stage, *done, *total),
                 _ if event_wording::is_notable(&event.kind) => {
-                    bars.above(&event_wording::event_text(event));
+                    bars.above(&event_wording::event_text(event, self.names.of(event)));
                 }
                 _ => {}
             },
@@ -82,15 +150,15 @@ impl EventSink for Progress<'_> {
                     if due || done == total {
                         last.insert(*stage, now);
                         self.printer
-                            .note(event_wording::event_line(event).trim_end());
+                            .note(event_wording::event_line(event, None).trim_end());
                     }
                 }
                 kind if event_wording::is_notable(kind)
                     || matches!(kind, EventKind::StateChanged { .. })
                     || self.printer.tells_everything() =>
                 {
-                    self.printer
-                        .note(event_wording::event_line(event).trim_end());
+                    let line = event_wording::event_line(event, self.names.of(event));
+                    self.printer.note(line.trim_end());
                 }
                 _ => {}
             },

@@ -36,6 +36,15 @@ pub(crate) fn before_the_work(listing: &Listing, plan: &Plan) -> Vec<String> {
             crate::fsx::printable(name)
         ));
     }
+    for photo in &listing.photos {
+        for note in &photo.notes {
+            lines.push(format!(
+                "{}: {}",
+                crate::fsx::printable(&photo.file),
+                crate::fsx::printable(note)
+            ));
+        }
+    }
     for left_out in &listing.left_out {
         lines.push(format!("left out {}: {}", left_out.file, left_out.reason));
     }

@@ -122,6 +122,7 @@ pub(super) fn described<'a>(
                 delivered,
                 disclosure,
                 operations,
+                notes: notes(request, planned),
                 files: Vec::new(),
             },
             files: PhotoFiles::default(),
@@ -133,6 +134,63 @@ pub(super) fn described<'a>(
             photo.photo_id
         )))
     })
+}
+
+/// What was noted of the photo when the listing was read; notes on the other exposures of a bracket name their file.
+fn notes(request: &DeliveryRequest<'_>, planned: &PlannedPhoto) -> Vec<String> {
+    let mut notes = Vec::new();
+    for source in &planned.sources {
+        let Some(photo) = request.listing.photo(&source.photo_id) else {
+            continue;
+        };
+        for note in &photo.notes {
+            let note = wording::without_folders(note);
+            notes.push(if source.photo_id == planned.photo_id {
+                note
+            } else {
+                format!("{}: {note}", crate::fsx::printable(&source.file))
+            });
+        }
+    }
+    notes
+}
+
+/// The exposures of a bracket that went into no delivered picture, each with its reason.
+pub(super) fn exposures_without_picture(photo: &ManifestPhoto) -> Vec<(String, String)> {
+    if photo.sources.len() < 2 {
+        return Vec::new();
+    }
+    let enhanced = photo
+        .operations
+        .iter()
+        .find(|operation| operation.kind == OperationKind::Enhance);
+    let fused = enhanced
+        .filter(|operation| operation.verdict == ManifestVerdict::Accepted)
+        .map(|operation| &operation.steps);
+    let reason_for = |place: usize| match (&fused, photo.delivered) {
+        (Some(steps), DeliveredAs::Result) => steps
+            .iter()
+            .flat_map(|step| &step.left_out)
+            .find(|one| usize::try_from(one.exposure).ok() == Some(place))
+            .map(|one| one.reason.clone()),
+        _ => Some("the exposures were not fused".to_owned()),
+    };
+    photo
+        .sources
+        .iter()
+        .enumerate()
+        .filter(|(_, source)| source.photo_id != photo.photo_id)
+        .filter_map(|(place, source)| {
+            let reason = wording::without_folders(&reason_for(place)?);
+            Some((
+                source.file.clone(),
+                format!(
+                    "it is an exposure of the bracket of `{}` and in no picture: {reason}",
+                    crate::fsx::printable(&photo.original_file)
+                ),
+            ))
+        })
+        .collect()
 }
 
 /// How the delivered picture is classed, from what was really done to it.

@@ -212,6 +212,7 @@ struct ShownPhoto<'a> {
     media_alteration: Vec<&'static str>,
     source_type: &'static str,
     done: Vec<String>,
+    notes: &'a [String],
     operations: Vec<ShownOperation>,
     /// What the gates found on the delivered attempt.
     findings: Option<Drawing>,
@@ -320,6 +321,7 @@ fn shown<'a>(
             .collect(),
         source_type: photo.disclosure.digital_source_type.code(),
         done: what_was_done(photo),
+        notes: &photo.notes,
         operations: photo
             .operations
             .iter()

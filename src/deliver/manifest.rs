@@ -97,6 +97,9 @@ pub struct ManifestPhoto {
     pub operations: Vec<ManifestOperation>,
     /// What has to be said of it.
     pub disclosure: Disclosure,
+    /// What a person should know of its file although it was used, or of an exposure of its bracket.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Its files.
     pub files: Vec<ManifestFile>,
 }

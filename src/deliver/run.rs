@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use super::describe::{PhotoInWork, described};
+use super::describe::{PhotoInWork, described, exposures_without_picture};
 use super::documents::{self, CAPTIONS, DISCLOSURE_TABLE, DISCLOSURE_TEXT};
 use super::error::DeliverError;
 use super::folder::{Folder, Written};
@@ -171,6 +171,13 @@ fn assemble(
             delivered.problems.push(DeliveryProblem {
                 photo_id: entry.photo_id.clone(),
                 file: entry.original_file.clone(),
+                reason,
+            });
+        }
+        for (file, reason) in exposures_without_picture(&entry) {
+            delivered.problems.push(DeliveryProblem {
+                photo_id: entry.photo_id.clone(),
+                file,
                 reason,
             });
         }

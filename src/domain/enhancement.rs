@@ -206,6 +206,19 @@ pub struct StepReport {
     /// The values used, by name with the unit behind it, such as `gain_ev` or `pitch_degrees`.
     #[serde(default)]
     pub parameters: BTreeMap<String, f64>,
+    /// Exposures of a bracket that the fusion could not use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<ExposureLeftOut>,
+}
+
+/// An exposure of a bracket that is in no picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExposureLeftOut {
+    /// Its place among the sources, from 0, darkest first.
+    pub exposure: u32,
+    /// Why.
+    pub reason: String,
 }
 
 impl StepReport {
@@ -220,6 +233,7 @@ impl StepReport {
                 .into_iter()
                 .map(|(key, value)| (key.to_owned(), value))
                 .collect(),
+            left_out: Vec::new(),
         }
     }
 
@@ -231,6 +245,7 @@ impl StepReport {
             applied: false,
             reason: Some(reason.into()),
             parameters: BTreeMap::new(),
+            left_out: Vec::new(),
         }
     }
 }

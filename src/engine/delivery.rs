@@ -118,9 +118,9 @@ impl Session<'_> {
         }
         let problem = delivered.problems.first().map(|first| {
             format!(
-                "{} of {} photos could not be delivered complete; the first: {}",
+                "{} files are not or not completely in the delivery; the first is {}: {}",
                 delivered.problems.len(),
-                plan.photos.len(),
+                fsx::printable(&first.file),
                 first.reason
             )
         });

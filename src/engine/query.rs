@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::deliver::manifest::{MANIFEST_FILE, Manifest};
 use crate::domain::id::JobId;
 use crate::domain::listing::Listing;
 use crate::domain::state::JobState;
@@ -228,6 +229,17 @@ impl Engine {
     /// [`EngineError::DamagedDocument`], or what the file system says.
     pub fn listing(&self, job: &JobId) -> Result<Listing, EngineError> {
         self.work(job).listing()
+    }
+
+    /// The manifest of what the job delivered last; `None` where there is none, or it cannot be read.
+    ///
+    /// # Errors
+    /// [`EngineError::UnknownJob`].
+    pub fn manifest(&self, job: &JobId) -> Result<Option<Manifest>, EngineError> {
+        let record = self.record(job)?;
+        let path = Self::destination(&record).join(MANIFEST_FILE);
+        let manifest: Option<Manifest> = super::documents::read(&path).ok();
+        Ok(manifest.filter(|manifest| manifest.job == *job))
     }
 
     /// What is damaged in the database, one line for each finding; nothing where it is sound.

@@ -4,6 +4,7 @@
 //! function of the brightness of the other, and that is measured too.
 
 mod level;
+mod measure;
 mod overlay;
 
 use super::picture::{Picture, Samples};
@@ -289,8 +290,8 @@ pub fn compare(base: &View, other: &View) -> Comparison {
         return nothing;
     }
     let found = overlay::find(&pairs);
-    let tiles = overlay::tiles(first, second, &found);
-    let (shared, step, unruly) = overlay::light(first, second, &found);
+    let tiles = measure::tiles(first, second, &found);
+    let (shared, step, unruly) = measure::light(first, second, &found);
     let long_side = first.width.max(first.height) as f64;
     let Overlay { shift, turn, .. } = found;
     Comparison {

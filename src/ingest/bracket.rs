@@ -14,6 +14,7 @@
 //! A photo beside a finished pattern stays a photo of its own unless it goes on with the pattern: a separate shot at
 //! another sensitivity is not one of the exposures. A frame whose flash fired is never fused with others.
 
+mod explain;
 mod exposure;
 mod mark;
 mod names;
@@ -91,7 +92,8 @@ pub(super) fn find(
         }
         BracketMode::Auto => {
             drafts.extend(names::find(slots, &mut taken, &mut notes));
-            series::find(slots, &mut taken, &mut drafts, &mut notes);
+            series::find(slots, &mut taken, &mut drafts);
+            explain::explain(slots, &taken, &mut notes);
         }
     }
     // A photo that its name alone would not have brought into a set may have come into one by its EXIF data.

@@ -7,7 +7,7 @@ mod ghost;
 mod radiance;
 mod tone;
 
-use crate::domain::enhancement::StepReport;
+use crate::domain::enhancement::{ExposureLeftOut, StepReport};
 use crate::imaging::Picture;
 use radiance::Exposure;
 
@@ -53,8 +53,7 @@ pub enum FusionError {
 /// Fuses 2 to 9 exposures of one size, each with its exposure value where it is known (in EV, higher
 /// is brighter; only differences count), into a 16-bit picture with the framing of the reference.
 ///
-/// An exposure that cannot be aligned with its neighbour in brightness is left out, which the report's
-/// reason says; where the reference alone remains it comes back unchanged and the step counts as not
+/// An exposure that cannot be aligned with another one is left out, which the report says; where the reference alone remains it comes back unchanged and the step counts as not
 /// applied.
 ///
 /// # Errors
@@ -83,7 +82,7 @@ pub fn fuse(
     }
 
     let prepared = align::prepare(exposures, reference);
-    let mut left_out: Vec<String> = Vec::new();
+    let mut left_out: Vec<ExposureLeftOut> = Vec::new();
     let mut aligned: Vec<Exposure<'_>> = Vec::new();
     let mut farthest_shift = 0.0_f64;
     for (index, outcome) in prepared.into_iter().enumerate() {
@@ -92,16 +91,23 @@ pub fn fuse(
                 farthest_shift = farthest_shift.max(exposure.shift);
                 aligned.push(exposure);
             }
-            Err(reason) => left_out.push(format!("exposure {} left out: {reason}", index + 1)),
+            Err(reason) => left_out.push(ExposureLeftOut {
+                exposure: u32::try_from(index).unwrap_or(u32::MAX),
+                reason,
+            }),
         }
     }
-    let reason = (!left_out.is_empty()).then(|| left_out.join("; "));
+    let reason = (!left_out.is_empty()).then(|| {
+        let texts: Vec<String> = left_out
+            .iter()
+            .map(|one| format!("exposure {} left out: {}", one.exposure + 1, one.reason))
+            .collect();
+        texts.join("; ")
+    });
     if aligned.len() < 2 {
-        let reason = reason.unwrap_or_default();
-        return Ok((
-            into_sixteen(base),
-            StepReport::not_applied(EXPOSURE_FUSION, reason),
-        ));
+        let mut report = StepReport::not_applied(EXPOSURE_FUSION, reason.unwrap_or_default());
+        report.left_out = left_out;
+        return Ok((into_sixteen(base), report));
     }
 
     let ghosts = ghost::masks(&aligned);
@@ -128,6 +134,7 @@ pub fn fuse(
         ],
     );
     report.reason = reason;
+    report.left_out = left_out;
     Ok((fused, report))
 }
 

@@ -1,11 +1,13 @@
 //! A plan as text for a terminal: a table of the pictures, then everything that is not done, once for
 //! each reason.
 
+mod sets;
+
 use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::domain::listing::{BracketEvidence, LeftOutCode, Listing, RoomOrigin};
+use crate::domain::listing::{LeftOutCode, Listing, RoomOrigin};
 use crate::domain::operation::OperationKind;
 use crate::domain::plan::{Decision, Plan, PlannedPhoto};
 use crate::fsx::printable;
@@ -23,7 +25,8 @@ pub fn render(plan: &Plan, listing: &Listing, columns: usize) -> String {
     heading(&mut text, plan, listing, columns);
     table(&mut text, plan, columns);
     guessed_rooms(&mut text, plan, listing, columns);
-    brackets(&mut text, plan, listing, columns);
+    sets::brackets(&mut text, plan, listing, columns);
+    sets::notes(&mut text, listing, columns);
     skipped(&mut text, plan, columns);
     left_out(&mut text, listing, columns);
     let _ = writeln!(
@@ -171,40 +174,6 @@ fn guessed_rooms(text: &mut String, plan: &Plan, listing: &Listing, columns: usi
     }
 }
 
-fn brackets(text: &mut String, plan: &Plan, listing: &Listing, columns: usize) {
-    let fused: Vec<(&PlannedPhoto, usize)> = plan
-        .photos
-        .iter()
-        .zip(1_usize..)
-        .filter(|(photo, _)| photo.sources.len() > 1)
-        .collect();
-    if fused.is_empty() {
-        return;
-    }
-    text.push_str("\nexposure brackets\n");
-    for (photo, number) in fused {
-        let sources: Vec<String> = photo
-            .sources
-            .iter()
-            .map(|source| match source.exposure_value {
-                Some(value) => format!("{} ({} EV)", printable(&source.file), signed(value)),
-                None => printable(&source.file),
-            })
-            .collect();
-        let evidence = match listing
-            .bracket_of(&photo.photo_id)
-            .map(|bracket| bracket.evidence)
-        {
-            Some(BracketEvidence::Stated) => "as stated",
-            Some(BracketEvidence::Exif) | None => "by their EXIF data",
-            Some(BracketEvidence::FileName) => "by their names",
-            Some(BracketEvidence::Pixels) => "by what they show",
-        };
-        let line = format!("{} ({evidence})", sources.join(", "));
-        paragraph(text, &format!("  {number}: "), &line, columns);
-    }
-}
-
 fn skipped(text: &mut String, plan: &Plan, columns: usize) {
     /// One reason, with the operations and the pictures that it concerns.
     struct Group<'a> {
@@ -305,7 +274,7 @@ fn ranges(numbers: &[usize]) -> String {
 }
 
 /// `+2`, `-1.3` or `0`: EV to a tenth.
-fn signed(value: f64) -> String {
+pub(super) fn signed(value: f64) -> String {
     let tenths = (value * 10.0).round() / 10.0;
     if tenths == 0.0 {
         "0".to_owned()
@@ -354,7 +323,7 @@ fn taken(characters: impl Iterator<Item = char>, width: usize) -> Vec<char> {
 }
 
 /// `content` behind `indent`, broken between words; further lines are indented as far.
-fn paragraph(text: &mut String, indent: &str, content: &str, columns: usize) {
+pub(super) fn paragraph(text: &mut String, indent: &str, content: &str, columns: usize) {
     let hanging = " ".repeat(indent.width());
     let mut line = indent.to_owned();
     let mut empty = true;

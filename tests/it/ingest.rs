@@ -15,6 +15,7 @@ use remedia::ingest::{
 
 use crate::support::fixture;
 use crate::support::images::{SHOT, Shot, jpeg, shot_jpeg, sized_jpeg};
+use crate::support::shoot::{Taking, exposed, photo_of};
 
 fn read(folder: &Path) -> Result<Listing, IngestError> {
     read_with(folder, &IngestOptions::default())
@@ -427,7 +428,7 @@ fn exif_brackets_are_found_in_any_order_and_two_in_a_row() {
 }
 
 #[test]
-fn manual_brackets_without_compensation_need_a_quick_series_in_camera_order() {
+fn manual_brackets_without_compensation_need_steps_and_time() {
     let series = |times: [&'static str; 3], seconds: [(u32, u32); 3]| {
         let shots = (0..3).map(|index| {
             shot_jpeg(
@@ -441,51 +442,73 @@ fn manual_brackets_without_compensation_need_a_quick_series_in_camera_order() {
             )
         });
         let folder = folder_of_shots(shots.collect());
-        read(folder.path()).unwrap().brackets.len()
+        let listing = read(folder.path()).unwrap();
+        let sizes = listing
+            .brackets
+            .iter()
+            .map(|bracket| bracket.exposures.len());
+        sizes.collect::<Vec<_>>()
     };
     let rising = [(1, 240), (1, 60), (1, 15)];
-    assert_eq!(series(BURST, rising), 1);
-    let slow = [
+    assert_eq!(series(BURST, rising), [3]);
+    let by_hand = [
         "2025:04:12 10:00:17",
         "2025:04:12 10:00:27",
         "2025:04:12 10:00:37",
     ];
-    assert_eq!(series(slow, rising), 0, "ten seconds apart: walked on");
-    assert_eq!(
-        series(BURST, [(1, 60), (1, 48), (1, 38)]),
-        0,
+    assert_eq!(series(by_hand, rising), [3], "the same view, set by hand");
+    let minutes = [
+        "2025:04:12 10:00:17",
+        "2025:04:12 10:01:27",
+        "2025:04:12 10:02:37",
+    ];
+    assert!(series(minutes, rising).is_empty(), "walked on and back");
+    assert!(
+        series(BURST, [(1, 60), (1, 48), (1, 38)]).is_empty(),
         "thirds of a stop: the meter"
     );
-    assert_eq!(
-        series(BURST, [(1, 60), (1, 60), (1, 60)]),
-        0,
+    assert!(
+        series(BURST, [(1, 60), (1, 60), (1, 60)]).is_empty(),
         "equal exposures"
     );
     assert_eq!(
-        series(BURST, [(1, 240), (1, 60), (1, 40)]),
-        0,
-        "uneven steps"
+        series(BURST, [(1, 100), (1, 60), (1, 40)]),
+        [3],
+        "0.7 EV, as cameras round it"
     );
     let long = [
         "2025:04:12 10:00:17",
-        "2025:04:12 10:00:19",
-        "2025:04:12 10:00:28",
+        "2025:04:12 10:00:18",
+        "2025:04:12 10:00:21",
     ];
     assert_eq!(
-        series(long, [(2, 1), (8, 1), (30, 1)]),
-        1,
+        series(long, [(1, 10), (1, 2), (2, 1)]),
+        [3],
         "long exposures take their time"
     );
 }
 
 #[test]
-fn doubt_decides_against_a_bracket() {
-    let far = [
-        "2025:04:12 10:00:17",
-        "2025:04:12 10:00:18",
-        "2025:04:12 10:01:18",
-    ];
-    let mut zoomed = bracketed([0, -2, 2], BURST);
+fn pixels_decide_what_exif_proposes() {
+    let views = |views: [u8; 3]| -> Vec<Vec<u8>> {
+        let shots = [(0, (1, 60)), (-2, (1, 240)), (2, (4, 60))].into_iter();
+        shots
+            .zip(views)
+            .zip(BURST)
+            .map(|(((bias, seconds), view), taken)| {
+                shot_jpeg(
+                    view * 100 + (bias + 2) as u8,
+                    Shot {
+                        seconds,
+                        bias: Some(bias),
+                        taken,
+                        ..SHOT
+                    },
+                )
+            })
+            .collect()
+    };
+    let mut zoomed = views([0, 0, 0]);
     zoomed[2] = shot_jpeg(
         9,
         Shot {
@@ -495,52 +518,119 @@ fn doubt_decides_against_a_bracket() {
             ..SHOT
         },
     );
-    let two = bracketed([0, -2, 2], BURST)[..2].to_vec();
-    for (why, shots) in [
-        ("a minute apart", bracketed([0, -2, 2], far)),
-        ("another focal length", zoomed),
-        ("two exposures prove nothing", two),
+    for (why, shots, expected) in [
+        ("three rooms", views([0, 1, 2]), vec![]),
+        (
+            "one of another room",
+            views([0, 0, 1]),
+            vec!["Exif: IMG_0002.jpg -2, IMG_0001.jpg* +0"],
+        ),
+        (
+            "another focal length",
+            zoomed,
+            vec!["Exif: IMG_0002.jpg -2, IMG_0001.jpg* +0"],
+        ),
+        (
+            "the third is lost",
+            views([0, 0, 0])[..2].to_vec(),
+            vec!["Exif: IMG_0002.jpg -2, IMG_0001.jpg* +0"],
+        ),
     ] {
         let folder = folder_of_shots(shots);
-        assert!(read(folder.path()).unwrap().brackets.is_empty(), "{why}");
+        let listing = read(folder.path()).unwrap();
+        assert_eq!(groups(&listing), expected, "{why}");
+        if why == "one of another room" {
+            assert_eq!(
+                photo(&listing, "IMG_0003.jpg").notes,
+                [
+                    "by its EXIF data it could be an exposure of a bracket with `IMG_0002.jpg`, but it does not show \
+                     the same view; it is a picture of its own"
+                ]
+            );
+        }
     }
 }
 
 #[test]
 fn names_make_brackets_where_exif_is_silent() {
     let folder = folder_of(&[
-        ("hall_EV-2.jpg", jpeg(1)),
-        ("hall_EV0.jpg", jpeg(2)),
-        ("hall_EV+2.jpg", jpeg(3)),
-        ("bath_under.jpg", jpeg(4)),
-        ("bath_normal.jpg", jpeg(5)),
-        ("bath_over.jpg", jpeg(6)),
-        ("den_-2.jpg", jpeg(7)),
-        ("den_+2.jpg", jpeg(8)),
-        // Finished pictures that are merely counted, and views of different size.
-        ("kitchen HDR 1.jpg", jpeg(9)),
-        ("kitchen HDR 2.jpg", jpeg(10)),
-        ("kitchen HDR 3.jpg", jpeg(11)),
-        ("loft_EV-1.jpg", jpeg(12)),
+        ("hall_EV-2.jpg", exposed(1, -2.0)),
+        ("hall_EV0.jpg", exposed(1, 0.0)),
+        ("hall_EV+2.jpg", exposed(1, 2.0)),
+        ("bath_under.jpg", exposed(2, -2.0)),
+        ("bath_normal.jpg", exposed(2, 0.0)),
+        ("bath_over.jpg", exposed(2, 2.0)),
+        ("den_-2.jpg", exposed(3, -2.0)),
+        ("den.jpg", exposed(3, 0.0)),
+        ("den_+2.jpg", exposed(3, 2.0)),
+        // Finished pictures that are merely counted, views of different size, and numbers that are no exposures.
+        ("kitchen HDR 1.jpg", exposed(4, 0.0)),
+        ("kitchen HDR 2.jpg", exposed(5, 0.0)),
+        ("kitchen HDR 3.jpg", exposed(6, 0.0)),
+        ("loft_EV-1.jpg", exposed(7, -1.0)),
         ("loft_EV+1.jpg", sized_jpeg(13, 64, 32)),
-        ("spa_-1.jpg", jpeg(14)),
-        ("spa_-2.jpg", jpeg(15)),
+        ("spa_-1.jpg", exposed(8, -1.0)),
+        ("spa_-2.jpg", exposed(9, -2.0)),
+        // The name says an exposure of a view that it does not show.
+        ("yard_-2.jpg", exposed(10, -2.0)),
+        ("yard_0.jpg", exposed(10, 0.0)),
+        ("yard_+2.jpg", exposed(11, 2.0)),
+        // A frame that is as bright as the middle one is no darker exposure of it.
+        ("zoo_-2.jpg", photo_of(12, Taking::at(0.0), 1)),
+        ("zoo_0.jpg", photo_of(12, Taking::at(0.0), 2)),
     ]);
     let listing = read(folder.path()).unwrap();
     assert_eq!(
         groups(&listing),
         [
             "FileName: bath_under.jpg ?, bath_normal.jpg* ?, bath_over.jpg ?",
-            "FileName: den_-2.jpg* +0, den_+2.jpg +4",
+            "FileName: den_-2.jpg -2, den.jpg* +0, den_+2.jpg +2",
             "FileName: hall_EV-2.jpg -2, hall_EV0.jpg* +0, hall_EV+2.jpg +2",
+            "FileName: yard_-2.jpg -2, yard_0.jpg* +0",
         ]
+    );
+    let noted: Vec<&str> = listing
+        .photos
+        .iter()
+        .filter(|photo| !photo.notes.is_empty())
+        .map(|photo| photo.file.as_str())
+        .collect();
+    assert_eq!(noted, ["yard_+2.jpg", "zoo_-2.jpg", "zoo_0.jpg"]);
+}
+
+#[test]
+fn three_in_a_row_without_any_word_are_a_bracket() {
+    let folder = folder_of(&[
+        ("001.jpg", exposed(1, 0.0)),
+        ("002.jpg", exposed(2, -2.0)),
+        ("003.jpg", exposed(2, 0.0)),
+        ("004.jpg", exposed(2, 2.0)),
+        // Two alone prove nothing.
+        ("005.jpg", exposed(3, 0.0)),
+        ("006.jpg", exposed(3, 2.0)),
+        ("007.jpg", exposed(4, 0.0)),
+    ]);
+    let listing = read(folder.path()).unwrap();
+    assert_eq!(
+        groups(&listing),
+        ["Pixels: 002.jpg ?, 003.jpg* ?, 004.jpg ?"]
+    );
+    assert_eq!(listing.brackets[0].checks.len(), 2);
+    assert!(
+        listing.brackets[0]
+            .checks
+            .iter()
+            .all(|check| check.likeness > 0.8)
     );
 }
 
 #[test]
 fn a_person_states_brackets() {
     let mut files: Vec<(String, Vec<u8>)> = (1..=6)
-        .map(|number| (format!("IMG_{number}.jpg"), jpeg(number)))
+        .map(|number| {
+            let (room, ev) = (number / 4, [-2.0, 0.0, 2.0][(number as usize - 1) % 3]);
+            (format!("IMG_{number}.jpg"), exposed(room, ev))
+        })
         .collect();
     let named = |files: &[(String, Vec<u8>)]| {
         let files: Vec<(&str, Vec<u8>)> = files
@@ -576,7 +666,7 @@ fn a_person_states_brackets() {
     assert_eq!(
         groups(&listing),
         [
-            "Stated: IMG_1.jpg* ?, IMG_3.jpg ?",
+            "Stated: IMG_1.jpg ?, IMG_3.jpg* ?",
             "Stated: IMG_4.jpg ?, IMG_5.jpg* ?, IMG_6.jpg ?",
         ]
     );
@@ -592,11 +682,18 @@ fn a_person_states_brackets() {
     assert_eq!(listing.brackets.len(), 2);
     fs_err::write(
         folder.path().join("listing.toml"),
-        "brackets = \"off\"\n[[bracket]]\nfiles = [\"IMG_5.jpg\", \"IMG_1.jpg\"]",
+        "brackets = \"off\"\n[[bracket]]\nfiles = [\"IMG_6.jpg\", \"IMG_5.jpg\", \"IMG_1.jpg\"]",
     )
     .unwrap();
     let listing = read(folder.path()).unwrap();
-    assert_eq!(groups(&listing), ["Stated: IMG_5.jpg* ?, IMG_1.jpg ?"]);
+    assert_eq!(groups(&listing), ["Stated: IMG_5.jpg* ?, IMG_6.jpg ?"]);
+    assert_eq!(
+        photo(&listing, "IMG_1.jpg").notes,
+        [
+            "`listing.toml` puts it into a bracket with `IMG_6.jpg`, but it does not show the same view; it is a \
+             picture of its own"
+        ]
+    );
     assert_eq!(listing.brackets[0].evidence, BracketEvidence::Stated);
 }
 

@@ -105,6 +105,7 @@ fn listing() -> Listing {
                 },
             ],
             evidence: BracketEvidence::FileName,
+            checks: Vec::new(),
         }],
         left_out: vec![LeftOut {
             file: "broken.jpg".to_owned(),
@@ -858,6 +859,7 @@ proptest! {
                 reference: listing.photos[1].id.clone(),
                 exposures: exposures.collect(),
                 evidence: BracketEvidence::Stated,
+                checks: Vec::new(),
             });
         }
         let provider = if fake { "fake" } else { "local" };

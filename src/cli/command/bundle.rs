@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &BundleArgs, context: &Context) -> Result<Exit, Fai
             context.watch_signals()?;
             let request = read_and_plan(listing, context)?.announced(context, false)?;
             let target = std::path::absolute(context.working_directory.join(&arguments.to))?;
-            let mut progress = Progress::new(&context.printer);
+            let mut progress = Progress::of_listing(&context.printer, &request.listing);
             let content = engine::bundle(
                 context.engine_options(),
                 context.clock,

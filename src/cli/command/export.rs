@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &ExportArgs, context: &Context) -> Result<Exit, Fai
     make_folder(&folder, &planned.source)?;
     let request = planned.announced(context, false)?;
     let engine = context.engine()?;
-    let mut progress = Progress::new(&context.printer);
+    let mut progress = Progress::new(&context.printer, &engine);
     let submitted = engine.submit(&request, &mut progress)?;
     let job = &submitted.job;
     tell_job(context, &submitted);
@@ -94,7 +94,7 @@ pub(crate) fn run(arguments: &ExportArgs, context: &Context) -> Result<Exit, Fai
     let handed = engine.hand_over(job, &folder, &mut progress)?;
     progress.finish();
     let Some(handed) = handed else {
-        return outcome::report(context, &engine, &driven);
+        return outcome::report_announced(context, &engine, &driven);
     };
     let steps = match handed.files.first() {
         Some(name) => fs::read_to_string(folder.join(name))?,

@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &ImportArgs, context: &Context) -> Result<Exit, Fai
         .iter()
         .map(|path| context.working_directory.join(path))
         .collect();
-    let mut progress = Progress::new(&context.printer);
+    let mut progress = Progress::new(&context.printer, &engine);
     let taken = engine.import(&job, &paths, &mut progress)?;
     tell(&context.printer, &taken);
     let driven = super::request::driven(context, &engine, &job, progress)?;

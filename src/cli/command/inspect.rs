@@ -11,6 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::live;
 use crate::cli::printer::Form;
+use crate::cli::progress::FileNames;
 use crate::cli::{event_wording, wording};
 use crate::domain::id::JobId;
 use crate::domain::state::JobState;
@@ -102,6 +103,7 @@ fn print_logs(
     let printer = &context.printer;
     let mut after = 0;
     let mut collected = Vec::new();
+    let mut names = FileNames::new(engine);
     let bar = live::WorkerBar::new(arguments.follow && printer.draws_bars());
     loop {
         for line in lines.try_iter() {
@@ -132,7 +134,7 @@ fn print_logs(
                     let lines: String = report
                         .events
                         .iter()
-                        .map(event_wording::event_line)
+                        .map(|event| event_wording::event_line(event, names.of(event)))
                         .collect();
                     bar.aside(|| printer.result(&lines))?;
                 }

@@ -20,7 +20,7 @@ pub(crate) fn retry(arguments: &RetryArgs, context: &Context) -> Result<Exit, Fa
         only_given_up: false,
         seed: arguments.seed,
     };
-    let mut progress = Progress::new(&context.printer);
+    let mut progress = Progress::new(&context.printer, &engine);
     engine.retry(&job, &request, &mut progress)?;
     drive(context, &engine, &job, progress)
 }
@@ -30,7 +30,7 @@ pub(crate) fn approve(arguments: &ReviewArgs, context: &Context) -> Result<Exit,
     let engine = context.engine()?;
     let job = engine.find_job(&arguments.job)?;
     let photos = photos(&engine, &job, &arguments.photos)?;
-    let mut progress = Progress::new(&context.printer);
+    let mut progress = Progress::new(&context.printer, &engine);
     engine.approve(&job, &photos, &mut progress)?;
     drive(context, &engine, &job, progress)
 }
@@ -40,7 +40,7 @@ pub(crate) fn reject(arguments: &ReviewArgs, context: &Context) -> Result<Exit, 
     let engine = context.engine()?;
     let job = engine.find_job(&arguments.job)?;
     let photos = photos(&engine, &job, &arguments.photos)?;
-    let mut progress = Progress::new(&context.printer);
+    let mut progress = Progress::new(&context.printer, &engine);
     engine.reject(&job, &photos, &mut progress)?;
     drive(context, &engine, &job, progress)
 }
@@ -55,7 +55,7 @@ pub(crate) fn revert(arguments: &RevertArgs, context: &Context) -> Result<Exit, 
         (None, None, true) => RevertTarget::Without,
         (None, None, false) => RevertTarget::Previous,
     };
-    let mut progress = Progress::new(&context.printer);
+    let mut progress = Progress::new(&context.printer, &engine);
     for photo in photos(&engine, &job, std::slice::from_ref(&arguments.photo))? {
         engine.revert(&job, &photo, target, &mut progress)?;
     }
@@ -66,7 +66,7 @@ pub(crate) fn revert(arguments: &RevertArgs, context: &Context) -> Result<Exit, 
 pub(crate) fn resume(arguments: &JobArgs, context: &Context) -> Result<Exit, Failure> {
     let engine = context.engine()?;
     let job = engine.find_job(&arguments.job)?;
-    let mut progress = Progress::new(&context.printer);
+    let mut progress = Progress::new(&context.printer, &engine);
     engine.resume(&job, &mut progress)?;
     drive(context, &engine, &job, progress)
 }
@@ -75,7 +75,7 @@ pub(crate) fn resume(arguments: &JobArgs, context: &Context) -> Result<Exit, Fai
 pub(crate) fn deliver(arguments: &JobArgs, context: &Context) -> Result<Exit, Failure> {
     let engine = context.engine()?;
     let job = engine.find_job(&arguments.job)?;
-    let mut progress = Progress::new(&context.printer);
+    let mut progress = Progress::new(&context.printer, &engine);
     engine.deliver_again(&job, &mut progress)?;
     drive(context, &engine, &job, progress)
 }
@@ -84,7 +84,7 @@ pub(crate) fn deliver(arguments: &JobArgs, context: &Context) -> Result<Exit, Fa
 pub(crate) fn cancel(arguments: &JobArgs, context: &Context) -> Result<Exit, Failure> {
     let engine = context.engine()?;
     let job = engine.find_job(&arguments.job)?;
-    let mut progress = Progress::new(&context.printer);
+    let mut progress = Progress::new(&context.printer, &engine);
     let summary = engine.cancel(&job, &mut progress)?;
     progress.finish();
     context.printer.either(&summary, wording::summary)?;

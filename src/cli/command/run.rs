@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &RunArgs, context: &Context) -> Result<Exit, Failur
     };
     context.watch_signals()?;
     let engine = context.engine()?;
-    let mut progress = Progress::new(&context.printer);
+    let mut progress = Progress::new(&context.printer, &engine);
     let limits = RunLimits {
         once: arguments.once,
         deadline,
@@ -88,6 +88,9 @@ pub(crate) fn run(arguments: &RunArgs, context: &Context) -> Result<Exit, Failur
     };
     context.printer.either(&document, as_text)?;
     if context.printer.form() == Form::Text {
+        for job in &document.jobs {
+            job.name_problems(&context.printer);
+        }
         for (job, problem) in document.jobs.iter().filter_map(ResultDocument::in_the_way) {
             context.printer.note(&format!("{job}: {problem}"));
         }
@@ -121,7 +124,7 @@ pub(crate) fn wait(arguments: &WaitArgs, context: &Context) -> Result<Exit, Fail
     context.watch_signals()?;
     let engine = context.engine()?;
     let job = engine.find_job(&arguments.job)?;
-    let mut progress = Progress::new(&context.printer);
+    let mut progress = Progress::new(&context.printer, &engine);
     let waited = engine.wait(&job, &mut progress, &context.interrupt, timeout)?;
     progress.finish();
     outcome::report(context, &engine, &waited)

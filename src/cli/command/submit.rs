@@ -15,7 +15,7 @@ pub(crate) fn run(arguments: &SubmitArgs, context: &Context) -> Result<Exit, Fai
     let planned = read_and_plan(&arguments.listing, context)?;
     let request = planned.announced(context, arguments.force)?;
     let engine = context.engine()?;
-    let mut progress = Progress::new(&context.printer);
+    let mut progress = Progress::new(&context.printer, &engine);
     let submitted = engine.submit(&request, &mut progress)?;
     tell_job(context, &submitted);
     if arguments.detach {
@@ -26,5 +26,5 @@ pub(crate) fn run(arguments: &SubmitArgs, context: &Context) -> Result<Exit, Fai
         .drive(&submitted.job, &mut progress, &context.interrupt, &limits)
         .map_err(|error| Failure::while_driving(&submitted.job, error))?;
     progress.finish();
-    outcome::report(context, &engine, &driven)
+    outcome::report_announced(context, &engine, &driven)
 }

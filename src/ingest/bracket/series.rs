@@ -9,9 +9,8 @@ use rayon::prelude::*;
 use super::Draft;
 use super::exposure::{continues, least_step, regular_step, value};
 use super::set::{Candidate, MOST, Member, join};
-use super::sight::{Fit, Sight};
+use super::sight::Sight;
 use crate::domain::listing::{BracketEvidence, Photo};
-use crate::fsx::printable;
 use crate::ingest::photo::Examined;
 
 /// Seconds between two exposures that a camera takes of itself; the time of the exposure itself, which it may
@@ -22,7 +21,7 @@ const BURST_GAP: f64 = 2.5;
 const HAND_GAP: f64 = 30.0;
 
 /// Seconds between two exposures that record their compensation, where they are three or more.
-const COMPENSATED_GAP: f64 = 15.0;
+pub(super) const COMPENSATED_GAP: f64 = 15.0;
 
 /// Seconds between the exposures of a pair: two alone prove little.
 const PAIR_GAP: f64 = 5.0;
@@ -38,14 +37,24 @@ const OPEN: usize = 4;
 
 /// One photo in the order of taking.
 #[derive(Clone, Copy, Debug)]
-struct Frame<'a> {
-    index: usize,
-    photo: &'a Photo,
-    start: Option<DateTime>,
-    value: Option<f64>,
+pub(super) struct Frame<'a> {
+    pub(super) index: usize,
+    pub(super) photo: &'a Photo,
+    pub(super) start: Option<DateTime>,
+    pub(super) value: Option<f64>,
 }
 
-impl Frame<'_> {
+impl<'a> Frame<'a> {
+    pub(super) fn new(index: usize, photo: &'a Photo) -> Self {
+        let taken = photo.capture.taken.as_deref();
+        Self {
+            index,
+            photo,
+            start: taken.and_then(|text| text.parse().ok()),
+            value: value(photo),
+        }
+    }
+
     const fn bias(&self) -> Option<f64> {
         self.photo.capture.exposure_compensation
     }
@@ -56,7 +65,7 @@ impl Frame<'_> {
 
     /// Seconds from the end of this exposure to the start of the next; for photos without a time, 0 where they
     /// follow each other in the folder.
-    fn gap(&self, next: &Self) -> f64 {
+    pub(super) fn gap(&self, next: &Self) -> f64 {
         match (self.start, next.start) {
             (Some(start), Some(next_start)) => {
                 next_start.duration_since(start).as_secs_f64().abs() - self.exposing()
@@ -67,7 +76,7 @@ impl Frame<'_> {
     }
 
     /// Whether recorded compensation tells the same step to another frame as the exposures do.
-    fn compensated(&self, other: &Self) -> bool {
+    pub(super) fn compensated(&self, other: &Self) -> bool {
         let bias = self
             .bias()
             .zip(other.bias())
@@ -87,12 +96,7 @@ struct Open {
 }
 
 /// Adds the sets that the order of taking shows to `drafts`.
-pub(super) fn find(
-    slots: &[Option<Examined>],
-    taken: &mut [bool],
-    drafts: &mut Vec<Draft>,
-    notes: &mut Vec<(usize, String)>,
-) {
+pub(super) fn find(slots: &[Option<Examined>], taken: &mut [bool], drafts: &mut Vec<Draft>) {
     // What a camera takes of itself comes first, so that a test shot before it is not mistaken for a part of it.
     for (most, by_hand) in [(BURST_GAP, false), (HAND_GAP, true)] {
         let runs: Vec<Vec<Frame<'_>>> = streams(slots, taken, drafts, by_hand)
@@ -111,7 +115,6 @@ pub(super) fn find(
             }
         }
     }
-    explain(slots, taken, notes);
 }
 
 /// Marks an accepted set as taken.
@@ -176,12 +179,7 @@ fn streams<'a>(
             continue;
         }
         let capture = &photo.capture;
-        let frame = Frame {
-            index,
-            photo,
-            start: capture.taken.as_deref().and_then(|text| text.parse().ok()),
-            value: value(photo),
-        };
+        let frame = Frame::new(index, photo);
         let tenths = |value: Option<f64>| value.map(|value| (value * 10.0).round());
         let key = format!(
             "{}|{}|{}x{}|{}|{:?}|{:?}|{:?}|{}{}{}",
@@ -406,67 +404,4 @@ fn is_accepted(frames: &[Frame<'_>], members: &[Member]) -> bool {
         return true;
     }
     longest <= HAND_GAP && step >= if told { LEAST_STEP } else { 0.3 }
-}
-
-/// Says of photos that look like exposures of a set by what is recorded why they are none.
-fn explain(slots: &[Option<Examined>], taken: &[bool], notes: &mut Vec<(usize, String)>) {
-    let examined = |index: usize| slots.get(index).and_then(Option::as_ref);
-    let mut frames: Vec<Frame<'_>> = Vec::new();
-    for (index, slot) in slots.iter().enumerate() {
-        if let Some(one) = slot.as_ref().filter(|one| one.photo.kind.is_photo()) {
-            let start = one.photo.capture.taken.as_deref();
-            frames.push(Frame {
-                index,
-                photo: &one.photo,
-                start: start.and_then(|text| text.parse().ok()),
-                value: value(&one.photo),
-            });
-        }
-    }
-    frames.retain(|frame| frame.start.is_some() && frame.value.is_some());
-    frames.sort_by_key(|frame| (frame.start, frame.index));
-    let mut sight = Sight::new(slots);
-    for (place, frame) in frames.iter().enumerate() {
-        let free = !taken.get(frame.index).copied().unwrap_or(true);
-        let known = notes.iter().any(|(index, _)| *index == frame.index);
-        if !free || known {
-            continue;
-        }
-        let Some(own) = examined(frame.index) else {
-            continue;
-        };
-        let neighbours = [place.checked_sub(1), Some(place + 1)];
-        for other in neighbours
-            .into_iter()
-            .flatten()
-            .filter_map(|at| frames.get(at))
-        {
-            let Some(beside) = examined(other.index) else {
-                continue;
-            };
-            let near = frame.gap(other).max(other.gap(frame)) <= COMPENSATED_GAP
-                && beside.camera.body == own.camera.body
-                && (beside.photo.width, beside.photo.height) == (own.photo.width, own.photo.height);
-            let flashed = own.camera.flash == Some(true) && beside.camera.flash == Some(false);
-            if !near || !(flashed || frame.compensated(other)) {
-                continue;
-            }
-            let told = super::sight::Told::Nothing;
-            let reason = match sight.judge(other.index, frame.index, told) {
-                Fit::OtherView | Fit::Unknown if flashed => continue,
-                Fit::Fits(_) | Fit::OtherStep(_) | Fit::OtherLight if flashed => "its flash fired",
-                Fit::Fits(_) | Fit::OtherStep(_) => continue,
-                fit => fit.reason(),
-            };
-            notes.push((
-                frame.index,
-                format!(
-                    "by its EXIF data it could be an exposure of a bracket with `{}`, but {reason}; it is a picture \
-                     of its own",
-                    printable(&other.photo.file)
-                ),
-            ));
-            break;
-        }
-    }
 }

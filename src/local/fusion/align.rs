@@ -1,7 +1,9 @@
 //! Exposures laid over each other: how much brighter one is than its neighbour, and how the camera
 //! moved between them (shift and small turn), found on pyramids of logarithmic light, in which a
 //! change of exposure is a mere offset (B. Lucas and T. Kanade, 1981, coarse to fine). Neighbours in
-//! brightness are compared, because they share the most, and the steps add up to the reference.
+//! brightness are compared, because they share the most, and the steps add up to the reference. Whether two show the
+//! same view at all is decided as it is when a listing is read ([`crate::imaging::view`]), so that what was put
+//! together there is not taken apart here.
 
 mod motion;
 mod pyramid;
@@ -14,13 +16,18 @@ use rayon::prelude::*;
 
 use super::radiance::Exposure;
 use crate::imaging::Picture;
+use crate::imaging::view::{self, Comparison, Glimpse, Relation, View};
 use crate::imaging::warp::apply_map;
 
 /// Farthest shift that is followed, as a share of the long side.
-const FARTHEST_SHIFT: f64 = 0.05;
+const FARTHEST_SHIFT: f64 = 0.15;
 
 /// Greatest turn that is followed, radians.
-const GREATEST_TURN: f64 = 0.045;
+const GREATEST_TURN: f64 = 0.12;
+
+/// Where the camera's motion found on a small copy and on a large one differ by more than this share of the long
+/// side, the small one is believed: it was found by a search, the large one by following slopes.
+const FOLLOWED: f64 = 0.01;
 
 /// Motion of a corner below which an exposure is used as it is, pixels.
 const STILL: f64 = 0.08;
@@ -40,6 +47,10 @@ pub(super) fn prepare<'a>(
         .par_iter()
         .map(|(picture, _)| Pyramid::new(picture))
         .collect();
+    let views: Vec<View> = exposures
+        .par_iter()
+        .map(|(picture, _)| View::new(&Glimpse::new(picture)))
+        .collect();
     let order = by_brightness(exposures, &pyramids);
     let place = order
         .iter()
@@ -54,17 +65,24 @@ pub(super) fn prepare<'a>(
         .map(|at| (at, at - 1))
         .chain((0..place).rev().map(|at| (at, at + 1)));
     for (at, toward) in outward {
-        let (Some(&index), Some(&direct)) = (order.get(at), order.get(toward)) else {
+        let Some(&index) = order.get(at) else {
             continue;
         };
-        // A neighbour that could not be laid over the reference is skipped: the next one closer is
-        // tried, so that one bad exposure does not take the others with it.
-        let neighbour = nearest_good(&order, &links, toward, place).unwrap_or(direct);
-        let link = match &links[neighbour] {
-            Err(reason) => Err(reason.clone()),
-            Ok((gain, motion)) => step(exposures, &pyramids, neighbour, index)
-                .map(|(ratio, own)| (gain * ratio, motion.then(&own))),
-        };
+        // A neighbour that could not be laid over the reference, or that shares too little, is skipped: the next
+        // one closer is tried, so that one bad exposure does not take the others with it.
+        let mut link = Err("it shares no well exposed part with its neighbour".to_owned());
+        for neighbour in good(&order, &links, toward, place) {
+            let Ok((gain, motion)) = &links[neighbour] else {
+                continue;
+            };
+            let found = step(exposures, &pyramids, &views, neighbour, index)
+                .map(|(ratio, own)| (gain * ratio, motion.then(&own)));
+            let done = found.is_ok();
+            link = found;
+            if done {
+                break;
+            }
+        }
         links[index] = link.and_then(|(gain, motion)| {
             let (picture, _) = exposures[index];
             let long_side = picture.width.max(picture.height) as f64;
@@ -86,13 +104,13 @@ pub(super) fn prepare<'a>(
         .collect()
 }
 
-/// The usable exposure nearest to this place on the way to the reference.
-fn nearest_good(
+/// The usable exposures on the way to the reference, the nearest first.
+fn good(
     order: &[usize],
     links: &[Result<(f64, Motion), String>],
     from: usize,
     place: usize,
-) -> Option<usize> {
+) -> Vec<usize> {
     let way: Vec<usize> = if from >= place {
         (place..=from).rev().collect()
     } else {
@@ -100,7 +118,8 @@ fn nearest_good(
     };
     way.into_iter()
         .filter_map(|at| order.get(at).copied())
-        .find(|&index| links.get(index).is_some_and(Result::is_ok))
+        .filter(|&index| links.get(index).is_some_and(Result::is_ok))
+        .collect()
 }
 
 fn lay_over(picture: &Picture, gain: f64, motion: Motion, reference: bool) -> Exposure<'_> {
@@ -138,10 +157,20 @@ fn by_brightness(exposures: &[(&Picture, Option<f64>)], pyramids: &[Pyramid]) ->
 fn step(
     exposures: &[(&Picture, Option<f64>)],
     pyramids: &[Pyramid],
+    views: &[View],
     from: usize,
     to: usize,
 ) -> Result<(f64, Motion), String> {
     let (base, moving) = (&pyramids[from], &pyramids[to]);
+    let seen = view::compare(&views[from], &views[to]);
+    match seen.relation() {
+        Relation::Other => {
+            return Err("it does not show the same view as its neighbour".to_owned());
+        }
+        Relation::OtherLight => return Err("it is lit in another way".to_owned()),
+        Relation::Same => return Ok(followed(exposures[from].0, base, moving, &seen)),
+        Relation::Unknown => {}
+    }
     let told = exposures[from]
         .1
         .zip(exposures[to].1)
@@ -157,6 +186,34 @@ fn step(
         return Err("it does not show the same view as its neighbour".to_owned());
     }
     Ok((offset.exp2(), motion.scaled(base.step() as f64)))
+}
+
+/// Ratio of light and motion between two that show the same view: followed on the large copies from where the small
+/// ones lie over each other.
+fn followed(
+    picture: &Picture,
+    base: &Pyramid,
+    moving: &Pyramid,
+    seen: &Comparison,
+) -> (f64, Motion) {
+    let long_side = picture.width.max(picture.height) as f64;
+    let coarse = Motion::new(seen.shift.map(|share| share * long_side), seen.turn);
+    let mut offset = pyramid::offset(base, moving, Some(seen.step)).unwrap_or(seen.step);
+    let fine = motion::follow(base, moving, &mut offset).scaled(base.step() as f64);
+    let apart = fine.apart(&coarse, picture.width, picture.height);
+    if apart <= FOLLOWED * long_side && (offset - seen.step).abs() <= 0.7 {
+        return (offset.exp2(), fine);
+    }
+    let start = coarse.scaled(1.0 / base.step() as f64);
+    let mut offset = seen.step;
+    let again = motion::follow_from(base, moving, &mut offset, start).scaled(base.step() as f64);
+    if again.apart(&coarse, picture.width, picture.height) <= FOLLOWED * long_side
+        && (offset - seen.step).abs() <= 0.7
+    {
+        (offset.exp2(), again)
+    } else {
+        (seen.step.exp2(), coarse)
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::bundle::sha256;
-use crate::domain::enhancement::EnhancementReport;
+use crate::domain::enhancement::{EnhancementReport, ExposureLeftOut, StepReport};
 use crate::domain::job::{OrderedOperation, OrderedPhoto};
 use crate::domain::operation::OperationKind;
 use crate::domain::plan::{AttemptParameters, PlannedAttempt};
@@ -132,20 +132,15 @@ fn make_of(
         .iter()
         .position(|source| source.photo_id == photo.photo_id)
         .unwrap_or(0);
+    let (files, left_out) = read_sources(order, photo, reference, limits)?;
     let quality = order.document.limits.jpeg_quality;
     let work = || -> Result<(Vec<u8>, u32, u32, EnhancementReport), Reason> {
-        let mut sources = Vec::with_capacity(files.len());
-        for (bytes, source) in files.into_iter().zip(&photo.sources) {
-            sources.push(SourcePicture {
-                picture: imaging::decode(&bytes, limits)
-                    .map_err(|error| Reason::new(ReasonCode::BadInput, error.to_string()))?,
-                iso: source.iso,
-                focal_length_35mm: source.focal_length_35mm,
-                exposure_value: source.exposure_value,
-            });
-        }
-        let (picture, report) = local::enhance(sources, reference, settings, look)
+        let mut left_out = left_out;
+        let (places, sources) = decode_sources(files, photo, reference, limits, &mut left_out)?;
+        let among = places.iter().position(|place| *place == reference);
+        let (picture, mut report) = local::enhance(sources, among.unwrap_or(0), settings, look)
             .map_err(|error| Reason::new(ReasonCode::BadInput, error.to_string()))?;
+        tell_left_out(&mut report, &places, left_out);
         let options = JpegOptions {
             quality,
             ..JpegOptions::default()
@@ -171,6 +166,108 @@ fn make_of(
         report,
         seconds: started.elapsed().as_secs_f64(),
     })
+}
+
+/// The bytes of the sources with their places. A bracket goes on without an exposure that cannot be used, and says
+/// so; its reference must be there.
+fn read_sources(
+    order: &Order<'_>,
+    photo: &OrderedPhoto,
+    reference: usize,
+    limits: &DecodeLimits,
+) -> Result<(Vec<(usize, Vec<u8>)>, Vec<ExposureLeftOut>), Reason> {
+    let mut files = Vec::with_capacity(photo.sources.len());
+    let mut left_out = Vec::new();
+    for (place, source) in photo.sources.iter().enumerate() {
+        match read_source(order.source, &source.file, &source.photo_id, limits) {
+            Ok(bytes) => files.push((place, bytes)),
+            Err(reason)
+                if place != reference
+                    && matches!(
+                        reason.code,
+                        ReasonCode::BadInput
+                            | ReasonCode::SourceMissing
+                            | ReasonCode::SourceChanged
+                    ) =>
+            {
+                left_out.push(exposure_left_out(place, reason.text));
+            }
+            Err(reason) => return Err(reason),
+        }
+    }
+    Ok((files, left_out))
+}
+
+/// The decoded sources with their places; one beside the reference that cannot be decoded is left out.
+fn decode_sources(
+    files: Vec<(usize, Vec<u8>)>,
+    photo: &OrderedPhoto,
+    reference: usize,
+    limits: &DecodeLimits,
+    left_out: &mut Vec<ExposureLeftOut>,
+) -> Result<(Vec<usize>, Vec<SourcePicture>), Reason> {
+    let mut places = Vec::with_capacity(files.len());
+    let mut sources = Vec::with_capacity(files.len());
+    for (place, bytes) in files {
+        let Some(source) = photo.sources.get(place) else {
+            continue;
+        };
+        let picture = match imaging::decode(&bytes, limits) {
+            Ok(picture) => picture,
+            Err(error) if place != reference => {
+                left_out.push(exposure_left_out(place, error.to_string()));
+                continue;
+            }
+            Err(error) => return Err(Reason::new(ReasonCode::BadInput, error.to_string())),
+        };
+        places.push(place);
+        sources.push(SourcePicture {
+            picture,
+            iso: source.iso,
+            focal_length_35mm: source.focal_length_35mm,
+            exposure_value: source.exposure_value,
+        });
+    }
+    Ok((places, sources))
+}
+
+fn exposure_left_out(place: usize, reason: String) -> ExposureLeftOut {
+    ExposureLeftOut {
+        exposure: u32::try_from(place).unwrap_or(u32::MAX),
+        reason,
+    }
+}
+
+/// Puts exposures that never came to the fusion into its step, and counts those that it left out among all sources.
+fn tell_left_out(
+    report: &mut EnhancementReport,
+    places: &[usize],
+    mut unread: Vec<ExposureLeftOut>,
+) {
+    const FUSION: &str = "exposure_fusion";
+    if !unread.is_empty() && report.step(FUSION).is_none() {
+        let step = StepReport::not_applied(FUSION, "one exposure alone could be read");
+        report.steps.insert(0, step);
+    }
+    let Some(step) = report.steps.iter_mut().find(|step| step.name == FUSION) else {
+        return;
+    };
+    for one in &mut step.left_out {
+        let place = usize::try_from(one.exposure).ok();
+        if let Some(place) = place.and_then(|place| places.get(place)) {
+            one.exposure = u32::try_from(*place).unwrap_or(u32::MAX);
+        }
+    }
+    step.left_out.append(&mut unread);
+    step.left_out.sort_by_key(|one| one.exposure);
+    if step.applied && !step.left_out.is_empty() {
+        let texts: Vec<String> = step
+            .left_out
+            .iter()
+            .map(|one| format!("exposure {} left out: {}", one.exposure + 1, one.reason))
+            .collect();
+        step.reason = Some(texts.join("; "));
+    }
 }
 
 /// Puts the picture and then its record on disk: a record is there only if its picture is.

@@ -1,5 +1,6 @@
 //! Situations that people have reported of tools like this one, each as a test through the binary.
 
+mod brackets;
 mod database;
 mod faults;
 mod files;

@@ -4,6 +4,8 @@
 
 use remedia::imaging::{JpegOptions, Picture, encode_jpeg};
 
+use super::shoot::{Taking, photo_of};
+
 /// A small JPEG whose content depends on `seed`.
 pub(crate) fn jpeg(seed: u8) -> Vec<u8> {
     sized_jpeg(seed, 48, 32)
@@ -35,7 +37,8 @@ pub(crate) const SHOT: Shot = Shot {
     focal_length: 19,
 };
 
-/// A JPEG with EXIF written by the library that also reads it, in front of the other segments.
+/// A photo of the room `seed / 100` as bright as its exposure time makes it, with EXIF written by the library that
+/// also reads it, in front of the other segments.
 pub(crate) fn shot_jpeg(seed: u8, shot: Shot) -> Vec<u8> {
     use exif::experimental::Writer;
     use exif::{Field, In, Rational, SRational, Tag, Value};
@@ -68,7 +71,9 @@ pub(crate) fn shot_jpeg(seed: u8, shot: Shot) -> Vec<u8> {
     let mut block = std::io::Cursor::new(Vec::new());
     writer.write(&mut block, false).unwrap();
     let block = block.into_inner();
-    let plain = jpeg(seed);
+    let seconds = f64::from(shot.seconds.0) / f64::from(shot.seconds.1);
+    let taking = Taking::at((seconds * 60.0).log2());
+    let plain = photo_of(u64::from(seed) / 100, taking, u64::from(seed));
     let mut bytes = plain[..2].to_vec();
     bytes.extend([0xff, 0xe1]);
     bytes.extend((block.len() as u16 + 8).to_be_bytes());

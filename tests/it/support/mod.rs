@@ -12,6 +12,7 @@ pub(crate) mod kill;
 mod photos;
 pub(crate) mod room;
 mod schemas;
+pub(crate) mod shoot;
 
 pub(crate) use decorator::decorate;
 pub(crate) use environment::{Environment, Said};

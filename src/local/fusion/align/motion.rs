@@ -16,6 +16,19 @@ pub(in crate::local::fusion) struct Motion {
 }
 
 impl Motion {
+    /// A shift in pixels after a turn in radians.
+    pub(super) const fn new(shift: [f64; 2], turn: f64) -> Self {
+        Self { shift, turn }
+    }
+
+    /// How far the corners lie apart at most under this motion and another one, pixels.
+    pub(super) fn apart(&self, other: &Self, width: usize, height: usize) -> f64 {
+        let radius = (width as f64).hypot(height as f64) / 2.0;
+        let across = self.shift[0] - other.shift[0];
+        let down = self.shift[1] - other.shift[1];
+        across.hypot(down) + radius * (self.turn - other.turn).abs()
+    }
+
     /// Middle of a picture of this size.
     pub(super) fn center(width: usize, height: usize) -> [f64; 2] {
         [(width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0]
@@ -96,11 +109,28 @@ impl Motion {
 
 /// Follows the camera from the smallest level to the largest. `offset` (EV) is refined on the way.
 pub(super) fn follow(base: &Pyramid, moving: &Pyramid, offset: &mut f64) -> Motion {
-    let levels: Vec<(&Level, &Level)> = base.levels.iter().zip(&moving.levels).collect();
-    let mut motion = match levels.last() {
-        Some((base, moving)) => search(base, moving, *offset as f32),
-        None => return Motion::default(),
+    let (Some(smallest), Some(moved)) = (base.levels.last(), moving.levels.last()) else {
+        return Motion::default();
     };
+    let start = search(smallest, moved, *offset as f32);
+    settle(base, moving, offset, start)
+}
+
+/// The same from a motion that is known roughly, in pixels of the largest level.
+pub(super) fn follow_from(
+    base: &Pyramid,
+    moving: &Pyramid,
+    offset: &mut f64,
+    start: Motion,
+) -> Motion {
+    let halvings = i32::try_from(base.levels.len()).unwrap_or(1) - 1;
+    settle(base, moving, offset, start.scaled(0.5_f64.powi(halvings)))
+}
+
+/// From a motion in pixels of the smallest level to one in pixels of the largest.
+fn settle(base: &Pyramid, moving: &Pyramid, offset: &mut f64, start: Motion) -> Motion {
+    let levels: Vec<(&Level, &Level)> = base.levels.iter().zip(&moving.levels).collect();
+    let mut motion = start;
     for (number, (base, moving)) in levels.iter().enumerate().rev() {
         let largest = number == 0;
         let (rounds, stride) = if largest { (4, 2) } else { (10, 1) };
