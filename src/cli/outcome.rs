@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::domain::id::JobId;
-use crate::domain::listing::{LeftOut, LeftOutCode};
+use crate::domain::listing::{Beside, LeftOut, LeftOutCode};
 use crate::domain::state::JobState;
 use crate::engine::{
     DriveOutcome, Ending, Engine, EngineError, ImportOutcome, OperationCounts, SubmitOutcome,
@@ -28,6 +28,9 @@ pub(crate) struct ResultDocument {
     operations: OperationCounts,
     /// Files of the listing that are no part of the delivery although somebody may expect them.
     left_out: Vec<LeftOut>,
+    /// Files that lie beside photos and are neither photos nor failures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    beside: Vec<Beside>,
     destination: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
@@ -95,7 +98,16 @@ pub(crate) fn report(
     engine: &Engine,
     driven: &DriveOutcome,
 ) -> Result<Exit, Failure> {
-    told(context, &document(engine, driven)?)
+    told(context, &document(engine, driven)?, false)
+}
+
+/// The same where the files that are left out were named before the work began.
+pub(crate) fn report_announced(
+    context: &Context,
+    engine: &Engine,
+    driven: &DriveOutcome,
+) -> Result<Exit, Failure> {
+    told(context, &document(engine, driven)?, true)
 }
 
 /// The same after an import, with what was taken.
@@ -107,14 +119,14 @@ pub(crate) fn report_import(
 ) -> Result<Exit, Failure> {
     let mut document = document(engine, driven)?;
     document.imported = Some(taken);
-    told(context, &document)
+    told(context, &document, false)
 }
 
-fn told(context: &Context, document: &ResultDocument) -> Result<Exit, Failure> {
+fn told(context: &Context, document: &ResultDocument, were_named: bool) -> Result<Exit, Failure> {
     let printer = &context.printer;
     printer.either(document, ResultDocument::as_text)?;
     if printer.form() == Form::Text {
-        for left_out in &document.left_out {
+        for left_out in document.left_out.iter().filter(|_| !were_named) {
             printer.note(&format!("left out {}: {}", left_out.file, left_out.reason));
         }
         if let Some(problem) = &document.problem {
@@ -133,8 +145,8 @@ pub(crate) fn document(
     driven: &DriveOutcome,
 ) -> Result<ResultDocument, EngineError> {
     let job = &driven.job;
-    let left_out: Vec<LeftOut> = engine
-        .listing(job)?
+    let listing = engine.listing(job)?;
+    let left_out: Vec<LeftOut> = listing
         .left_out
         .into_iter()
         .filter(|left_out| is_a_loss(left_out.code))
@@ -228,6 +240,7 @@ pub(crate) fn document(
         state: driven.state,
         operations: driven.counts,
         left_out,
+        beside: listing.beside,
         destination: driven.destination.to_string_lossy().into_owned(),
         problem,
         hint,

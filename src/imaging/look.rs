@@ -2,6 +2,8 @@
 //! whether it is damaged are known at the time of the plan.
 
 use super::decode::{DecodeError, DecodeLimits, decode};
+use super::header::probe;
+use super::notes::notes;
 use super::picture::Picture;
 use super::resize::fit;
 
@@ -26,6 +28,6 @@ pub fn look(bytes: &[u8], limits: &DecodeLimits, long_side: usize) -> Result<Loo
     })?;
     Ok(Look {
         picture,
-        notes: Vec::new(),
+        notes: notes(bytes, &probe(bytes)?),
     })
 }

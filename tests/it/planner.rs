@@ -106,6 +106,7 @@ fn listing() -> Listing {
             ],
             evidence: BracketEvidence::FileName,
         }],
+        beside: Vec::new(),
         left_out: vec![LeftOut {
             file: "broken.jpg".to_owned(),
             code: LeftOutCode::Damaged,

@@ -94,7 +94,7 @@ pub(crate) fn run(arguments: &ExportArgs, context: &Context) -> Result<Exit, Fai
     let handed = engine.hand_over(job, &folder, &mut progress)?;
     progress.finish();
     let Some(handed) = handed else {
-        return outcome::report(context, &engine, &driven);
+        return outcome::report_announced(context, &engine, &driven);
     };
     let steps = match handed.files.first() {
         Some(name) => fs_err::read_to_string(folder.join(name))?,

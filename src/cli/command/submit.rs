@@ -26,5 +26,5 @@ pub(crate) fn run(arguments: &SubmitArgs, context: &Context) -> Result<Exit, Fai
         .drive(&submitted.job, &mut progress, &context.interrupt, &limits)
         .map_err(|error| Failure::while_driving(&submitted.job, error))?;
     progress.finish();
-    outcome::report(context, &engine, &driven)
+    outcome::report_announced(context, &engine, &driven)
 }

@@ -57,6 +57,7 @@ impl Delivery {
                 photos: Vec::new(),
                 brackets: Vec::new(),
                 left_out: Vec::new(),
+                beside: Vec::new(),
             },
             plan: Plan {
                 schema_version: PLAN_SCHEMA_VERSION,
