@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::domain::id::JobId;
-use crate::domain::listing::{LeftOut, LeftOutCode};
+use crate::domain::listing::{Beside, LeftOut, LeftOutCode};
 use crate::domain::state::JobState;
 use crate::engine::{
     DriveOutcome, Ending, Engine, EngineError, ImportOutcome, OperationCounts, SubmitOutcome,
@@ -32,6 +32,9 @@ pub(crate) struct ResultDocument {
     /// Files that did not come out as planned, each once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<FileProblem>,
+    /// Files that lie beside photos and are neither photos nor failures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    beside: Vec<Beside>,
     destination: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
@@ -169,8 +172,8 @@ pub(crate) fn document(
     driven: &DriveOutcome,
 ) -> Result<ResultDocument, EngineError> {
     let job = &driven.job;
-    let left_out: Vec<LeftOut> = engine
-        .listing(job)?
+    let listing = engine.listing(job)?;
+    let left_out: Vec<LeftOut> = listing
         .left_out
         .into_iter()
         .filter(|left_out| is_a_loss(left_out.code))
@@ -270,6 +273,7 @@ pub(crate) fn document(
         operations: driven.counts,
         left_out,
         problems,
+        beside: listing.beside,
         destination: driven.destination.to_string_lossy().into_owned(),
         problem,
         hint,

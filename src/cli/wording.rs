@@ -48,6 +48,7 @@ pub(crate) fn before_the_work(listing: &Listing, plan: &Plan) -> Vec<String> {
     for left_out in &listing.left_out {
         lines.push(format!("left out {}: {}", left_out.file, left_out.reason));
     }
+    lines.extend(crate::planner::beside(listing));
     let mut skipped: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
     for operation in plan.photos.iter().flat_map(|photo| &photo.operations) {
         if let Decision::Skip { reason, hint, .. } = &operation.decision {

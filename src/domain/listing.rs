@@ -36,6 +36,35 @@ pub struct Listing {
     /// without a full stop.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Files that lie beside photos and are neither photos nor failures, one entry for each kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Beside>,
+}
+
+/// Files of one kind that lie beside photos and are not used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Beside {
+    /// What they are.
+    pub kind: BesideKind,
+    /// Paths relative to the listing folder; characters that cannot be printed are escaped.
+    pub files: Vec<String>,
+}
+
+/// What a file is that lies beside photos.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum BesideKind {
+    /// The raw photo of a photo that is used.
+    RawTwin,
+    /// What an editor or a camera notes beside a photo.
+    Sidecar,
+    /// The moving half of a live photo.
+    LiveClip,
+    /// Of a system, a network drive or a catalogue.
+    System,
 }
 
 /// One usable photo. Sizes are those of the upright picture, after EXIF orientation.
@@ -155,6 +184,14 @@ pub enum PhotoFormat {
     Webp,
     /// TIFF.
     Tiff,
+    /// BMP.
+    Bmp,
+    /// GIF, of which the first picture is used.
+    Gif,
+    /// HEIC, as phones write it.
+    Heic,
+    /// A raw photo, of which the camera's own JPEG inside is used.
+    Raw,
 }
 
 /// What said which room a photo shows, strongest first.

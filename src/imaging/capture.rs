@@ -3,14 +3,9 @@
 
 use exif::{Exif, Field, In, Reader, Tag, Value};
 
-use super::decode::Opacity;
+use super::blocks::{exif_block, xmp_orientation};
 use super::guard::guarded;
-use super::header::{Content, png_chunks, sniff, webp_chunks};
-use super::jpeg;
-use crate::domain::listing::{Capture, PhotoFormat};
-
-/// EXIF blocks beyond this many bytes are not read; the segment of a JPEG holds 64 KiB.
-const MAX_EXIF_BYTES: usize = 4 << 20;
+use crate::domain::listing::Capture;
 
 /// What the camera recorded about the exposure; all unknown where there is no EXIF.
 #[must_use]
@@ -44,7 +39,7 @@ fn capture_unguarded(bytes: &[u8]) -> Capture {
     }
 }
 
-/// The EXIF orientation, 1 to 8; 1 where none is recorded or the value is no orientation.
+/// The orientation of the stored pixels, 1 to 8: EXIF's, else XMP's; 1 where neither tells a valid one.
 pub(super) fn orientation(bytes: &[u8]) -> u8 {
     read(bytes)
         .and_then(|exif| {
@@ -54,88 +49,51 @@ pub(super) fn orientation(bytes: &[u8]) -> u8 {
         })
         .and_then(|value| u8::try_from(value).ok())
         .filter(|value| (1..=8).contains(value))
+        .or_else(|| xmp_orientation(bytes))
         .unwrap_or(1)
 }
 
-/// What kind of raw photo a TIFF structure holds; `None` for a plain TIFF. Raw files keep a small
-/// preview where a TIFF keeps its picture, so reading one as TIFF would finish the preview.
-pub(super) fn raw_photo(bytes: &[u8]) -> Option<&'static str> {
-    const DNG_VERSION: Tag = Tag(exif::Context::Tiff, 0xc612);
-    const SUB_IFDS: Tag = Tag(exif::Context::Tiff, 0x014a);
-    const NEW_SUBFILE_TYPE: Tag = Tag(exif::Context::Tiff, 0x00fe);
+/// A colour space that EXIF tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ColourMark {
+    Srgb,
+    AdobeRgb,
+}
+
+/// What EXIF says of the colours (CIPA DC-008, ColorSpace; DCF 2.0, InteroperabilityIndex): an option file of DCF
+/// says "uncalibrated" and `R03`, some programs write 2 for Adobe RGB.
+pub(super) fn colour_mark(bytes: &[u8]) -> Option<ColourMark> {
+    guarded(|| colour_mark_unguarded(bytes)).flatten()
+}
+
+fn colour_mark_unguarded(bytes: &[u8]) -> Option<ColourMark> {
     let exif = read(bytes)?;
-    if exif.get_field(DNG_VERSION, In::PRIMARY).is_some() {
-        return Some("a raw photo (DNG)");
+    let space = exif
+        .get_field(Tag::ColorSpace, In::PRIMARY)
+        .and_then(|field| field.value.get_uint(0));
+    let is_option_file = exif
+        .get_field(Tag::InteroperabilityIndex, In::PRIMARY)
+        .is_some_and(|field| match &field.value {
+            Value::Ascii(lines) => lines.first().is_some_and(|line| line.starts_with(b"R03")),
+            _ => false,
+        });
+    match space {
+        Some(1) => Some(ColourMark::Srgb),
+        Some(2) => Some(ColourMark::AdobeRgb),
+        Some(65_535) | None if is_option_file => Some(ColourMark::AdobeRgb),
+        _ => None,
     }
-    let first = |tag| exif.get_field(tag, In::PRIMARY)?.value.get_uint(0);
-    // 32803 is a colour filter array, 34892 linear raw.
-    if matches!(first(Tag::PhotometricInterpretation), Some(32_803 | 34_892)) {
-        return Some("a camera raw photo");
-    }
-    let reduced = first(NEW_SUBFILE_TYPE).is_some_and(|kind| kind & 1 == 1);
-    (reduced && exif.get_field(SUB_IFDS, In::PRIMARY).is_some()).then_some("a camera raw photo")
-}
-
-/// What the last channel of a TIFF with one more than its colours means (TIFF 6.0, ExtraSamples).
-pub(super) fn tiff_opacity(bytes: &[u8]) -> Opacity {
-    const EXTRA_SAMPLES: Tag = Tag(exif::Context::Tiff, 0x0152);
-    match first_value(bytes, EXTRA_SAMPLES) {
-        Some(0) => Opacity::Ignored,
-        Some(1) => Opacity::Associated,
-        // Writers that do not say it mean opacity.
-        _ => Opacity::Separate,
-    }
-}
-
-/// Whether the bits of each byte of a TIFF are stored in reverse, as fax machines do it.
-pub(super) fn tiff_bits_reversed(bytes: &[u8]) -> bool {
-    const FILL_ORDER: Tag = Tag(exif::Context::Tiff, 0x010a);
-    first_value(bytes, FILL_ORDER) == Some(2)
-}
-
-fn first_value(bytes: &[u8], tag: Tag) -> Option<u32> {
-    read(bytes)?.get_field(tag, In::PRIMARY)?.value.get_uint(0)
-}
-
-/// The position behind the last strip or tile of a TIFF's first picture, as far as its directory
-/// says it.
-pub(super) fn strip_end(bytes: &[u8]) -> Option<u64> {
-    const TILE_OFFSETS: Tag = Tag(exif::Context::Tiff, 0x0144);
-    const TILE_BYTE_COUNTS: Tag = Tag(exif::Context::Tiff, 0x0145);
-    let exif = read(bytes)?;
-    let end = |offsets, counts| {
-        let offsets = exif.get_field(offsets, In::PRIMARY)?.value.iter_uint()?;
-        let counts = exif.get_field(counts, In::PRIMARY)?.value.iter_uint()?;
-        offsets
-            .zip(counts)
-            .map(|(offset, count)| u64::from(offset) + u64::from(count))
-            .max()
-    };
-    end(Tag::StripOffsets, Tag::StripByteCounts).or_else(|| end(TILE_OFFSETS, TILE_BYTE_COUNTS))
 }
 
 /// Finds and parses the EXIF block; what follows an error inside it is skipped.
 pub(super) fn read(bytes: &[u8]) -> Option<Exif> {
-    let block = match sniff(bytes) {
-        Content::Photo(PhotoFormat::Jpeg) => bytes.get(jpeg::layout(bytes).ok()?.exif?)?.to_vec(),
-        Content::Photo(PhotoFormat::Png) => {
-            let (_, range) = png_chunks(bytes).find(|(name, _)| name == b"eXIf")?;
-            bytes
-                .get(range)
-                .filter(|block| block.len() <= MAX_EXIF_BYTES)?
-                .to_vec()
-        }
-        Content::Photo(PhotoFormat::Webp) => {
-            let (_, range) = webp_chunks(bytes).find(|(name, _)| name == b"EXIF")?;
-            let data = bytes
-                .get(range)
-                .filter(|block| block.len() <= MAX_EXIF_BYTES)?;
-            // Some writers keep the prefix that only JPEG needs.
-            data.strip_prefix(b"Exif\0\0").unwrap_or(data).to_vec()
-        }
-        Content::Photo(PhotoFormat::Tiff) => bytes.to_vec(),
-        Content::OtherPicture(..) | Content::Unknown => return None,
-    };
+    let mut block = exif_block(bytes)?.into_owned();
+    // Raw formats write another number where TIFF has 42.
+    match block.get(..4) {
+        Some(b"IIU\0" | b"IIRO" | b"IIRS") => block[2..4].copy_from_slice(&[42, 0]),
+        Some(b"MMOR") => block[2..4].copy_from_slice(&[0, 42]),
+        _ => {}
+    }
     Reader::new()
         .continue_on_error(true)
         .read_raw(block)

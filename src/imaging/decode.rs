@@ -5,18 +5,22 @@
 use std::error::Error as _;
 use std::io::Cursor;
 
-use image::codecs::{png::PngDecoder, tiff::TiffDecoder, webp::WebPDecoder};
+use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::error::{ImageError, UnsupportedErrorKind};
 use image::{DynamicImage, ImageDecoder, Limits};
 use remedia_jpeg::Scale;
 
-use super::capture;
 use super::guard::{gave_up, guarded};
 use super::header::{self, Header, check_complete};
+use super::heic;
 use super::icc;
 use super::jpeg;
+use super::opacity::{Opacity, on_white};
 use super::orient;
 use super::picture::{Picture, Samples};
+use super::raw;
+use super::space::{self, Space};
+use super::tiff::{self, Tree};
 use crate::domain::listing::PhotoFormat;
 
 /// What is refused before it is decoded.
@@ -91,17 +95,6 @@ impl DecodeError {
     }
 }
 
-/// What a channel behind the colours means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Opacity {
-    /// Nothing of the picture: a selection that an editor kept.
-    Ignored,
-    /// Opacity, and the colours are already multiplied by it.
-    Associated,
-    /// Opacity.
-    Separate,
-}
-
 /// Pixels as they are stored, before colour conversion.
 pub(super) enum Stored {
     Gray8(Vec<u8>),
@@ -110,6 +103,8 @@ pub(super) enum Stored {
     Rgb16(Vec<u16>),
     /// Four 8-bit channels, 255 is no ink.
     InvertedCmyk(Vec<u8>),
+    /// Three channels that are sRGB already, whatever profile there is.
+    Srgb16(Vec<u16>),
     /// Three channels of linear light, 1 is white.
     LinearRgb(Vec<f32>),
 }
@@ -131,20 +126,19 @@ fn decode_unguarded(bytes: &[u8], limits: &DecodeLimits) -> Result<Picture, Deco
     if header.format == PhotoFormat::Jpeg {
         return Ok(decode_jpeg(bytes, &header, Scale::Full, limits)?.0);
     }
-    let (stored, profile) = decode_other(bytes, &header)?;
+    let (stored, space) = decode_other(bytes, &header, limits)?;
     let (width, height) = header.stored_size();
-    let size = (width as usize, height as usize);
-    upright(&header, stored, profile.as_deref(), size)
+    upright(&header, stored, &space, (width as usize, height as usize))
 }
 
 /// Stored pixels of a size, as they are stored, to an upright picture in sRGB.
 fn upright(
     header: &Header,
     stored: Stored,
-    profile: Option<&[u8]>,
+    space: &Space,
     (width, height): (usize, usize),
 ) -> Result<Picture, DecodeError> {
-    let samples = icc::into_srgb(stored, profile);
+    let samples = icc::into_srgb(stored, space);
     let picture = match samples {
         Samples::Eight(samples) => Picture::from_eight(width, height, samples),
         Samples::Sixteen(samples) => Picture::from_sixteen(width, height, samples),
@@ -186,15 +180,29 @@ pub(super) fn decode_jpeg(
     scale: Scale,
     limits: &DecodeLimits,
 ) -> Result<(Picture, Vec<String>), DecodeError> {
-    let layout = jpeg::layout(bytes)?;
-    let decoded = jpeg::decode(bytes, &layout, scale, limits)?;
-    let profile = layout.icc(bytes);
+    let (decoded, profile) = stored_jpeg(bytes, scale, limits)?;
+    let space = Space::of(profile, bytes);
     let size = (decoded.width, decoded.height);
-    let picture = upright(header, decoded.stored, profile.as_deref(), size)?;
+    let picture = upright(header, decoded.stored, &space, size)?;
     Ok((picture, decoded.notes))
 }
 
-fn decode_other(bytes: &[u8], header: &Header) -> Result<(Stored, Option<Vec<u8>>), DecodeError> {
+/// A JPEG's pixels as they are stored, with its profile.
+fn stored_jpeg(
+    bytes: &[u8],
+    scale: Scale,
+    limits: &DecodeLimits,
+) -> Result<(jpeg::JpegPicture, Option<Vec<u8>>), DecodeError> {
+    let layout = jpeg::layout(bytes)?;
+    let decoded = jpeg::decode(bytes, &layout, scale, limits)?;
+    Ok((decoded, layout.icc(bytes)))
+}
+
+fn decode_other(
+    bytes: &[u8],
+    header: &Header,
+    limits: &DecodeLimits,
+) -> Result<(Stored, Space), DecodeError> {
     let format = header.format;
     check_complete(bytes, format)?;
     let name = header.format_name();
@@ -208,22 +216,70 @@ fn decode_other(bytes: &[u8], header: &Header) -> Result<(Stored, Option<Vec<u8>
     let pixels = u64::from(width) * u64::from(height);
     allowed.max_alloc = Some(pixels.saturating_mul(16).saturating_add(64 << 20));
     let reader = Cursor::new(bytes);
-    let (image, profile) = match format {
-        PhotoFormat::Png => finish(
-            PngDecoder::with_limits(reader, allowed.clone()).map_err(failed)?,
-            allowed,
-        ),
-        PhotoFormat::Webp => finish(WebPDecoder::new(reader).map_err(failed)?, allowed),
-        PhotoFormat::Tiff | PhotoFormat::Jpeg => {
-            finish(TiffDecoder::new(reader).map_err(failed)?, allowed)
+    match format {
+        PhotoFormat::Tiff => {
+            let tree = Tree::new(bytes).ok_or_else(|| gave_up(bytes))?;
+            let page = tiff::page(&tree)?;
+            let (stored, profile) = tiff::decode(&tree, &page, &|bytes, size| {
+                jpeg_within(bytes, size, limits)
+            })?;
+            Ok((stored, Space::of(profile, bytes)))
+        }
+        PhotoFormat::Png => {
+            let decoder = PngDecoder::with_limits(reader, allowed.clone()).map_err(failed)?;
+            let (image, profile) = finish(decoder, allowed).map_err(failed)?;
+            Ok((stored_from(image), space::of_png(bytes, profile)))
+        }
+        PhotoFormat::Webp => {
+            let decoder = WebPDecoder::new(reader).map_err(failed)?;
+            let (image, profile) = finish(decoder, allowed).map_err(failed)?;
+            Ok((stored_from(image), Space::of(profile, bytes)))
+        }
+        PhotoFormat::Bmp => {
+            let decoder = BmpDecoder::new(reader).map_err(failed)?;
+            let (image, profile) = finish(decoder, allowed).map_err(failed)?;
+            Ok((stored_from(image), Space::of(profile, bytes)))
+        }
+        PhotoFormat::Gif => {
+            let decoder = GifDecoder::new(reader).map_err(failed)?;
+            let (image, _) = finish(decoder, allowed).map_err(failed)?;
+            Ok((stored_from(image), Space::Srgb))
+        }
+        PhotoFormat::Heic => heic::decode(bytes, (width, height)),
+        PhotoFormat::Raw => {
+            let preview = raw::preview(bytes)?;
+            let (decoded, profile) = stored_jpeg(preview.jpeg, Scale::Full, limits)?;
+            let space = match profile {
+                Some(profile) => Space::Icc(profile),
+                // The raw file's own EXIF tells the camera's setting.
+                None => match Space::of(None, preview.jpeg) {
+                    Space::Srgb => Space::of(None, bytes),
+                    told => told,
+                },
+            };
+            Ok((decoded.stored, space))
+        }
+        PhotoFormat::Jpeg => {
+            let (decoded, profile) = stored_jpeg(bytes, Scale::Full, limits)?;
+            Ok((decoded.stored, Space::of(profile, bytes)))
         }
     }
-    .map_err(failed)?;
-    let opacity = match format {
-        PhotoFormat::Tiff => capture::tiff_opacity(bytes),
-        _ => Opacity::Separate,
-    };
-    Ok((stored_from(image, opacity), profile))
+}
+
+/// A JPEG inside a TIFF, at most of the size that its place has.
+fn jpeg_within(
+    bytes: &[u8],
+    (width, height): (u32, u32),
+    limits: &DecodeLimits,
+) -> Result<Stored, DecodeError> {
+    let layout = jpeg::layout(bytes)?;
+    if layout.width != width || layout.height > height {
+        return Err(DecodeError::Damaged {
+            format: "TIFF",
+            reason: "a JPEG in it has another size than its place".to_owned(),
+        });
+    }
+    stored_jpeg(bytes, Scale::Full, limits).map(|(decoded, _)| decoded.stored)
 }
 
 fn finish(
@@ -273,84 +329,18 @@ pub(super) fn from_image_error(format: &'static str, error: &ImageError) -> Deco
     }
 }
 
-fn stored_from(image: DynamicImage, opacity: Opacity) -> Stored {
+fn stored_from(image: DynamicImage) -> Stored {
+    let alpha = Opacity::Separate;
     match image {
         DynamicImage::ImageLuma8(image) => Stored::Gray8(image.into_raw()),
         DynamicImage::ImageLuma16(image) => Stored::Gray16(image.into_raw()),
         DynamicImage::ImageRgb8(image) => Stored::Rgb8(image.into_raw()),
         DynamicImage::ImageRgb16(image) => Stored::Rgb16(image.into_raw()),
-        DynamicImage::ImageLumaA8(image) => {
-            Stored::Gray8(flattened::<u8, 2, 1>(&image.into_raw(), opacity))
-        }
-        DynamicImage::ImageRgba8(image) => {
-            Stored::Rgb8(flattened::<u8, 4, 3>(&image.into_raw(), opacity))
-        }
+        DynamicImage::ImageLumaA8(image) => Stored::Gray8(on_white(&image.into_raw(), 2, 1, alpha)),
+        DynamicImage::ImageRgba8(image) => Stored::Rgb8(on_white(&image.into_raw(), 4, 3, alpha)),
         DynamicImage::ImageLumaA16(image) => {
-            Stored::Gray16(flattened::<u16, 2, 1>(&image.into_raw(), opacity))
+            Stored::Gray16(on_white(&image.into_raw(), 2, 1, alpha))
         }
-        DynamicImage::ImageRgba16(image) => {
-            Stored::Rgb16(flattened::<u16, 4, 3>(&image.into_raw(), opacity))
-        }
-        DynamicImage::ImageRgb32F(image) => Stored::LinearRgb(image.into_raw()),
-        other => {
-            let samples = other.into_rgba32f().into_raw();
-            let pixels = samples.as_chunks::<4>().0.iter();
-            let on_white = pixels.flat_map(|&[red, green, blue, alpha]| {
-                [red, green, blue].map(|value| match opacity {
-                    Opacity::Ignored => value,
-                    Opacity::Associated => value + 1.0 - alpha,
-                    Opacity::Separate => value * alpha + 1.0 - alpha,
-                })
-            });
-            Stored::LinearRgb(on_white.collect())
-        }
-    }
-}
-
-/// Lays pixels with a last channel of opacity on white.
-fn flattened<T, const FROM: usize, const TO: usize>(samples: &[T], opacity: Opacity) -> Vec<T>
-where
-    T: Copy + Into<u64> + TryFrom<u64> + image::Primitive,
-{
-    let white: u64 = T::DEFAULT_MAX_VALUE.into();
-    let mut flat = Vec::with_capacity(samples.len() / FROM * TO);
-    for pixel in samples.as_chunks::<FROM>().0 {
-        let alpha: u64 = pixel[FROM - 1].into();
-        for &value in &pixel[..TO] {
-            let wide: u64 = value.into();
-            let mixed = match opacity {
-                Opacity::Ignored => wide,
-                Opacity::Associated => wide + white - alpha,
-                Opacity::Separate => (wide * alpha + white * (white - alpha) + white / 2) / white,
-            };
-            flat.push(T::try_from(mixed).unwrap_or(T::DEFAULT_MAX_VALUE));
-        }
-    }
-    flat
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn opacity_is_laid_on_white() {
-        let pixels = [0_u8, 100, 200, 255, 0, 100, 200, 0, 40, 80, 0, 128];
-        assert_eq!(
-            flattened::<u8, 4, 3>(&pixels, Opacity::Separate),
-            [0, 100, 200, 255, 255, 255, 147, 167, 127]
-        );
-        assert_eq!(
-            flattened::<u8, 4, 3>(&pixels, Opacity::Associated),
-            [0, 100, 200, 255, 255, 255, 167, 207, 127]
-        );
-        assert_eq!(
-            flattened::<u8, 4, 3>(&pixels, Opacity::Ignored),
-            [0, 100, 200, 0, 100, 200, 40, 80, 0]
-        );
-        assert_eq!(
-            flattened::<u16, 2, 1>(&[1000, 65535, 1000, 0], Opacity::Separate),
-            [1000, 65535]
-        );
+        other => Stored::Rgb16(on_white(&other.into_rgba16().into_raw(), 4, 3, alpha)),
     }
 }

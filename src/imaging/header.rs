@@ -1,18 +1,16 @@
 //! What a file is, judged by its content: format, size as seen, orientation and depth from the
 //! header alone, and whether the file is complete, without decoding a pixel.
 
-use std::io::Cursor;
 use std::ops::Range;
 
-use image::codecs::tiff::TiffDecoder;
-use image::{ExtendedColorType, ImageDecoder};
 use remedia_jpeg::Scale;
 
-use super::capture::{self, strip_end};
-use super::decode::{DecodeError, DecodeLimits, from_image_error};
+use super::capture;
+use super::decode::{DecodeError, DecodeLimits};
 use super::guard::{gave_up, guarded};
-use super::jpeg;
 use super::orient::swaps_axes;
+use super::tiff::{self, Tree};
+use super::{gif, heic, jpeg, raw, space};
 use crate::domain::listing::PhotoFormat;
 
 /// What a photo's header says.
@@ -54,6 +52,10 @@ pub(super) const fn format_name(format: PhotoFormat) -> &'static str {
         PhotoFormat::Png => "PNG",
         PhotoFormat::Webp => "WebP",
         PhotoFormat::Tiff => "TIFF",
+        PhotoFormat::Bmp => "BMP",
+        PhotoFormat::Gif => "GIF",
+        PhotoFormat::Heic => "HEIC",
+        PhotoFormat::Raw => "raw",
     }
 }
 
@@ -69,7 +71,6 @@ pub enum Content {
 }
 
 const EXPORT: &str = "export it as JPEG first";
-const RAW: &str = "develop it to JPEG or TIFF first";
 const PHONE: &str =
     "convert it to JPEG first; phones can take JPEG (\"most compatible\") themselves";
 
@@ -88,26 +89,21 @@ pub fn sniff(bytes: &[u8]) -> Content {
         return Content::Photo(PhotoFormat::Webp);
     }
     if starts(b"II*\0") && matches!(at(8..10), b"CR") {
-        return Content::OtherPicture("a Canon raw photo (CR2)", RAW);
+        return Content::Photo(PhotoFormat::Raw);
     }
     if starts(b"II*\0") || starts(b"MM\0*") || starts(b"II+\0") || starts(b"MM\0+") {
         return Content::Photo(PhotoFormat::Tiff);
     }
     if at(4..8) == b"ftyp" {
-        return match at(8..12) {
-            b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => {
-                Content::OtherPicture("an HEIC photo", PHONE)
-            }
-            b"avif" | b"avis" => Content::OtherPicture("an AVIF picture", EXPORT),
-            b"crx " => Content::OtherPicture("a Canon raw photo (CR3)", RAW),
-            _ => Content::Unknown,
-        };
+        return sniff_boxes(bytes);
     }
-    if starts(b"IIU\0") || starts(b"IIRO") || starts(b"IIRS") || starts(b"MMOR") {
-        return Content::OtherPicture("a camera raw photo", RAW);
-    }
-    if starts(b"FUJIFILMCCD-RAW") {
-        return Content::OtherPicture("a Fujifilm raw photo (RAF)", RAW);
+    if starts(b"IIU\0")
+        || starts(b"IIRO")
+        || starts(b"IIRS")
+        || starts(b"MMOR")
+        || starts(b"FUJIFILMCCD-RAW")
+    {
+        return Content::Photo(PhotoFormat::Raw);
     }
     if starts(b"\xff\x0a") || starts(b"\0\0\0\x0cJXL \r\n\x87\n") {
         return Content::OtherPicture("a JPEG XL picture", EXPORT);
@@ -116,10 +112,10 @@ pub fn sniff(bytes: &[u8]) -> Content {
         return Content::OtherPicture("a JPEG 2000 picture", EXPORT);
     }
     if starts(b"GIF87a") || starts(b"GIF89a") {
-        return Content::OtherPicture("a GIF picture", EXPORT);
+        return Content::Photo(PhotoFormat::Gif);
     }
     if starts(b"BM") && at(6..10) == [0; 4] {
-        return Content::OtherPicture("a BMP picture", EXPORT);
+        return Content::Photo(PhotoFormat::Bmp);
     }
     if starts(b"8BPS") {
         return Content::OtherPicture("a Photoshop document", "export it as JPEG or TIFF first");
@@ -128,6 +124,34 @@ pub fn sniff(bytes: &[u8]) -> Content {
         return Content::OtherPicture("an SVG drawing", EXPORT);
     }
     Content::Unknown
+}
+
+/// A file of boxes (ISO/IEC 14496-12), by the brands that it names.
+fn sniff_boxes(bytes: &[u8]) -> Content {
+    let at = |range: Range<usize>| bytes.get(range).unwrap_or_default();
+    let heic = if cfg!(feature = "heic") {
+        Content::Photo(PhotoFormat::Heic)
+    } else {
+        Content::OtherPicture("an HEIC photo", PHONE)
+    };
+    let avif = Content::OtherPicture("an AVIF picture", EXPORT);
+    match at(8..12) {
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" => heic,
+        b"avif" | b"avis" => avif,
+        b"crx " => Content::Photo(PhotoFormat::Raw),
+        b"mif1" | b"msf1" | b"mif2" => {
+            // These brands are of the container alone; the others say what is in it.
+            let length = u32_be(bytes, 0).unwrap_or(0) as usize;
+            let brands = at(16..length.clamp(16, bytes.len().max(16)));
+            let mut brands = brands.as_chunks::<4>().0.iter();
+            if brands.any(|brand| matches!(brand, b"avif" | b"avis")) {
+                avif
+            } else {
+                heic
+            }
+        }
+        _ => Content::Unknown,
+    }
 }
 
 fn is_svg(bytes: &[u8]) -> bool {
@@ -156,11 +180,19 @@ fn probe_unguarded(bytes: &[u8]) -> Result<Header, DecodeError> {
         }
         Content::Unknown => {
             return Err(DecodeError::Unsupported {
-                what: "content that is no JPEG, PNG, WebP or TIFF".to_owned(),
+                what: "content that is not a photo format".to_owned(),
                 hint: EXPORT.to_owned(),
             });
         }
     };
+    // Many raw formats begin as TIFF does.
+    let format = match Tree::new(bytes) {
+        Some(tree) if format == PhotoFormat::Tiff && raw::kind_of_tiff(&tree).is_some() => {
+            PhotoFormat::Raw
+        }
+        _ => format,
+    };
+    let mut orientation = None;
     let (width, height, bits_per_sample, progressive) = match format {
         PhotoFormat::Jpeg => {
             let layout = jpeg::layout(bytes)?;
@@ -173,7 +205,27 @@ fn probe_unguarded(bytes: &[u8]) -> Result<Header, DecodeError> {
         }
         PhotoFormat::Png => png_header(bytes)?,
         PhotoFormat::Webp => webp_header(bytes)?,
-        PhotoFormat::Tiff => tiff_header(bytes)?,
+        PhotoFormat::Tiff => {
+            let tree = Tree::new(bytes).ok_or_else(|| gave_up(bytes))?;
+            let page = tiff::page(&tree)?;
+            orientation = page.orientation(&tree);
+            let bits = page.bits.clamp(8, 64) as u8;
+            (page.width, page.height, bits, false)
+        }
+        PhotoFormat::Bmp => bmp_header(bytes)?,
+        PhotoFormat::Gif => gif_header(bytes)?,
+        PhotoFormat::Heic => {
+            let header = heic::header(bytes)?;
+            // The container's own turns are in the size already, and EXIF only repeats them.
+            orientation = Some(1);
+            let bits = if header.bits > 8 { 16 } else { 8 };
+            (header.width, header.height, bits, false)
+        }
+        PhotoFormat::Raw => {
+            let preview = raw::preview(bytes)?;
+            orientation = Some(preview.orientation);
+            (preview.width, preview.height, 8, false)
+        }
     };
     if width == 0 || height == 0 {
         return Err(DecodeError::Damaged {
@@ -181,7 +233,7 @@ fn probe_unguarded(bytes: &[u8]) -> Result<Header, DecodeError> {
             reason: "its width or height is zero".to_owned(),
         });
     }
-    let orientation = capture::orientation(bytes);
+    let orientation = orientation.unwrap_or_else(|| capture::orientation(bytes));
     let (width, height) = if swaps_axes(orientation) {
         (height, width)
     } else {
@@ -233,10 +285,22 @@ fn check_complete_unguarded(bytes: &[u8], format: PhotoFormat) -> Result<(), Dec
                 .then_some(())
                 .ok_or_else(|| cut("it has fewer bytes than it says"))
         }
-        PhotoFormat::Tiff => match strip_end(bytes) {
-            Some(end) if end > bytes.len() as u64 => Err(cut("picture data lie behind its end")),
-            _ => Ok(()),
-        },
+        PhotoFormat::Tiff => {
+            let tree = Tree::new(bytes).ok_or_else(|| gave_up(bytes))?;
+            let complete = tiff::page(&tree)?.is_complete(bytes.len());
+            complete
+                .then_some(())
+                .ok_or_else(|| cut("picture data lie behind its end"))
+        }
+        PhotoFormat::Bmp => {
+            let end = bmp_end(bytes).unwrap_or(0);
+            (end <= bytes.len() as u64)
+                .then_some(())
+                .ok_or_else(|| cut("it has fewer bytes than its picture needs"))
+        }
+        PhotoFormat::Gif => gif::check_complete(bytes),
+        PhotoFormat::Heic => heic::check_complete(bytes),
+        PhotoFormat::Raw => raw::preview(bytes).map(|_| ()),
     }
 }
 
@@ -288,6 +352,7 @@ fn png_header(bytes: &[u8]) -> Result<(u32, u32, u8, bool), DecodeError> {
         format: "PNG",
         reason: "its header is missing or cut short".to_owned(),
     })?;
+    space::check_png(bytes)?;
     Ok((width, height, bits.max(8), false))
 }
 
@@ -327,26 +392,44 @@ fn webp_header(bytes: &[u8]) -> Result<(u32, u32, u8, bool), DecodeError> {
     Ok((width, height, 8, false))
 }
 
-fn tiff_header(bytes: &[u8]) -> Result<(u32, u32, u8, bool), DecodeError> {
-    if let Some(what) = capture::raw_photo(bytes) {
-        return Err(DecodeError::Unsupported {
-            what: what.to_owned(),
-            hint: RAW.to_owned(),
-        });
+/// Width, height and bits of a BMP (BITMAPINFOHEADER and its older form).
+fn bmp_header(bytes: &[u8]) -> Result<(u32, u32, u8, bool), DecodeError> {
+    bmp_size(bytes)
+        .map(|(width, height)| (width, height, 8, false))
+        .ok_or_else(|| DecodeError::Damaged {
+            format: "BMP",
+            reason: "its header is missing or cut short".to_owned(),
+        })
+}
+
+fn bmp_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    if u32_le(bytes, 14)? == 12 {
+        let sides = u32_le(bytes, 18)?;
+        return Some((sides & 0xffff, sides >> 16));
     }
-    if capture::tiff_bits_reversed(bytes) {
-        return Err(DecodeError::Unsupported {
-            what: "a TIFF with reversed bits".to_owned(),
-            hint: EXPORT.to_owned(),
-        });
-    }
-    let decoder =
-        TiffDecoder::new(Cursor::new(bytes)).map_err(|error| from_image_error("TIFF", &error))?;
-    let (width, height) = decoder.dimensions();
-    let bits = match decoder.original_color_type() {
-        ExtendedColorType::Cmyk8 => 8,
-        ExtendedColorType::Cmyk16 => 16,
-        other => other.bits_per_pixel() / u16::from(other.channel_count()),
+    // A negative height means that the first row is the upper one.
+    let side = |position| Some(u32_le(bytes, position)?.cast_signed().unsigned_abs());
+    Some((side(18)?, side(22)?))
+}
+
+/// The position behind the rows of a BMP without compression.
+fn bmp_end(bytes: &[u8]) -> Option<u64> {
+    let (width, height) = bmp_size(bytes)?;
+    let is_old = u32_le(bytes, 14)? == 12;
+    let bits = u32_le(bytes, if is_old { 24 } else { 28 })? & 0xffff;
+    let packed = !is_old && matches!(u32_le(bytes, 30)?, 1 | 2 | 4 | 5);
+    let rows = if packed {
+        1
+    } else {
+        (u64::from(width) * u64::from(bits)).div_ceil(32) * 4 * u64::from(height)
     };
-    Ok((width, height, bits.clamp(8, 64) as u8, false))
+    Some(u64::from(u32_le(bytes, 10)?) + rows)
+}
+
+fn gif_header(bytes: &[u8]) -> Result<(u32, u32, u8, bool), DecodeError> {
+    let sides = u32_le(bytes, 6).ok_or_else(|| DecodeError::Damaged {
+        format: "GIF",
+        reason: "its header is missing or cut short".to_owned(),
+    })?;
+    Ok((sides & 0xffff, sides >> 16, 8, false))
 }

@@ -2,11 +2,14 @@
 //! samples, or beyond what can be converted counts as sRGB, as every viewer does it: the photo is
 //! worth more than its profile.
 
-use moxcms::{ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformOptions};
+use moxcms::{
+    ColorProfile, DataColorSpace, Layout, ToneReprCurve, TransformExecutor, TransformOptions,
+};
 use rayon::prelude::*;
 
 use super::decode::Stored;
 use super::picture::Samples;
+use super::space::Space;
 
 /// Pixels that are converted at once, so that no second whole picture is needed.
 const BLOCK: usize = 1 << 15;
@@ -15,52 +18,161 @@ const BLOCK: usize = 1 << 15;
 const MAX_PROFILE_BYTES: usize = 16 << 20;
 
 /// Converts stored samples to interleaved sRGB.
-pub(super) fn into_srgb(stored: Stored, profile: Option<&[u8]>) -> Samples {
+pub(super) fn into_srgb(stored: Stored, space: &Space) -> Samples {
     let wanted = match &stored {
         Stored::Gray8(_) | Stored::Gray16(_) => DataColorSpace::Gray,
-        Stored::Rgb8(_) | Stored::Rgb16(_) | Stored::LinearRgb(_) => DataColorSpace::Rgb,
+        Stored::Rgb8(_) | Stored::Rgb16(_) | Stored::Srgb16(_) | Stored::LinearRgb(_) => {
+            DataColorSpace::Rgb
+        }
         Stored::InvertedCmyk(_) => DataColorSpace::Cmyk,
     };
-    let profile = profile
-        .filter(|bytes| bytes.len() <= MAX_PROFILE_BYTES)
-        .and_then(|bytes| ColorProfile::new_from_slice(bytes).ok())
-        .filter(|profile| profile.color_space == wanted);
+    let read;
+    let profile = match space {
+        Space::Icc(bytes) => {
+            read = Some(bytes)
+                .filter(|bytes| bytes.len() <= MAX_PROFILE_BYTES)
+                .and_then(|bytes| ColorProfile::new_from_slice(bytes).ok())
+                .filter(|profile| profile.color_space == wanted);
+            read.as_ref()
+        }
+        // A curve of three colours is one of grey too.
+        Space::Known(profile) if wanted == DataColorSpace::Gray => {
+            return into_srgb(as_rgb(stored), &Space::Known(profile.clone()));
+        }
+        Space::Known(profile) => Some(profile.as_ref()).filter(|_| wanted == DataColorSpace::Rgb),
+        Space::Power(power) => return into_srgb(raised(stored, *power), &Space::Srgb),
+        Space::Srgb => None,
+    };
     match stored {
-        Stored::Gray8(samples) => Samples::Eight(gray_8(&samples, profile.as_ref())),
-        Stored::Gray16(samples) => Samples::Sixteen(gray_16(&samples, profile.as_ref())),
+        Stored::Gray8(samples) => Samples::Eight(gray_8(&samples, profile)),
+        Stored::Gray16(samples) => Samples::Sixteen(gray_16(&samples, profile)),
         Stored::Rgb8(mut samples) => {
-            if let Some(transform) = profile.as_ref().and_then(transform_8) {
+            if let Some(transform) = profile.and_then(transform_8) {
                 in_blocks(&mut samples, transform.as_ref());
             }
             Samples::Eight(samples)
         }
-        Stored::Rgb16(mut samples) => {
-            // The 8-bit test decides for both depths whether the profile is sRGB by another name.
-            if let Some(profile) = profile.as_ref()
-                && transform_8(profile).is_some()
-                && let Ok(transform) = profile.create_transform_16bit(
-                    Layout::Rgb,
-                    &ColorProfile::new_srgb(),
-                    Layout::Rgb,
-                    TransformOptions::default(),
-                )
-            {
-                in_blocks(&mut samples, transform.as_ref());
-            }
-            Samples::Sixteen(samples)
-        }
-        Stored::InvertedCmyk(samples) => Samples::Eight(cmyk(samples, profile.as_ref())),
-        Stored::LinearRgb(samples) => Samples::Sixteen(
-            samples
-                .into_iter()
-                .map(|value| (encoded(value) * 65535.0).round() as u16)
-                .collect(),
-        ),
+        Stored::Rgb16(samples) => Samples::Sixteen(rgb_16(samples, profile)),
+        Stored::Srgb16(samples) => Samples::Sixteen(samples),
+        Stored::InvertedCmyk(samples) => Samples::Eight(cmyk(samples, profile)),
+        Stored::LinearRgb(samples) => Samples::Sixteen(real(samples, profile)),
     }
 }
 
-/// The sRGB transfer curve; what is no number is black.
-fn encoded(linear: f32) -> f32 {
+fn rgb_16(mut samples: Vec<u16>, profile: Option<&ColorProfile>) -> Vec<u16> {
+    // The 8-bit test decides for both depths whether the profile is sRGB by another name.
+    if let Some(profile) = profile
+        && transform_8(profile).is_some()
+        && let Ok(transform) = profile.create_transform_16bit(
+            Layout::Rgb,
+            &ColorProfile::new_srgb(),
+            Layout::Rgb,
+            TransformOptions::default(),
+        )
+    {
+        in_blocks(&mut samples, transform.as_ref());
+    }
+    samples
+}
+
+/// Grey samples as three equal ones; all others as they are.
+fn as_rgb(stored: Stored) -> Stored {
+    match stored {
+        Stored::Gray8(samples) => {
+            Stored::Rgb8(samples.into_iter().flat_map(|sample| [sample; 3]).collect())
+        }
+        Stored::Gray16(samples) => {
+            Stored::Rgb16(samples.into_iter().flat_map(|sample| [sample; 3]).collect())
+        }
+        other => other,
+    }
+}
+
+/// Samples raised to a power, 0 and white fixed.
+fn raised(stored: Stored, power: f64) -> Stored {
+    let eight = |samples: Vec<u8>| {
+        let table: Vec<u8> = (0..=u8::MAX)
+            .map(|level| ((f64::from(level) / 255.0).powf(power) * 255.0).round() as u8)
+            .collect();
+        let looked_up = samples.into_iter().map(|sample| table[usize::from(sample)]);
+        looked_up.collect()
+    };
+    let sixteen = |samples: Vec<u16>| {
+        let table: Vec<u16> = (0..=u16::MAX)
+            .map(|level| ((f64::from(level) / 65_535.0).powf(power) * 65_535.0).round() as u16)
+            .collect();
+        let looked_up = samples.into_iter().map(|sample| table[usize::from(sample)]);
+        looked_up.collect()
+    };
+    match stored {
+        Stored::Gray8(samples) => Stored::Gray8(eight(samples)),
+        Stored::Rgb8(samples) => Stored::Rgb8(eight(samples)),
+        Stored::Gray16(samples) => Stored::Gray16(sixteen(samples)),
+        Stored::Rgb16(samples) => Stored::Rgb16(sixteen(samples)),
+        other => other,
+    }
+}
+
+/// Floating-point samples: linear light, or what the profile says. A profile of linear light keeps every step;
+/// one with a curve is applied at 16 bits.
+fn real(samples: Vec<f32>, profile: Option<&ColorProfile>) -> Vec<u16> {
+    let level = |value: f32| (value * 65_535.0).round() as u16;
+    let bounded = |value: f32| {
+        if value.is_nan() {
+            0.0
+        } else {
+            value.clamp(0.0, 1.0)
+        }
+    };
+    match profile {
+        Some(profile) if !is_linear(profile) => rgb_16(
+            samples
+                .into_iter()
+                .map(|value| level(bounded(value)))
+                .collect(),
+            Some(profile),
+        ),
+        Some(profile) => {
+            let matrix = profile.transform_matrix(&ColorProfile::new_srgb()).v;
+            let pixels = samples.as_chunks::<3>().0.par_iter();
+            pixels
+                .flat_map_iter(|pixel| {
+                    let pixel = pixel.map(f64::from);
+                    matrix.map(|row| {
+                        let linear = row[0] * pixel[0] + row[1] * pixel[1] + row[2] * pixel[2];
+                        level(encoded(linear as f32))
+                    })
+                })
+                .collect()
+        }
+        None => samples
+            .into_par_iter()
+            .map(|value| level(encoded(value)))
+            .collect(),
+    }
+}
+
+/// Whether all curves of a profile of three primaries are straight lines.
+fn is_linear(profile: &ColorProfile) -> bool {
+    let straight = |curve: &Option<ToneReprCurve>| match curve {
+        // Curves without entries, and those with one that is 1.0 in 256ths.
+        Some(ToneReprCurve::Lut(table)) => table.is_empty() || table.as_slice() == [256],
+        Some(ToneReprCurve::Parametric(numbers)) => {
+            numbers.first() == Some(&1.0) && numbers.len() == 1
+        }
+        None => false,
+    };
+    let has_tables = profile.lut_a_to_b_perceptual.is_some()
+        || profile.lut_a_to_b_colorimetric.is_some()
+        || profile.lut_a_to_b_saturation.is_some();
+    !has_tables
+        && [&profile.red_trc, &profile.green_trc, &profile.blue_trc]
+            .into_iter()
+            .all(straight)
+}
+
+/// The sRGB transfer curve; NaN is black.
+pub(super) fn encoded(linear: f32) -> f32 {
     let linear = if linear.is_nan() {
         0.0
     } else {

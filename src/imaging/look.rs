@@ -5,6 +5,7 @@ use super::decode::{DecodeError, DecodeLimits, check_bytes, check_pixels, decode
 use super::guard::{gave_up, guarded};
 use super::header::{Content, probe, sniff};
 use super::jpeg;
+use super::notes::notes;
 use super::picture::Picture;
 use super::resize::fit;
 use crate::domain::listing::PhotoFormat;
@@ -29,7 +30,10 @@ pub fn look(bytes: &[u8], limits: &DecodeLimits, long_side: usize) -> Result<Loo
         Content::Photo(PhotoFormat::Jpeg) => {
             guarded(|| reduced(bytes, limits, long_side)).unwrap_or_else(|| Err(gave_up(bytes)))?
         }
-        _ => (decode(bytes, limits)?, Vec::new()),
+        _ => {
+            let picture = decode(bytes, limits)?;
+            (picture, notes(bytes, &probe(bytes)?))
+        }
     };
     let picture = fit(&picture, long_side).map_err(|error| DecodeError::Damaged {
         format: "picture",

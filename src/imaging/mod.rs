@@ -1,22 +1,30 @@
 //! Pixels only: decode, orient, colour, resize, lines and vanishing points, warps, encode, metadata.
 
+mod blocks;
 mod camera;
 mod capture;
 pub mod color;
 mod decode;
 mod encode;
+mod gif;
 mod guard;
 mod header;
+mod heic;
 mod icc;
 mod jpeg;
 pub mod lines;
 mod look;
 pub mod metadata;
+mod notes;
+mod opacity;
 mod orient;
 mod picture;
 mod plane;
 mod profile;
+mod raw;
 mod resize;
+mod space;
+mod tiff;
 pub mod vanishing;
 mod vectors;
 pub mod view;
@@ -29,6 +37,7 @@ pub use encode::{ChromaSubsampling, EncodeError, JpegOptions, encode_jpeg};
 pub use header::{Content, Header, check_complete, probe, sniff};
 pub use look::{Look, look};
 pub use metadata::{IptcFields, MetadataError, OutputMetadata, with_metadata};
+pub use notes::notes;
 pub use picture::{Picture, Samples};
 pub use plane::{Plane, PlaneEncodeError, decode_plane, encode_plane};
 pub use profile::srgb_profile;

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::beside::is_system_folder;
 use super::error::IngestError;
 use super::options::IngestOptions;
 use super::own::{Known, Own, is_part};
@@ -15,12 +16,14 @@ use crate::fsx::{classify, contained, fs, printable};
 const MAX_DEPTH: usize = 16;
 
 /// Extensions of photos that this build reads.
-const PHOTO_EXTENSIONS: &[&str] = &["jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff"];
+const PHOTO_EXTENSIONS: &[&str] = &[
+    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "heic", "heif", "hif", "gif",
+    "bmp", "dib",
+];
 
 /// Extensions of pictures that this build does not read.
 const OTHER_EXTENSIONS: &[&str] = &[
-    "heic", "heif", "hif", "avif", "jxl", "jp2", "j2k", "gif", "bmp", "svg", "psd", "psb", "tga",
-    "exr", "hdr",
+    "avif", "jxl", "jp2", "j2k", "svg", "psd", "psb", "tga", "exr", "hdr",
 ];
 
 /// Extensions of raw photos, many of which look like TIFF inside.
@@ -184,7 +187,9 @@ fn enter(
         };
         let file = format!("{prefix}{name}");
         if kind.is_dir() {
-            if looks_like_picture {
+            if is_system_folder(name) {
+                // Trash, previews and catalogues: nobody's photos of this listing.
+            } else if looks_like_picture {
                 refuse(LeftOutCode::Refused, "it is a folder, not a photo");
             } else if let Some(known) = recursion
                 && depth < MAX_DEPTH
@@ -278,7 +283,7 @@ mod tests {
     #[test]
     fn extensions_are_judged_without_case() {
         assert_eq!(extension("a/b.JPG"), Extension::Photo);
-        assert_eq!(extension("b.Heic"), Extension::OtherPicture);
+        assert_eq!(extension("b.Avif"), Extension::OtherPicture);
         assert_eq!(extension("b.NEF"), Extension::Raw);
         assert_eq!(extension("jpg"), Extension::Other);
         assert_eq!(extension("listing.toml"), Extension::Other);

@@ -2,6 +2,7 @@
 //! known of each, which of them are exposures of one view, and what they show.
 //! Originals are only ever opened for reading. A file that cannot be used is a row with a reason.
 
+mod beside;
 mod bracket;
 mod error;
 mod folder;

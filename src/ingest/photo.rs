@@ -89,9 +89,6 @@ pub(super) fn glance(candidate: &Candidate, root: &Path, faults: &Faults) -> Gla
         ))
     };
     match (imaging::sniff(&head), named_like) {
-        (Content::Photo(PhotoFormat::Tiff), Extension::Raw) => {
-            unsupported("it is a camera raw photo; develop it to JPEG or TIFF first".to_owned())
-        }
         (Content::Photo(_), _) => Glance::Photo,
         (Content::OtherPicture(what, hint), _) => unsupported(format!("it is {what}; {hint}")),
         (Content::Unknown, Extension::Other) => Glance::NotAPicture,
@@ -161,6 +158,15 @@ pub(super) fn examine(
     let bytes = plain.bytes.as_slice();
     let refuse = |error: &DecodeError| from_decode_error(file, error);
     let header = imaging::probe(bytes).map_err(|error| refuse(&error))?;
+    // A raw format that is not known by its content keeps a small preview where a TIFF keeps its picture.
+    if header.format == PhotoFormat::Tiff && extension(file) == Extension::Raw {
+        return Err(left_out(
+            file,
+            LeftOutCode::UnsupportedFormat,
+            "it is a camera raw photo of an unknown kind; develop it to JPEG or TIFF first"
+                .to_owned(),
+        ));
+    }
     let pixels = u64::from(header.width) * u64::from(header.height);
     if pixels > options.limits.max_pixels {
         return Err(refuse(&DecodeError::TooManyPixels {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering as Atomic};
 
 use rayon::prelude::*;
 
+use super::beside::set_aside;
 use super::bracket;
 use super::error::{IngestError, ListingFileError};
 use super::folder::{self, Candidate, natural_order};
@@ -52,7 +53,9 @@ pub fn read_listing(
         .map(|candidate| candidate.file.clone())
         .collect();
     check_stated_files(&stated, &known, folder)?;
-    let candidates = without_masks(walk.candidates, &stated);
+    let is_stated = |file: &str| stated_photo(&stated, file).is_some();
+    let (candidates, beside) = set_aside(walk.candidates, &is_stated);
+    let candidates = without_masks(candidates, &stated);
     let faults = Faults::default();
     let wanted = glance_at_all(candidates, &stated, &root, options, &mut left_out, &faults);
     let examined = examine_all(&wanted, &root, options, progress, &faults);
@@ -134,6 +137,7 @@ pub fn read_listing(
         brackets,
         left_out,
         notes,
+        beside,
     })
 }
 
@@ -280,9 +284,10 @@ fn examine_all(
 fn describe_nothing(left_out: &[LeftOut], recursive: bool) -> String {
     let Some(first) = left_out.first() else {
         return if recursive {
-            "it has no JPEG, PNG, WebP or TIFF; give the folder that holds the photos".to_owned()
+            "it has no JPEG, HEIC, PNG, WebP or TIFF; give the folder that holds the photos"
+                .to_owned()
         } else {
-            "it has no JPEG, PNG, WebP or TIFF; give the folder that holds the photos, or add \
+            "it has no JPEG, HEIC, PNG, WebP or TIFF; give the folder that holds the photos, or add \
              `--recursive` if they lie in folders inside it"
                 .to_owned()
         };

@@ -14,6 +14,6 @@ pub use document::{PLAN_DOCUMENT_SCHEMA_VERSION, PlanDocument};
 pub use key::{DeliveryKey, job_key};
 pub use plan::plan;
 pub use prompt::{HOUSE_NEGATIVES, clip_prompts, retry_parameters};
-pub use render::render;
+pub use render::{beside, render};
 pub use request::{PlanError, PlanRequest};
 pub use seed::attempt_seed;

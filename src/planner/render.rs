@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::domain::listing::{LeftOutCode, Listing, RoomOrigin};
+use crate::domain::listing::{BesideKind, LeftOutCode, Listing, RoomOrigin};
 use crate::domain::operation::OperationKind;
 use crate::domain::plan::{Decision, Plan, PlannedPhoto};
 use crate::fsx::printable;
@@ -29,6 +29,10 @@ pub fn render(plan: &Plan, listing: &Listing, columns: usize) -> String {
     sets::notes(&mut text, listing, columns);
     skipped(&mut text, plan, columns);
     left_out(&mut text, listing, columns);
+    if let Some(line) = beside(listing) {
+        text.push('\n');
+        paragraph(&mut text, "", &line, columns);
+    }
     let _ = writeln!(
         text,
         "\nestimated time: {}",
@@ -252,6 +256,31 @@ fn left_out(text: &mut String, listing: &Listing, columns: usize) {
         let line = format!("{}: {}", printable(&file.file), printable(reason));
         paragraph(text, "  ", &line, columns);
     }
+}
+
+/// One line on the files that lie beside photos and are not used; what systems leave behind is not worth it.
+#[must_use]
+pub fn beside(listing: &Listing) -> Option<String> {
+    let mut parts: Vec<String> = Vec::new();
+    let mut total = 0;
+    for beside in &listing.beside {
+        let (one, many) = match beside.kind {
+            BesideKind::RawTwin => ("raw twin", "raw twins"),
+            BesideKind::Sidecar => ("sidecar", "sidecars"),
+            BesideKind::LiveClip => ("live photo clip", "live photo clips"),
+            BesideKind::System => continue,
+        };
+        total += beside.files.len();
+        parts.push(counted(beside.files.len(), one, many));
+    }
+    let last = parts.pop()?;
+    let list = if parts.is_empty() {
+        last
+    } else {
+        format!("{} and {last}", parts.join(", "))
+    };
+    let verb = if total == 1 { "is" } else { "are" };
+    Some(format!("{list} {verb} not used"))
 }
 
 /// `1-3, 5` for 1, 2, 3 and 5.

@@ -107,6 +107,7 @@ fn listing() -> Listing {
             evidence: BracketEvidence::FileName,
             checks: Vec::new(),
         }],
+        beside: Vec::new(),
         left_out: vec![LeftOut {
             file: "broken.jpg".to_owned(),
             code: LeftOutCode::Damaged,

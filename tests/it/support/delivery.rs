@@ -58,6 +58,7 @@ impl Delivery {
                 brackets: Vec::new(),
                 left_out: Vec::new(),
                 notes: Vec::new(),
+                beside: Vec::new(),
             },
             plan: Plan {
                 schema_version: PLAN_SCHEMA_VERSION,
