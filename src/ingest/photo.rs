@@ -7,12 +7,15 @@ use super::folder::{Candidate, Extension, extension};
 use super::open::{PhotoError, open_plain, read_plain};
 use super::options::IngestOptions;
 use crate::domain::id::PhotoId;
-use crate::domain::listing::{LeftOut, LeftOutCode, Photo, PhotoFormat, PictureKind};
+use crate::domain::listing::{Capture, LeftOut, LeftOutCode, Photo, PhotoFormat, PictureKind};
 use crate::fsx::printable;
 use crate::imaging::{self, Content, DecodeError};
 
 /// Bytes that are enough to judge the content.
 const HEAD: u64 = 512;
+
+/// Long side of the look at the pixels.
+const LOOK: usize = 512;
 
 /// What a look at a file's first bytes says.
 #[derive(Debug)]
@@ -115,6 +118,7 @@ pub(super) fn examine(
         ));
     }
     imaging::check_complete(bytes, header.format).map_err(|error| refuse(&error))?;
+    let capture = imaging::capture(bytes);
     Ok(Photo {
         id: PhotoId::from_digest(&blake3::hash(bytes)),
         file: file.clone(),
@@ -124,14 +128,25 @@ pub(super) fn examine(
         height: header.height,
         orientation: header.orientation,
         bits_per_sample: header.bits_per_sample,
-        capture: imaging::capture(bytes),
-        kind: PictureKind::Photo,
+        kind: seen_kind(bytes, &capture, options),
+        capture,
         notes: Vec::new(),
         room: None,
         room_origin: None,
         room_confidence: None,
         group: None,
         mask: None,
+    })
+}
+
+/// What the pixels show the picture to be. A file that records an exposure time was taken by a camera, and what
+/// cannot be decoded is refused later, with its reason.
+fn seen_kind(bytes: &[u8], capture: &Capture, options: &IngestOptions) -> PictureKind {
+    if capture.exposure_seconds.is_some() {
+        return PictureKind::Photo;
+    }
+    imaging::look(bytes, &options.limits, LOOK).map_or(PictureKind::Photo, |look| {
+        imaging::picture_kind(&look.picture)
     })
 }
 
