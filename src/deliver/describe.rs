@@ -14,8 +14,10 @@ use super::request::{
     DeliveredAttempt, DeliveredOperation, DeliveryPhoto, DeliveryRequest, OperationOutcome,
 };
 use super::wording;
+use crate::domain::listing::PictureKind;
 use crate::domain::operation::OperationKind;
 use crate::domain::plan::PlannedPhoto;
+use crate::domain::room::Room;
 use crate::domain::verdict::{Reason, Verdict};
 
 /// A photo on its way: what the manifest will say of it, and its files.
@@ -39,6 +41,9 @@ impl PhotoInWork<'_> {
             master: self.found.and_then(|found| found.master.as_deref()),
             source: request.source,
             listing: request.listing,
+            drawing: matches!(self.planned.room, Some(Room::FloorPlan | Room::PlatMap))
+                || (request.listing.photo(&self.planned.photo_id))
+                    .is_some_and(|photo| photo.kind == PictureKind::Graphic),
             title: &request.listing.title,
             caption: &self.entry.caption,
             alt_text: &self.entry.alt_text,

@@ -14,8 +14,13 @@ use crate::domain::id::PhotoId;
 use crate::domain::listing::Listing;
 use crate::fsx::{self, fs};
 use crate::imaging::metadata::inspect;
-use crate::imaging::{self, IptcFields, JpegOptions, OutputMetadata, Picture};
+use crate::imaging::{self, ChromaSubsampling, IptcFields, JpegOptions, OutputMetadata, Picture};
 use crate::ingest::is_away;
+
+/// Quality of a drawing that cannot go out as it came: within two code values of it everywhere.
+const DRAWING_QUALITY: u8 = 100;
+/// The least quality of a drawing's web copy.
+const DRAWING_WEB_QUALITY: u8 = 92;
 
 /// Everything that decides the files of one photo.
 pub(super) struct PhotoWork<'a> {
@@ -25,6 +30,8 @@ pub(super) struct PhotoWork<'a> {
     pub(super) master: Option<&'a Path>,
     pub(super) source: &'a Path,
     pub(super) listing: &'a Listing,
+    /// A drawing or a document, which goes out as it came: not a pixel may blur.
+    pub(super) drawing: bool,
     pub(super) title: &'a str,
     pub(super) caption: &'a str,
     pub(super) alt_text: &'a str,
@@ -162,12 +169,20 @@ impl PhotoWork<'_> {
     ) -> Result<(), Stop> {
         let metadata = self.metadata(self.disclosure);
         let id = self.photo_id.as_str();
-        let quality = self.options.original_quality;
-        let form = format!("quality {quality}");
+        let quality = if self.drawing {
+            DRAWING_QUALITY
+        } else {
+            self.options.original_quality
+        };
+        let form = format!("quality {quality}{}", self.drawn());
         let inputs = self.inputs(&["final", "original", id, &metadata.xmp, &form]);
         self.make(folder, FileRole::Final, inputs, made, || {
+            let as_it_came = self.original_jpeg();
             let picture = self.decoded_original(original)?;
             let size = (picture.width, picture.height);
+            if let Some(jpeg) = as_it_came {
+                return Ok((self.with_metadata(jpeg, &metadata, FileRole::Final)?, size));
+            }
             let jpeg = self.encode(picture, quality, false, FileRole::Final)?;
             Ok((self.with_metadata(jpeg, &metadata, FileRole::Final)?, size))
         })?;
@@ -176,6 +191,20 @@ impl PhotoWork<'_> {
             let picture = self.decoded_original(original)?;
             self.web_copy(picture, &metadata, FileRole::Web)
         })
+    }
+
+    /// The original's own picture data, where it is a drawing in a JPEG that every browser shows as it is.
+    fn original_jpeg(&self) -> Option<Vec<u8>> {
+        if !self.drawing {
+            return None;
+        }
+        let bytes = self.read_original().ok()?;
+        let header = imaging::probe(&bytes).ok()?;
+        (header.orientation == 1).then(|| imaging::bare_jpeg(&bytes))?
+    }
+
+    const fn drawn(&self) -> &'static str {
+        if self.drawing { ", drawing" } else { "" }
     }
 
     /// The paired original.
@@ -239,7 +268,12 @@ impl PhotoWork<'_> {
         let long_side = usize::try_from(self.options.web_long_side).unwrap_or(usize::MAX);
         let scaled = imaging::fit(picture, long_side).map_err(|error| self.failed(role, error))?;
         let size = (scaled.width, scaled.height);
-        let jpeg = self.encode(&scaled, self.options.web_quality, true, role)?;
+        let quality = if self.drawing {
+            self.options.web_quality.max(DRAWING_WEB_QUALITY)
+        } else {
+            self.options.web_quality
+        };
+        let jpeg = self.encode(&scaled, quality, true, role)?;
         Ok((self.with_metadata(jpeg, metadata, role)?, size))
     }
 
@@ -253,7 +287,11 @@ impl PhotoWork<'_> {
         let options = JpegOptions {
             quality,
             progressive,
-            ..JpegOptions::default()
+            chroma_subsampling: if self.drawing {
+                ChromaSubsampling::Full
+            } else {
+                ChromaSubsampling::Half
+            },
         };
         imaging::encode_jpeg(picture, &options).map_err(|error| self.failed(role, error))
     }
@@ -280,8 +318,10 @@ impl PhotoWork<'_> {
 
     fn web_form(&self) -> String {
         format!(
-            "long side {} quality {}",
-            self.options.web_long_side, self.options.web_quality
+            "long side {} quality {}{}",
+            self.options.web_long_side,
+            self.options.web_quality,
+            self.drawn()
         )
     }
 

@@ -86,6 +86,49 @@ pub fn with_metadata(jpeg: Vec<u8>, metadata: &OutputMetadata) -> Result<Vec<u8>
     Ok(bytes)
 }
 
+/// A JPEG without anything beside its pixels, whose picture data stay byte for byte, with this tool's sRGB
+/// profile. `None` where its pixels say something else without what is taken away: another profile, a marker of
+/// Adobe's for the colour's form, more than 8 bits, four channels, or anything that is not a whole JPEG.
+#[must_use]
+pub fn bare_jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
+    let layout = super::jpeg::layout(bytes).ok()?;
+    let end = layout.end(bytes).ok()?;
+    if layout.precision != 8 || !matches!(layout.components, 1 | 3) {
+        return None;
+    }
+    let mut jpeg = Jpeg::from_bytes(bytes.get(..end)?.to_vec().into()).ok()?;
+    let foreign = |segment: &JpegSegment| match segment.marker() {
+        markers::APP2 => {
+            segment.contents().starts_with(ICC_PREFIX)
+                && segment.contents().get(14..) != Some(super::profile::srgb_profile())
+        }
+        markers::APP14 => true,
+        _ => false,
+    };
+    if jpeg.segments().iter().any(foreign) {
+        return None;
+    }
+    jpeg.segments_mut().retain(|segment| {
+        let marker = segment.marker();
+        let application = (markers::APP0..=markers::APP15).contains(&marker);
+        let jfif = marker == markers::APP0 && segment.contents().starts_with(b"JFIF\0");
+        jfif || !application && marker != markers::COM
+    });
+    let place = usize::from(
+        jpeg.segments()
+            .first()
+            .is_some_and(|segment| segment.marker() == markers::APP0),
+    );
+    let profile = [ICC_PREFIX, &[1, 1], super::profile::srgb_profile()].concat();
+    jpeg.segments_mut().insert(
+        place,
+        JpegSegment::new_with_contents(markers::APP2, profile.into()),
+    );
+    let mut bare = Vec::with_capacity(jpeg.len());
+    jpeg.encoder().write_to(&mut bare).ok()?;
+    Some(bare)
+}
+
 fn is_xmp(segment: &JpegSegment) -> bool {
     segment.marker() == markers::APP1 && segment.contents().starts_with(XMP_PREFIX)
 }

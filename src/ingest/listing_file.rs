@@ -10,6 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::error::{IngestError, ListingFileError};
 use super::open::{PhotoError, read_plain};
 use super::options::BracketMode;
+use crate::domain::listing::PictureKind;
 use crate::domain::room::Room;
 use crate::fsx::{classify, decode_text, fs};
 
@@ -18,7 +19,7 @@ pub(super) const NAME: &str = "listing.toml";
 
 const MAX_BYTES: u64 = 1 << 20;
 const TOP_KEYS: &[&str] = &["title", "address", "brackets", "photo", "bracket"];
-const PHOTO_KEYS: &[&str] = &["file", "room", "group", "order", "skip", "mask"];
+const PHOTO_KEYS: &[&str] = &["file", "room", "group", "order", "skip", "mask", "kind"];
 const BRACKET_KEYS: &[&str] = &["files"];
 
 /// What `listing.toml` states.
@@ -41,6 +42,7 @@ pub(super) struct StatedPhoto {
     pub(super) order: Option<u32>,
     pub(super) skip: bool,
     pub(super) mask: Option<String>,
+    pub(super) kind: Option<PictureKind>,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +67,7 @@ struct PhotoTable {
     #[serde(default)]
     skip: bool,
     mask: Option<String>,
+    kind: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -159,6 +162,10 @@ pub(super) fn parse(text: &str) -> Result<ListingFile, ListingFileError> {
             order: table.order,
             skip: table.skip,
             mask: table.mask,
+            kind: table
+                .kind
+                .map(|text| stated_kind(&key, &text))
+                .transpose()?,
         });
     }
     let mut groups: Vec<Vec<String>> = Vec::new();
@@ -194,6 +201,18 @@ pub(super) fn parse(text: &str) -> Result<ListingFile, ListingFileError> {
         photos,
         groups,
     })
+}
+
+/// A photo or a graphic, said by a person.
+fn stated_kind(key: &str, text: &str) -> Result<PictureKind, ListingFileError> {
+    match text.trim().to_lowercase().as_str() {
+        "photo" => Ok(PictureKind::Photo),
+        "graphic" => Ok(PictureKind::Graphic),
+        _ => Err(ListingFileError::Value {
+            key: format!("{key}, kind"),
+            problem: "a picture's kind is `photo` or `graphic`".to_owned(),
+        }),
+    }
 }
 
 fn trimmed(text: Option<String>) -> Option<String> {

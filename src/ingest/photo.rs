@@ -9,10 +9,10 @@ use super::folder::{Candidate, Extension, extension};
 use super::open::{PhotoError, is_away, open_plain, read_plain};
 use super::options::IngestOptions;
 use crate::domain::id::PhotoId;
-use crate::domain::listing::{LeftOut, LeftOutCode, Photo, PhotoFormat, PictureKind};
+use crate::domain::listing::{Capture, LeftOut, LeftOutCode, Photo, PhotoFormat, PictureKind};
 use crate::fsx::{fs, printable};
 use crate::imaging::view::Glimpse;
-use crate::imaging::{self, Camera, Content, DecodeError};
+use crate::imaging::{self, Camera, Content, DecodeError, Picture};
 
 /// Bytes that are enough to judge the content.
 const HEAD: u64 = 512;
@@ -185,11 +185,11 @@ pub(super) fn examine(
             ),
         ));
     }
-    imaging::check_complete(bytes, header.format).map_err(|error| refuse(&error))?;
     let alone =
         (pixels > LARGE_PICTURE).then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner));
     let look = imaging::look(bytes, &options.limits, LOOK_SIDE).map_err(|error| refuse(&error))?;
     drop(alone);
+    let capture = imaging::capture(bytes);
     let photo = Photo {
         id: PhotoId::from_digest(&blake3::hash(bytes)),
         file: file.clone(),
@@ -199,9 +199,8 @@ pub(super) fn examine(
         height: header.height,
         orientation: header.orientation,
         bits_per_sample: header.bits_per_sample,
-        capture: imaging::capture(bytes),
-        // What the pixels of `look` say of the kind goes here.
-        kind: PictureKind::Photo,
+        kind: seen_kind(&look.picture, &capture),
+        capture,
         notes: look.notes,
         room: None,
         room_origin: None,
@@ -214,6 +213,14 @@ pub(super) fn examine(
         camera: imaging::camera(bytes),
         glimpse: Some(Glimpse::new(&look.picture)),
     })
+}
+
+/// What the pixels show the picture to be. A file that records an exposure time was taken by a camera.
+fn seen_kind(look: &Picture, capture: &Capture) -> PictureKind {
+    match capture.exposure_seconds {
+        Some(_) => PictureKind::Photo,
+        None => imaging::picture_kind(look),
+    }
 }
 
 fn from_decode_error(file: &str, error: &DecodeError) -> LeftOut {

@@ -341,6 +341,9 @@ fn state_rooms(
             (None, None, Some(room)) => (Some(room), Some(RoomOrigin::FileName)),
             (None, None, None) => (None, None),
         };
+        if let Some(kind) = entry.and_then(|entry| entry.kind) {
+            photo.kind = kind;
+        }
         photo.room = room;
         photo.room_origin = origin;
         // A number in the name counts rooms of the kind that the name says, not of another.

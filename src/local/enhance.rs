@@ -7,6 +7,7 @@ mod exposure;
 mod guided;
 mod look;
 mod mixed_light;
+mod mood;
 mod pass;
 mod proxy;
 mod regions;
@@ -16,7 +17,7 @@ mod white_balance;
 mod windows;
 
 use crate::domain::enhancement::{EnhancementReport, EnhancementSettings, Look, StepSetting};
-use crate::imaging::{Picture, warp};
+use crate::imaging::{self, Picture, warp};
 use crate::local::fusion::{self, FusionError};
 use crate::local::{geometry, noise, sharpen};
 
@@ -121,6 +122,13 @@ pub fn enhance(
     report.steps.push(step);
     picture = noise::reduce(picture, &grain, strength);
 
+    let framed = imaging::is_framed(&picture);
+    let upright = if framed {
+        frame_stays(settings)
+    } else {
+        settings.clone()
+    };
+    let settings = &upright;
     let camera_spoke = source.iso.is_some() || source.focal_length_35mm.is_some();
     let tone = tone::estimate(
         &picture,
@@ -134,6 +142,9 @@ pub fn enhance(
 
     let decision = geometry::estimate(&picture, source.focal_length_35mm, settings);
     report.steps.extend(decision.reports);
+    if framed {
+        explain_frame(&mut report);
+    }
     if let Some(warp) = &decision.warp {
         picture = warp::apply(&picture, warp);
     }
@@ -148,6 +159,37 @@ pub fn enhance(
 
     report.steps.push(look::apply(&mut picture, look));
     Ok((picture.into_eight(), report))
+}
+
+/// What the frame of a picture stays straight by: nothing moves, and its even sides are no lens's shading.
+fn frame_stays(settings: &EnhancementSettings) -> EnhancementSettings {
+    let mut settings = settings.clone();
+    for step in [
+        &mut settings.vignetting,
+        &mut settings.lens_distortion,
+        &mut settings.vertical_correction,
+        &mut settings.roll_correction,
+    ] {
+        if *step == StepSetting::Auto {
+            *step = StepSetting::Off;
+        }
+    }
+    settings
+}
+
+/// Says what was left out because of the frame.
+fn explain_frame(report: &mut EnhancementReport) {
+    const STEPS: [&str; 4] = [
+        "vignetting",
+        "lens_distortion",
+        "vertical_correction",
+        "roll_correction",
+    ];
+    for step in &mut report.steps {
+        if STEPS.contains(&step.name.as_str()) && !step.applied {
+            step.reason = Some("the picture has a frame or bars, which stay straight".to_owned());
+        }
+    }
 }
 
 /// An upper bound of the memory that [`enhance`] needs beside nothing else, in bytes, for pictures of

@@ -174,6 +174,12 @@ pub(super) fn refuse_if_impossible(
             }
         }
     }
+    // Drawings are delivered as they are: a listing of nothing else is no fault of the request.
+    if kind == OperationKind::Enhance
+        && first.is_some_and(|(code, ..)| code == SkipCode::NotForThisRoom)
+    {
+        return Ok(());
+    }
     match first {
         Some((code, reason, hint)) if !runs && unknown.is_empty() => Err(PlanError::Refused {
             operation: kind,

@@ -14,8 +14,8 @@
 use remedia_jpeg::{Failure, Limits, Outcome, Place, Trouble, Warning};
 
 use super::super::decode::DecodeError;
-use super::scans::{End, Scans};
 use super::huffman::{self, Fault};
+use super::scans::{End, Scans};
 use super::{JpegLayout, damaged, locate, trailer, unsupported};
 
 /// The part of the picture that must be whole for the file to be used, in thousandths.

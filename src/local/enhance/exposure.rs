@@ -2,6 +2,7 @@
 //! exposed listing photo.
 
 use super::evidence::{Allowance, Tones};
+use super::mood::{self, Mood};
 use super::proxy::Proxy;
 use super::regions::Regions;
 use super::tone::smooth_step;
@@ -41,6 +42,8 @@ const TOLERANCE_EV: f64 = 0.33;
 pub(super) struct Exposure {
     pub(super) gain_ev: f64,
     reason: Option<&'static str>,
+    /// The mood that bounds the gain.
+    kept: Option<Mood>,
     measured: Measured,
     /// How likely it is that the exposure is a fault, 0 to 1.
     pub(super) fault: f64,
@@ -169,24 +172,40 @@ impl Exposure {
         Self {
             gain_ev,
             reason,
+            kept: None,
             measured,
             fault,
+        }
+    }
+
+    /// Changes little, as the light is deliberate.
+    pub(super) fn keep(&mut self, mood: Mood) {
+        self.gain_ev = (self.gain_ev * mood::SHARE).clamp(-mood::MOST_EV, mood::MOST_EV);
+        self.fault = 0.0;
+        self.kept = Some(mood);
+        if self.gain_ev.abs() < 0.02 {
+            self.gain_ev = 0.0;
+            self.reason = self.reason.or(Some(mood.reason()));
         }
     }
 
     pub(super) fn report(&self) -> StepReport {
         match self.reason {
             Some(reason) => StepReport::not_applied("exposure", reason),
-            None => StepReport::applied(
-                "exposure",
-                [
-                    ("gain_ev", self.gain_ev),
-                    ("fault_evidence", self.fault),
-                    ("mean_luminance", self.measured.mean),
-                    ("geometric_mean_luminance", self.measured.geometric_mean),
-                    ("bright_surface_luminance", self.measured.bright_surfaces),
-                ],
-            ),
+            None => {
+                let mut report = StepReport::applied(
+                    "exposure",
+                    [
+                        ("gain_ev", self.gain_ev),
+                        ("fault_evidence", self.fault),
+                        ("mean_luminance", self.measured.mean),
+                        ("geometric_mean_luminance", self.measured.geometric_mean),
+                        ("bright_surface_luminance", self.measured.bright_surfaces),
+                    ],
+                );
+                report.reason = self.kept.map(|mood| mood.reason().to_owned());
+                report
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use super::evidence::{Allowance, Tones, untouched};
 use super::exposure::{Exposure, usable_luminances};
 use super::guided::{LinearModel, Plane};
 use super::mixed_light::LightField;
+use super::mood::Mood;
 use super::pass::Pass;
 use super::proxy::Proxy;
 use super::regions::Regions;
@@ -63,11 +64,12 @@ pub(super) fn estimate(
 ) -> Tone {
     let mut proxy = Proxy::of(picture);
     let regions = Regions::of(&proxy);
+    let mood = Mood::of(&proxy);
     let tones = Tones::of(usable_luminances(&proxy, &regions), regions.sky_share > 0.0);
     let untouched = untouched(camera_spoke, luma_sigma, tones.set);
     let vignetting = Vignetting::estimate(settings.vignetting, focal_length_35mm, &proxy, &regions);
     lift_corners(&mut proxy, &vignetting);
-    let field = if settings.white_balance == StepSetting::Auto {
+    let field = if settings.white_balance == StepSetting::Auto && mood.is_none() {
         LightField::estimate(&proxy, &regions, untouched)
     } else {
         None
@@ -76,21 +78,26 @@ pub(super) fn estimate(
         field.apply(&mut proxy);
     }
     let mut allowance = Allowance::new();
-    let mut white_balance = WhiteBalance::estimate(
-        settings.white_balance,
-        &proxy,
-        &regions,
-        untouched,
-        tones.cast_counts(),
-        &mut allowance,
-    );
+    let mut white_balance = match mood {
+        Some(mood) if settings.white_balance == StepSetting::Auto => {
+            WhiteBalance::left_alone(mood.reason())
+        }
+        _ => WhiteBalance::estimate(
+            settings.white_balance,
+            &proxy,
+            &regions,
+            untouched,
+            tones.cast_counts(),
+            &mut allowance,
+        ),
+    };
     white_balance.field = field;
     for pixel in &mut proxy.pixels {
         for (value, gain) in pixel.iter_mut().zip(white_balance.gains) {
             *value *= gain;
         }
     }
-    let exposure = Exposure::estimate(
+    let mut exposure = Exposure::estimate(
         settings.exposure,
         &proxy,
         &regions,
@@ -98,6 +105,11 @@ pub(super) fn estimate(
         tones,
         &allowance,
     );
+    if let Some(mood) = mood
+        && settings.exposure == StepSetting::Auto
+    {
+        exposure.keep(mood);
+    }
     let strength = |setting: StepSetting, auto: f64| match setting {
         StepSetting::Off => 0.0,
         StepSetting::Fixed(strength) => strength,

@@ -53,6 +53,16 @@ impl WhiteBalance {
         }
     }
 
+    /// No balance, and why.
+    pub(super) const fn left_alone(reason: &'static str) -> Self {
+        Self {
+            gains: [1.0; 3],
+            fault: 0.0,
+            field: None,
+            reason: Some(reason),
+        }
+    }
+
     /// The gains that make a black body of this temperature as white as one of 6504 K.
     fn from_temperature(kelvin: f64) -> Self {
         let scene = planckian(kelvin);

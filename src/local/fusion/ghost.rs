@@ -1,18 +1,27 @@
-//! What moved between the exposures: places where an exposure shows other light than the reference
-//! does. There the reference alone counts.
+//! What moved between the exposures. Each exposure is compared with what the reference can explain, colour by
+//! colour, within what noise, rounding, compression and a small misalignment allow; where the reference is clipped
+//! or black the others are compared with each other. Places that differ are followed to their ends, and every
+//! region is taken whole from one exposure, together with those that agree with it all over the region, so that
+//! no pixel mixes two things.
 
+mod cells;
+mod region;
+mod response;
+
+use std::sync::OnceLock;
+
+use cells::Cells;
 use rayon::prelude::*;
+use region::Region;
+use response::Response;
 
 use super::radiance::{Decoder, Exposure};
 
 /// Side of the square of pixels that is judged as one.
 const CELL: usize = 4;
 
-/// Light of a mean pixel below which it is too dark to be compared, and above which it may be clipped.
-const COMPARABLE: [f32; 2] = [0.012, 0.72];
-
-/// Difference from the reference at which a place counts as moved, EV.
-const MOVED_EV: f32 = 0.75;
+/// Cells by which a region reaches beyond what differs, so that its soft border lies where all agree.
+const MARGIN: usize = 2;
 
 /// One mask for each exposure, at a quarter of the resolution.
 #[derive(Debug)]
@@ -30,7 +39,8 @@ pub(super) struct GhostRow<'a> {
 }
 
 impl GhostRow<'_> {
-    /// 0 (as the reference) to 1 (moved) at a pixel.
+    /// 0 (it counts as everywhere) to 1 (it shows something else) at a pixel; below 0 where it is the one exposure
+    /// that a region is taken from.
     pub(super) fn at(&self, x: usize) -> f32 {
         let position = ((x as f32 + 0.5) / CELL as f32 - 0.5).max(0.0);
         let cell = position as usize;
@@ -45,7 +55,7 @@ impl GhostRow<'_> {
 }
 
 impl Ghosts {
-    /// The mask of an exposure for this row; `None` where it shows nothing that moved.
+    /// The mask of an exposure for this row; `None` where it counts everywhere.
     pub(super) fn row(&self, exposure: usize, y: usize) -> Option<GhostRow<'_>> {
         let mask = self.masks.get(exposure)?.as_ref()?;
         let rows = mask.len() / self.width;
@@ -66,124 +76,185 @@ impl Ghosts {
     }
 }
 
-/// Mean light of the cells.
-fn cells(exposure: &Exposure<'_>, decoder: &Decoder) -> Vec<f32> {
-    let picture = &exposure.picture;
-    let (width, height) = (picture.width.div_ceil(CELL), picture.height.div_ceil(CELL));
-    let rows: Vec<Vec<f32>> = (0..height)
-        .into_par_iter()
-        .map(|row| {
-            let mut sums = vec![[0.0_f32; 2]; width];
-            let mut line = Vec::new();
-            for y in row * CELL..((row + 1) * CELL).min(picture.height) {
-                decoder.row(picture, y, &mut line);
-                for (sum, pixels) in sums.iter_mut().zip(line.chunks(CELL)) {
-                    for [red, green, blue] in pixels {
-                        sum[0] += red.max(*green).max(*blue);
-                        sum[1] += 1.0;
-                    }
-                }
-            }
-            sums.into_iter().map(|[sum, count]| sum / count).collect()
-        })
-        .collect();
-    rows.concat()
-}
-
 pub(super) fn masks(exposures: &[Exposure<'_>]) -> Ghosts {
-    let width = exposures
-        .first()
-        .map_or(1, |exposure| exposure.picture.width.div_ceil(CELL));
     let decoder = Decoder::new(exposures);
-    let light: Vec<Vec<f32>> = exposures
+    let cells: Vec<Cells> = exposures
         .iter()
-        .map(|exposure| cells(exposure, &decoder))
+        .map(|exposure| Cells::of(exposure, &decoder))
         .collect();
-    let reference = exposures
-        .iter()
-        .position(|exposure| exposure.reference)
-        .unwrap_or(0);
-    let base = light.get(reference).map(Vec::as_slice).unwrap_or_default();
-    let mut moved_anywhere = vec![false; base.len()];
-    let masks = exposures
-        .iter()
-        .zip(&light)
-        .map(|(exposure, own)| {
-            if exposure.reference {
-                return None;
-            }
-            let raw: Vec<f32> = own
-                .iter()
-                .zip(base)
-                .map(|(&own, &base)| f32::from(u8::from(moved(own, base, exposure.gain as f32))))
-                .collect();
-            let mask = settle(&raw, width);
-            let mut any = false;
-            for (flag, value) in moved_anywhere.iter_mut().zip(&mask) {
-                if *value > 0.5 {
-                    *flag = true;
-                    any = true;
-                }
-            }
-            any.then_some(mask)
-        })
-        .collect();
-    let count = moved_anywhere.iter().filter(|flag| **flag).count();
+    let scene = Scene::new(exposures, cells);
+    let moved = scene.moved();
+    let width = scene.width();
+    let mut masks: Vec<Option<Vec<f32>>> = vec![None; exposures.len()];
+    let mut count = 0;
+    for region in region::regions(&moved, width) {
+        count += region.cells.len();
+        scene.take_from_one(&region, &mut masks);
+    }
+    for mask in masks.iter_mut().flatten() {
+        soften(mask, width);
+    }
     Ghosts {
         width,
         masks,
-        share: count as f64 / moved_anywhere.len().max(1) as f64,
+        share: count as f64 / moved.len().max(1) as f64,
     }
 }
 
-/// Whether an exposure's light contradicts the reference's.
-fn moved(own: f32, base: f32, gain: f32) -> bool {
-    let [dark, bright] = COMPARABLE;
-    let expected = base * gain;
-    if base > bright {
-        // The reference may be clipped, so that the scene is at least this bright.
-        return expected.min(1.0) > dark * 3.0 && own < expected.min(bright) * 0.5 && own < bright;
+/// Lets a mask end softly, outwards only.
+fn soften(mask: &mut [f32], width: usize) {
+    let positive: Vec<f32> = mask.iter().map(|value| value.max(0.0)).collect();
+    for (value, around) in mask.iter_mut().zip(box_mean(&positive, width, 1)) {
+        if *value == 0.0 {
+            *value = around;
+        }
     }
-    if base < dark {
-        // Too dark in the reference to be seen: at most this bright.
-        return own > dark.max(dark * gain) * 2.5 && own > 0.05;
-    }
-    if expected > bright {
-        return own < bright * 0.5;
-    }
-    if expected < dark {
-        return own > dark * 3.0;
-    }
-    (own / expected).log2().abs() > MOVED_EV
 }
 
-/// Single cells are noise or a border that lies a little differently; real movement fills a place.
-/// Keeps cells whose neighbourhood agrees, then grows and softens them.
-fn settle(raw: &[f32], width: usize) -> Vec<f32> {
-    let mean = box_mean(raw, width, 2);
-    let core: Vec<f32> = mean
-        .iter()
-        .map(|share| f32::from(u8::from(*share > 0.55)))
-        .collect();
-    let reach = box_mean(&core, width, 4);
-    let grown: Vec<f32> = reach
-        .iter()
-        .zip(raw)
-        .zip(&core)
-        .map(|((reach, raw), core)| {
-            if *core > 0.0 || (*reach > 0.0 && *raw > 0.0) {
+/// All exposures as cells, and how each is explained by each.
+struct Scene {
+    cells: Vec<Cells>,
+    gains: Vec<f64>,
+    reference: usize,
+    /// From one exposure to another, at `from * exposures + to`; measured when first asked for.
+    responses: Vec<OnceLock<Response>>,
+}
+
+/// Share of a region's cells that an exposure must show unclipped to be what the region is taken from.
+const USABLE: f64 = 0.5;
+/// Share of a region's cells in which an exposure may differ and still count as the same.
+const SAME: f64 = 0.01;
+/// The same for the clipped reference, of which little is seen.
+const NEARLY_SAME: f64 = 0.05;
+
+impl Scene {
+    fn new(exposures: &[Exposure<'_>], cells: Vec<Cells>) -> Self {
+        let pairs = exposures.len() * exposures.len();
+        Self {
+            responses: (0..pairs).map(|_| OnceLock::new()).collect(),
+            cells,
+            gains: exposures.iter().map(|exposure| exposure.gain).collect(),
+            reference: exposures
+                .iter()
+                .position(|exposure| exposure.reference)
+                .unwrap_or(0),
+        }
+    }
+
+    fn width(&self) -> usize {
+        self.cells.first().map_or(1, |cells| cells.width)
+    }
+
+    fn response(&self, from: usize, to: usize) -> Option<(&Response, &Cells, &Cells)> {
+        let (from_cells, to_cells) = (self.cells.get(from)?, self.cells.get(to)?);
+        let gain = self.gains.get(to)? / self.gains.get(from)?;
+        let slot = self.responses.get(from * self.cells.len() + to)?;
+        let response = slot.get_or_init(|| Response::measure(from_cells, to_cells, gain));
+        Some((response, from_cells, to_cells))
+    }
+
+    /// How far each cell of `to` lies beyond what `from` explains.
+    fn gaps(&self, from: usize, to: usize) -> Vec<f32> {
+        let Some((response, from, to)) = self.response(from, to) else {
+            return Vec::new();
+        };
+        (0..from.len())
+            .into_par_iter()
+            .map(|index| response.gap(from, to, index))
+            .collect()
+    }
+
+    /// The greatest contradiction of each cell.
+    fn moved(&self) -> Vec<f32> {
+        let mut moved = vec![0.0_f32; self.cells.first().map_or(0, Cells::len)];
+        let mut order: Vec<usize> = (0..self.cells.len()).collect();
+        order.sort_by(|&one, &other| {
+            let gain = |index: usize| self.gains.get(index).copied().unwrap_or(1.0);
+            gain(one).total_cmp(&gain(other))
+        });
+        for &exposure in order.iter().filter(|&&exposure| exposure != self.reference) {
+            for (moved, gap) in moved.iter_mut().zip(self.gaps(self.reference, exposure)) {
+                *moved = moved.max(gap);
+            }
+        }
+        // Where the reference tells nothing the others speak for themselves.
+        order.retain(|&exposure| exposure != self.reference);
+        let Some(reference) = self.cells.get(self.reference) else {
+            return moved;
+        };
+        for pair in order.windows(2) {
+            let &[darker, brighter] = pair else { continue };
+            for (index, (moved, gap)) in moved
+                .iter_mut()
+                .zip(self.gaps(darker, brighter))
+                .enumerate()
+            {
+                if !reference.tells(index) {
+                    *moved = moved.max(gap);
+                }
+            }
+        }
+        moved
+    }
+
+    /// Cells of the region in which `to` contradicts `from`.
+    fn conflicts(&self, region: &Region, from: usize, to: usize) -> f64 {
+        let Some((response, from, to)) = self.response(from, to) else {
+            return 0.0;
+        };
+        let differs = |index: &&usize| response.gap(from, to, **index) > region::WEAK;
+        region.cells.iter().filter(differs).count() as f64
+    }
+
+    fn usable(&self, region: &Region, exposure: usize) -> f64 {
+        let Some(cells) = self.cells.get(exposure) else {
+            return 0.0;
+        };
+        let tells = |index: &&usize| cells.tells(**index);
+        region.cells.iter().filter(tells).count() as f64 / region.cells.len().max(1) as f64
+    }
+
+    /// The exposure that a region is taken from: the reference where it shows it, else the one nearest in
+    /// brightness that does and does not contradict the reference; the reference, clipped, where there is none.
+    fn source(&self, region: &Region) -> usize {
+        let reference = self.reference;
+        if self.usable(region, reference) >= USABLE {
+            return reference;
+        }
+        let own = self.gains.get(reference).copied().unwrap_or(1.0);
+        let far = |index: usize| {
+            let gain = self.gains.get(index).copied().unwrap_or(1.0);
+            (gain / own).log2().abs()
+        };
+        let allowed = NEARLY_SAME * region.cells.len() as f64;
+        (0..self.cells.len())
+            .filter(|&index| index != reference && self.usable(region, index) >= USABLE)
+            .filter(|&index| self.conflicts(region, reference, index) <= allowed)
+            .min_by(|&one, &other| far(one).total_cmp(&far(other)))
+            .unwrap_or(reference)
+    }
+
+    /// Masks every exposure in the region that shows something else than the one it is taken from.
+    fn take_from_one(&self, region: &Region, masks: &mut [Option<Vec<f32>>]) {
+        let source = self.source(region);
+        let allowed = (SAME * region.cells.len() as f64).max(3.0);
+        let cells = self.cells.first().map_or(0, Cells::len);
+        for (index, mask) in masks.iter_mut().enumerate() {
+            let value = if index == source {
+                -1.0
+            } else if self.conflicts(region, source, index) > allowed {
                 1.0
             } else {
-                0.0
+                continue;
+            };
+            let mask = mask.get_or_insert_with(|| vec![0.0; cells]);
+            for &cell in &region.cells {
+                if let Some(slot) = mask.get_mut(cell) {
+                    *slot = value;
+                }
             }
-        })
-        .collect();
-    let wide = box_mean(&grown, width, 2);
-    let wide: Vec<f32> = wide
-        .iter()
-        .map(|share| f32::from(u8::from(*share > 0.02)))
-        .collect();
-    box_mean(&wide, width, 2)
+        }
+    }
 }
 
 /// Mean over a square of `2 radius + 1` cells, smaller at the border.

@@ -168,13 +168,15 @@ impl<'a> Merger<'a> {
                 .map(|motion| motion.inside(&exposure.picture, y));
             for (x, (sum, value)) in self.sums.iter_mut().zip(&self.row).enumerate() {
                 let mut weight = self.weigher.weight(index, *value);
-                if let Some(ghosts) = &ghosts {
-                    // The reference keeps a trace of weight, so that something is left where it is
-                    // clipped and all others show a moving thing.
-                    weight *= 1.0 - ghosts.at(x);
+                let ghost = ghosts.as_ref().map_or(0.0, |ghosts| ghosts.at(x));
+                weight *= 1.0 - ghost.max(0.0);
+                // What a place is taken from keeps a trace of weight where it is clipped, and the
+                // reference less of one where it is not that.
+                if ghost < 0.0 {
+                    weight = weight.max(1e-8);
                 }
                 if exposure.reference {
-                    weight = weight.max(1e-9);
+                    weight = weight.max(if ghost > 0.0 { 1e-15 } else { 1e-9 });
                 }
                 if let Some(inside) = &outside
                     && !inside.contains(&x)

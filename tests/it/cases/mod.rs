@@ -7,3 +7,4 @@ mod files;
 mod injected;
 mod processes;
 mod redelivery;
+mod scenes;
