@@ -92,7 +92,7 @@ pub fn with_metadata(jpeg: Vec<u8>, metadata: &OutputMetadata) -> Result<Vec<u8>
 #[must_use]
 pub fn bare_jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
     let layout = super::jpeg::layout(bytes).ok()?;
-    let end = layout.end(bytes).ok()?;
+    let end = layout.end(bytes)?;
     if layout.precision != 8 || !matches!(layout.components, 1 | 3) {
         return None;
     }

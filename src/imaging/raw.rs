@@ -171,7 +171,7 @@ fn largest(bytes: &[u8]) -> Option<(&[u8], jpeg::JpegLayout)> {
         }
         let (start, layout) = best?;
         let rest = bytes.get(start..)?;
-        let end = layout.end(rest).ok()?;
+        let end = layout.end(rest)?;
         Some((rest.get(..end)?, layout))
     };
     let by_place = best(&mut written.into_iter());

@@ -208,7 +208,6 @@ pub fn proxies(environment: &Environment) -> Result<Proxies, HubError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fs_err as fs;
 
     fn hub(variables: &[(&str, &str)]) -> Result<Hub, HubError> {
         let folder = tempfile::tempdir().unwrap();

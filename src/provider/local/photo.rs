@@ -93,27 +93,26 @@ pub(super) fn make(
     limits: &DecodeLimits,
     pool: &rayon::ThreadPool,
 ) -> Result<Result<Made, Reason>, PhotoError> {
-    let all: Vec<&str> = order
-        .document
-        .photos
-        .iter()
-        .flat_map(|photo| &photo.sources)
-        .map(|source| source.file.as_str())
-        .collect();
-    let mut files = Vec::with_capacity(photo.sources.len());
-    for source in &photo.sources {
-        let id = &source.photo_id;
-        match read_source(order.source, &source.file, id, limits, &all) {
-            Ok(bytes) => files.push(bytes),
-            Err(Unread::Photo(reason)) => return Ok(Err(reason)),
-            Err(Unread::Machine(error)) => return Err(error),
-        }
+    match read_sources(order, photo, limits)? {
+        Ok(read) => Ok(make_of(read, order, photo, attempt, limits, pool)),
+        Err(reason) => Ok(Err(reason)),
     }
-    Ok(make_of(files, order, photo, attempt, limits, pool))
+}
+
+/// The bytes of the sources with their places, and the exposures that are missing.
+type Sources = (Vec<(usize, Vec<u8>)>, Vec<ExposureLeftOut>);
+
+/// The place of the photo's own picture among the sources.
+fn reference_of(photo: &OrderedPhoto) -> usize {
+    photo
+        .sources
+        .iter()
+        .position(|source| source.photo_id == photo.photo_id)
+        .unwrap_or(0)
 }
 
 fn make_of(
-    files: Vec<Vec<u8>>,
+    (files, left_out): Sources,
     order: &Order<'_>,
     photo: &OrderedPhoto,
     attempt: &PlannedAttempt,
@@ -127,12 +126,7 @@ fn make_of(
             "the embedded engine has no model for this operation",
         ));
     };
-    let reference = photo
-        .sources
-        .iter()
-        .position(|source| source.photo_id == photo.photo_id)
-        .unwrap_or(0);
-    let (files, left_out) = read_sources(order, photo, reference, limits)?;
+    let reference = reference_of(photo);
     let quality = order.document.limits.jpeg_quality;
     let work = || -> Result<(Vec<u8>, u32, u32, EnhancementReport), Reason> {
         let mut left_out = left_out;
@@ -168,34 +162,34 @@ fn make_of(
     })
 }
 
-/// The bytes of the sources with their places. A bracket goes on without an exposure that cannot be used, and says
-/// so; its reference must be there.
+/// Reads the sources. A bracket goes on without an exposure that cannot be used, and says so; its reference must be
+/// there.
 fn read_sources(
     order: &Order<'_>,
     photo: &OrderedPhoto,
-    reference: usize,
     limits: &DecodeLimits,
-) -> Result<(Vec<(usize, Vec<u8>)>, Vec<ExposureLeftOut>), Reason> {
+) -> Result<Result<Sources, Reason>, PhotoError> {
+    let all: Vec<&str> = order
+        .document
+        .photos
+        .iter()
+        .flat_map(|photo| &photo.sources)
+        .map(|source| source.file.as_str())
+        .collect();
+    let reference = reference_of(photo);
     let mut files = Vec::with_capacity(photo.sources.len());
     let mut left_out = Vec::new();
     for (place, source) in photo.sources.iter().enumerate() {
-        match read_source(order.source, &source.file, &source.photo_id, limits) {
+        match read_source(order.source, &source.file, &source.photo_id, limits, &all) {
             Ok(bytes) => files.push((place, bytes)),
-            Err(reason)
-                if place != reference
-                    && matches!(
-                        reason.code,
-                        ReasonCode::BadInput
-                            | ReasonCode::SourceMissing
-                            | ReasonCode::SourceChanged
-                    ) =>
-            {
+            Err(Unread::Photo(reason)) if place != reference => {
                 left_out.push(exposure_left_out(place, reason.text));
             }
-            Err(reason) => return Err(reason),
+            Err(Unread::Photo(reason)) => return Ok(Err(reason)),
+            Err(Unread::Machine(error)) => return Err(error),
         }
     }
-    Ok((files, left_out))
+    Ok(Ok((files, left_out)))
 }
 
 /// The decoded sources with their places; one beside the reference that cannot be decoded is left out.

@@ -7,4 +7,3 @@ mod files;
 mod injected;
 mod processes;
 mod redelivery;
-mod scenes;
