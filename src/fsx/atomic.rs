@@ -4,6 +4,8 @@
 use std::io::{self, BufWriter, Seek, Write};
 use std::path::Path;
 
+use super::rights::keep_rights;
+
 /// Every temporary file of remedia starts with this, so that a later run can clear what a killed
 /// one left.
 pub const TEMPORARY_PREFIX: &str = ".remedia-tmp-";
@@ -34,8 +36,8 @@ pub fn write_atomic_with(
     path: &Path,
     write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>,
 ) -> io::Result<()> {
-    // What is delivered is meant to be read by others.
-    write_with_mode(path, 0o644, write)
+    // Who else may read it is for the caller's umask to say.
+    write_with_mode(path, 0o666, write)
 }
 
 /// As [`write_atomic_with`], for a file that nobody but its owner may read.
@@ -64,23 +66,23 @@ fn write_with_mode(
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let file = tempfile::Builder::new()
-        .prefix(TEMPORARY_PREFIX)
-        .tempfile_in(folder)
-        .map_err(named)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY_PREFIX);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // Given when the file is made, so that the system takes the umask off.
+        builder.permissions(std::fs::Permissions::from_mode(mode));
+    }
+    let file = builder.tempfile_in(folder).map_err(named)?;
     let mut writer = BufWriter::with_capacity(1 << 16, file);
     write(&mut writer).map_err(named)?;
     let file = writer
         .into_inner()
         .map_err(|error| named(error.into_error()))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let permissions = std::fs::Permissions::from_mode(mode);
-        file.as_file().set_permissions(permissions).map_err(named)?;
+    if mode & 0o077 != 0 {
+        keep_rights(path, file.as_file()).map_err(named)?;
     }
-    #[cfg(not(unix))]
-    let _ = mode;
     file.as_file().sync_all().map_err(named)?;
     file.persist(path).map_err(|error| named(error.error))?;
     sync_directory(folder)

@@ -2,6 +2,7 @@
 
 mod atomic;
 mod contained;
+mod rights;
 mod text;
 
 pub use atomic::{

@@ -7,7 +7,7 @@ use super::folder::{Candidate, Extension, extension};
 use super::open::{PhotoError, open_plain, read_plain};
 use super::options::IngestOptions;
 use crate::domain::id::PhotoId;
-use crate::domain::listing::{LeftOut, LeftOutCode, Photo, PhotoFormat, PictureKind};
+use crate::domain::listing::{Capture, LeftOut, LeftOutCode, Photo, PhotoFormat, PictureKind};
 use crate::fsx::printable;
 use crate::imaging::{self, Content, DecodeError};
 
@@ -115,6 +115,8 @@ pub(super) fn examine(
         ));
     }
     imaging::check_complete(bytes, header.format).map_err(|error| refuse(&error))?;
+    let (stored_width, stored_height) = header.stored_size();
+    let panorama = imaging::panorama(bytes, stored_width, stored_height);
     Ok(Photo {
         id: PhotoId::from_digest(&blake3::hash(bytes)),
         file: file.clone(),
@@ -124,8 +126,15 @@ pub(super) fn examine(
         height: header.height,
         orientation: header.orientation,
         bits_per_sample: header.bits_per_sample,
-        capture: imaging::capture(bytes),
-        kind: PictureKind::Photo,
+        kind: match &panorama {
+            Some(_) => PictureKind::Panorama,
+            None => PictureKind::Photo,
+        },
+        capture: Capture {
+            // Its numbers are those of the stored pixels, which are delivered upright.
+            panorama: panorama.filter(|_| header.orientation == 1),
+            ..imaging::capture(bytes)
+        },
         notes: Vec::new(),
         room: None,
         room_origin: None,

@@ -14,6 +14,7 @@ mod tone;
 mod vignetting;
 mod white_balance;
 mod windows;
+mod wrapped;
 
 use crate::domain::enhancement::{EnhancementReport, EnhancementSettings, Look, StepSetting};
 use crate::imaging::{Picture, warp};
@@ -99,6 +100,15 @@ pub fn enhance(
         });
     }
     check_ranges(settings, look)?;
+    let margin = match sources.get(reference) {
+        Some(source) if settings.wraps => wrapped::margin(source.picture.width),
+        _ => 0,
+    };
+    if margin > 0 {
+        for source in &mut sources {
+            source.picture = wrapped::widened(&source.picture, margin);
+        }
+    }
     let mut report = EnhancementReport::default();
 
     let fused = if sources.len() > 1 {
@@ -147,6 +157,9 @@ pub fn enhance(
     }
 
     report.steps.push(look::apply(&mut picture, look));
+    if margin > 0 {
+        picture = wrapped::narrowed(&picture, margin);
+    }
     Ok((picture.into_eight(), report))
 }
 
