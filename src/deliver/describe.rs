@@ -48,6 +48,10 @@ impl PhotoInWork<'_> {
             caption: &self.entry.caption,
             alt_text: &self.entry.alt_text,
             disclosure: &self.entry.disclosure,
+            panorama: request
+                .listing
+                .photo(&self.planned.photo_id)
+                .and_then(|photo| photo.capture.panorama.as_ref()),
             generator,
             options: &request.options,
         }

@@ -11,7 +11,7 @@ use super::manifest::{FileRole, ManifestFile};
 use super::request::DeliveryOptions;
 use super::xmp::Packet;
 use crate::domain::id::PhotoId;
-use crate::domain::listing::Listing;
+use crate::domain::listing::{Listing, Panorama};
 use crate::fsx::{self, fs};
 use crate::imaging::metadata::inspect;
 use crate::imaging::{self, ChromaSubsampling, IptcFields, JpegOptions, OutputMetadata, Picture};
@@ -36,6 +36,7 @@ pub(super) struct PhotoWork<'a> {
     pub(super) caption: &'a str,
     pub(super) alt_text: &'a str,
     pub(super) disclosure: &'a Disclosure,
+    pub(super) panorama: Option<&'a Panorama>,
     pub(super) generator: &'a str,
     pub(super) options: &'a DeliveryOptions,
 }
@@ -142,21 +143,21 @@ impl PhotoWork<'_> {
         };
         let bytes = self.read_master(path)?;
         let digest = blake3::hash(&bytes).to_hex();
-        let metadata = self.metadata(self.disclosure);
+        let metadata = self.metadata(self.disclosure, None);
         let mut picture = None;
         let inputs = self.inputs(&["final", "master", digest.as_str(), &metadata.xmp]);
         self.make(folder, FileRole::Final, inputs, made, || {
             let picture = self.decoded_master(path, &bytes, &mut picture)?;
             let size = (picture.width, picture.height);
             Ok((
-                self.with_metadata(bytes.clone(), &metadata, FileRole::Final)?,
+                self.with_metadata(bytes.clone(), self.disclosure, size, FileRole::Final)?,
                 size,
             ))
         })?;
         let inputs = self.inputs(&["web", digest.as_str(), &metadata.xmp, &self.web_form()]);
         self.make(folder, FileRole::Web, inputs, made, || {
             let picture = self.decoded_master(path, &bytes, &mut picture)?;
-            self.web_copy(picture, &metadata, FileRole::Web)
+            self.web_copy(picture, self.disclosure, FileRole::Web)
         })
     }
 
@@ -167,7 +168,7 @@ impl PhotoWork<'_> {
         original: &mut Option<Picture>,
         made: &mut PhotoFiles,
     ) -> Result<(), Stop> {
-        let metadata = self.metadata(self.disclosure);
+        let metadata = self.metadata(self.disclosure, None);
         let id = self.photo_id.as_str();
         let quality = if self.drawing {
             DRAWING_QUALITY
@@ -181,15 +182,17 @@ impl PhotoWork<'_> {
             let picture = self.decoded_original(original)?;
             let size = (picture.width, picture.height);
             if let Some(jpeg) = as_it_came {
-                return Ok((self.with_metadata(jpeg, &metadata, FileRole::Final)?, size));
+                let jpeg = self.with_metadata(jpeg, self.disclosure, size, FileRole::Final)?;
+                return Ok((jpeg, size));
             }
             let jpeg = self.encode(picture, quality, false, FileRole::Final)?;
-            Ok((self.with_metadata(jpeg, &metadata, FileRole::Final)?, size))
+            let jpeg = self.with_metadata(jpeg, self.disclosure, size, FileRole::Final)?;
+            Ok((jpeg, size))
         })?;
         let inputs = self.inputs(&["web", "original", id, &metadata.xmp, &self.web_form()]);
         self.make(folder, FileRole::Web, inputs, made, || {
             let picture = self.decoded_original(original)?;
-            self.web_copy(picture, &metadata, FileRole::Web)
+            self.web_copy(picture, self.disclosure, FileRole::Web)
         })
     }
 
@@ -214,12 +217,13 @@ impl PhotoWork<'_> {
         original: &mut Option<Picture>,
         made: &mut PhotoFiles,
     ) -> Result<(), Stop> {
-        let metadata = self.metadata(&classify(&[], Basis::Original));
+        let disclosure = classify(&[], Basis::Original);
+        let metadata = self.metadata(&disclosure, None);
         let id = self.photo_id.as_str();
         let inputs = self.inputs(&["pair", id, &metadata.xmp, &self.web_form()]);
         self.make(folder, FileRole::OriginalWeb, inputs, made, || {
             let picture = self.decoded_original(original)?;
-            self.web_copy(picture, &metadata, FileRole::OriginalWeb)
+            self.web_copy(picture, &disclosure, FileRole::OriginalWeb)
         })
     }
 
@@ -262,7 +266,7 @@ impl PhotoWork<'_> {
     fn web_copy(
         &self,
         picture: &Picture,
-        metadata: &OutputMetadata,
+        disclosure: &Disclosure,
         role: FileRole,
     ) -> Result<Encoded, Stop> {
         let long_side = usize::try_from(self.options.web_long_side).unwrap_or(usize::MAX);
@@ -274,7 +278,7 @@ impl PhotoWork<'_> {
             self.options.web_quality
         };
         let jpeg = self.encode(&scaled, quality, true, role)?;
-        Ok((self.with_metadata(jpeg, metadata, role)?, size))
+        Ok((self.with_metadata(jpeg, disclosure, size, role)?, size))
     }
 
     fn encode(
@@ -299,10 +303,12 @@ impl PhotoWork<'_> {
     fn with_metadata(
         &self,
         jpeg: Vec<u8>,
-        metadata: &OutputMetadata,
+        disclosure: &Disclosure,
+        size: (usize, usize),
         role: FileRole,
     ) -> Result<Vec<u8>, DeliverError> {
-        imaging::with_metadata(jpeg, metadata).map_err(|error| self.failed(role, error))
+        imaging::with_metadata(jpeg, &self.metadata(disclosure, Some(size)))
+            .map_err(|error| self.failed(role, error))
     }
 
     fn failed(
@@ -325,7 +331,16 @@ impl PhotoWork<'_> {
         )
     }
 
-    fn metadata(&self, disclosure: &Disclosure) -> OutputMetadata {
+    /// What a file of `size` pixels says about itself. Without a size it is what decides that: the panorama
+    /// is told as it was found.
+    fn metadata(&self, disclosure: &Disclosure, size: Option<(usize, usize)>) -> OutputMetadata {
+        let panorama = self.panorama.map(|panorama| match size {
+            Some((width, height)) => {
+                let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX).max(1);
+                panorama.scaled_to(side(width), side(height))
+            }
+            None => panorama.clone(),
+        });
         let description = format!("{}. {}", self.caption, disclosure.statement);
         let xmp = Packet {
             title: self.title,
@@ -333,6 +348,7 @@ impl PhotoWork<'_> {
             alt_text: self.alt_text,
             disclosure,
             generator: self.generator,
+            panorama: panorama.as_ref(),
         }
         .to_xml();
         OutputMetadata {

@@ -2,6 +2,7 @@
 //! and which program wrote it. Nothing of the camera, the place or the person goes in.
 
 use super::disclosure::Disclosure;
+use crate::domain::listing::Panorama;
 
 /// What a packet says of one file.
 pub(super) struct Packet<'a> {
@@ -15,6 +16,8 @@ pub(super) struct Packet<'a> {
     pub(super) disclosure: &'a Disclosure,
     /// The program and its version.
     pub(super) generator: &'a str,
+    /// What a viewer of panoramas has to know, in pixels of this file.
+    pub(super) panorama: Option<&'a Panorama>,
 }
 
 impl Packet<'_> {
@@ -30,13 +33,14 @@ impl Packet<'_> {
                 "    xmlns:dc=\"http://purl.org/dc/elements/1.1/\"\n",
                 "    xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\"\n",
                 "    xmlns:Iptc4xmpCore=\"http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/\"\n",
-                "    xmlns:Iptc4xmpExt=\"http://iptc.org/std/Iptc4xmpExt/2008-02-29/\">\n",
+                "    xmlns:Iptc4xmpExt=\"http://iptc.org/std/Iptc4xmpExt/2008-02-29/\"{namespace}>\n",
                 "   <xmp:CreatorTool>{generator}</xmp:CreatorTool>\n",
                 "   <dc:format>image/jpeg</dc:format>\n",
                 "   <dc:title>{title}</dc:title>\n",
                 "   <dc:description>{description}</dc:description>\n",
                 "   <Iptc4xmpCore:AltTextAccessibility>{alt_text}</Iptc4xmpCore:AltTextAccessibility>\n",
                 "   <Iptc4xmpExt:DigitalSourceType>{source_type}</Iptc4xmpExt:DigitalSourceType>\n",
+                "{panorama}",
                 "  </rdf:Description>\n",
                 " </rdf:RDF>\n",
                 "</x:xmpmeta>\n",
@@ -47,8 +51,47 @@ impl Packet<'_> {
             description = in_default_language(self.description),
             alt_text = in_default_language(self.alt_text),
             source_type = self.disclosure.digital_source_type.uri(),
+            namespace = if self.panorama.is_some() {
+                "\n    xmlns:GPano=\"http://ns.google.com/photos/1.0/panorama/\""
+            } else {
+                ""
+            },
+            panorama = self.panorama.map(gpano).unwrap_or_default(),
         )
     }
+}
+
+/// The GPano properties ("Photo Sphere XMP Metadata", Google, 2014).
+fn gpano(panorama: &Panorama) -> String {
+    let mut text = String::new();
+    let mut put = |name: &str, value: &str| {
+        text.push_str(&format!("   <GPano:{name}>{value}</GPano:{name}>\n"));
+    };
+    put("UsePanoramaViewer", "True");
+    put("ProjectionType", panorama.projection.name());
+    for (name, pixels) in [
+        ("CroppedAreaImageWidthPixels", panorama.width),
+        ("CroppedAreaImageHeightPixels", panorama.height),
+        ("FullPanoWidthPixels", panorama.full_width),
+        ("FullPanoHeightPixels", panorama.full_height),
+        ("CroppedAreaLeftPixels", panorama.left),
+        ("CroppedAreaTopPixels", panorama.top),
+    ] {
+        put(name, &pixels.to_string());
+    }
+    for (name, degrees) in [
+        ("PoseHeadingDegrees", panorama.heading),
+        ("PosePitchDegrees", panorama.pitch),
+        ("PoseRollDegrees", panorama.roll),
+        ("InitialViewHeadingDegrees", panorama.initial_heading),
+        ("InitialViewPitchDegrees", panorama.initial_pitch),
+        ("InitialViewRollDegrees", panorama.initial_roll),
+    ] {
+        if let Some(degrees) = degrees {
+            put(name, &degrees.to_string());
+        }
+    }
+    text
 }
 
 fn in_default_language(text: &str) -> String {
@@ -95,6 +138,7 @@ mod tests {
             alt_text: "line\nbreak",
             disclosure: &disclosure,
             generator: "remedia 1",
+            panorama: None,
         }
         .to_xml();
         assert!(packet.contains("&lt;/rdf:li&gt;&lt;evil/&gt;&amp; &quot;x&quot;"));
@@ -115,6 +159,7 @@ mod tests {
             alt_text: &long,
             disclosure: &disclosure,
             generator: "remedia 1",
+            panorama: None,
         };
         assert!(packet.to_xml().len() < 65_502 / 2);
     }

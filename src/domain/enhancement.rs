@@ -139,6 +139,9 @@ pub struct EnhancementSettings {
     pub roll_correction: StepSetting,
     /// Detail-preserving sharpening; a fixed value is a strength, 0 to 1.
     pub sharpening: StepSetting,
+    /// Whether the left and the right edge are neighbours, as in a panorama that goes all the way round.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub wraps: bool,
 }
 
 impl EnhancementSettings {
@@ -156,6 +159,7 @@ impl EnhancementSettings {
             vertical_correction: StepSetting::Off,
             roll_correction: StepSetting::Off,
             sharpening: StepSetting::Off,
+            wraps: false,
         }
     }
 }

@@ -149,6 +149,106 @@ pub struct Capture {
     /// Focal length as 35 mm equivalent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub focal_length_35mm: Option<f64>,
+    /// Which part of a panorama the photo shows, where its XMP says that it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub panorama: Option<Panorama>,
+}
+
+/// Where a panorama's pixels lie on the whole, as GPano has it: sizes and places in pixels of the photo
+/// itself, angles in degrees.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Panorama {
+    /// How the directions are laid out.
+    pub projection: Projection,
+    /// Width of the whole, 360 degrees round.
+    pub full_width: u32,
+    /// Height of the whole.
+    pub full_height: u32,
+    /// First column of the photo in the whole.
+    pub left: u32,
+    /// First row of the photo in the whole.
+    pub top: u32,
+    /// Width of the photo.
+    pub width: u32,
+    /// Height of the photo.
+    pub height: u32,
+    /// Direction of the middle, clockwise from north, 0 to 360.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heading: Option<f64>,
+    /// Pitch of the camera, -90 to 90.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pitch: Option<f64>,
+    /// Roll of the camera, -180 to 180.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roll: Option<f64>,
+    /// Direction that a viewer shows first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_heading: Option<f64>,
+    /// Pitch that a viewer shows first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_pitch: Option<f64>,
+    /// Roll that a viewer shows first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_roll: Option<f64>,
+}
+
+/// How a panorama lays out directions in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Projection {
+    /// Columns are longitudes, rows latitudes.
+    Equirectangular,
+    /// Columns are longitudes, rows are heights on a cylinder.
+    Cylindrical,
+}
+
+impl Projection {
+    /// Its name in GPano.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Equirectangular => "equirectangular",
+            Self::Cylindrical => "cylindrical",
+        }
+    }
+}
+
+impl Panorama {
+    /// Whether the left edge and the right edge are neighbours.
+    #[must_use]
+    pub const fn goes_round(&self) -> bool {
+        self.width >= self.full_width
+    }
+
+    /// The same panorama with another number of pixels: `width` by `height`, each at least 1.
+    #[must_use]
+    pub fn scaled_to(&self, width: u32, height: u32) -> Self {
+        let scaled = |value: u32, to: u32, from: u32| {
+            let (value, to, from) = (u64::from(value), u64::from(to), u64::from(from.max(1)));
+            u32::try_from((value * to + from / 2) / from).unwrap_or(u32::MAX)
+        };
+        Self {
+            full_width: scaled(self.full_width, width, self.width),
+            full_height: scaled(self.full_height, height, self.height),
+            left: scaled(self.left, width, self.width),
+            top: scaled(self.top, height, self.height),
+            width,
+            height,
+            ..self.clone()
+        }
+        .within_itself()
+    }
+
+    /// The same, with the photo inside the whole whatever was rounded.
+    #[must_use]
+    pub fn within_itself(mut self) -> Self {
+        self.full_width = self.full_width.max(self.width);
+        self.full_height = self.full_height.max(self.height);
+        self.left = self.left.min(self.full_width - self.width);
+        self.top = self.top.min(self.full_height - self.height);
+        self
+    }
 }
 
 /// What kind of picture a file holds.
@@ -160,7 +260,7 @@ pub enum PictureKind {
     Photo,
     /// A drawing, a document, a map, a logo or a screenshot: delivered as it is.
     Graphic,
-    /// A full sphere (360°) in equirectangular projection: its geometry is never changed.
+    /// A panorama, such as a full sphere (360°) in equirectangular projection: its geometry is never changed.
     Panorama,
 }
 

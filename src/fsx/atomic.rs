@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::fault::{Fault, classify, named};
 use super::fs;
+use super::rights::keep_rights;
 
 /// Every temporary file of remedia starts with this, so that a later run can clear what a killed
 /// one left.
@@ -43,7 +44,7 @@ pub fn write_atomic_with(
     path: &Path,
     write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>,
 ) -> io::Result<()> {
-    // Who else may read it is the business of the process's mask.
+    // Who else may read it is for the caller's umask to say.
     write_with_mode(path, 0o666, write)
 }
 
@@ -74,6 +75,9 @@ fn write_with_mode(
     let file = writer
         .into_inner()
         .map_err(|error| failed(error.into_error()))?;
+    if mode & 0o077 != 0 {
+        keep_rights(path, &file).map_err(failed)?;
+    }
     file.sync_all().map_err(failed)?;
     drop(file);
     temporary.persist(path).map_err(failed)?;

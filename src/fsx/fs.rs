@@ -205,6 +205,16 @@ impl File {
         patiently(Call::Write, self.0.path(), || self.0.set_len(bytes))
     }
 
+    /// As [`std::fs::File::set_permissions`].
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn set_permissions(&self, permissions: std::fs::Permissions) -> io::Result<()> {
+        patiently(Call::Write, self.0.path(), || {
+            self.0.set_permissions(permissions.clone())
+        })
+    }
+
     /// The standard library's file.
     #[must_use]
     pub fn into_std(self) -> std::fs::File {

@@ -6,6 +6,7 @@ mod contained;
 mod fault;
 pub mod fs;
 mod inject;
+mod rights;
 mod text;
 
 pub use atomic::{

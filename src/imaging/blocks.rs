@@ -53,7 +53,7 @@ pub(super) fn xmp_orientation(bytes: &[u8]) -> Option<u8> {
     orientation_in(&xmp_packet(bytes)?)
 }
 
-fn xmp_packet(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
+pub(super) fn xmp_packet(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
     match sniff(bytes) {
         Content::Photo(PhotoFormat::Jpeg) => app1(bytes)
             .find_map(|data| data.strip_prefix(XMP_PREFIX))

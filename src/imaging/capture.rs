@@ -36,6 +36,7 @@ fn capture_unguarded(bytes: &[u8]) -> Capture {
             .and_then(|field| field.value.get_uint(0))
             .filter(|length| (1..=10_000).contains(length))
             .map(f64::from),
+        panorama: None,
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn own(folder: &Path) -> Option<Own> {
 /// Whether `name`, directly inside a listing that is itself such a folder, is a part of it.
 pub(super) fn is_part(own: Option<Own>, name: &str) -> bool {
     match own {
-        Some(Own::Delivery) => DELIVERED.contains(&name),
+        Some(Own::Delivery) => DELIVERED.contains(&name) || name == "edited",
         Some(Own::Home) => HOME_PARTS.contains(&name),
         Some(Own::Order) => matches!(name, "photos" | "masks"),
         None => false,

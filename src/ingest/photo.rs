@@ -12,7 +12,7 @@ use crate::domain::id::PhotoId;
 use crate::domain::listing::{Capture, LeftOut, LeftOutCode, Photo, PhotoFormat, PictureKind};
 use crate::fsx::{fs, printable};
 use crate::imaging::view::Glimpse;
-use crate::imaging::{self, Camera, Content, DecodeError, Picture};
+use crate::imaging::{self, Camera, Content, DecodeError, Header, Picture};
 
 /// Bytes that are enough to judge the content.
 const HEAD: u64 = 512;
@@ -189,7 +189,7 @@ pub(super) fn examine(
         (pixels > LARGE_PICTURE).then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner));
     let look = imaging::look(bytes, &options.limits, LOOK_SIDE).map_err(|error| refuse(&error))?;
     drop(alone);
-    let capture = imaging::capture(bytes);
+    let capture = capture(bytes, &header);
     let photo = Photo {
         id: PhotoId::from_digest(&blake3::hash(bytes)),
         file: file.clone(),
@@ -215,11 +215,23 @@ pub(super) fn examine(
     })
 }
 
-/// What the pixels show the picture to be. A file that records an exposure time was taken by a camera.
+/// What the camera recorded, and what the file says of the panorama that it is.
+fn capture(bytes: &[u8], header: &Header) -> Capture {
+    let (stored_width, stored_height) = header.stored_size();
+    // Its numbers are those of the stored pixels, which are delivered upright.
+    let panorama = imaging::panorama(bytes, stored_width, stored_height);
+    Capture {
+        panorama: panorama.filter(|_| header.orientation == 1),
+        ..imaging::capture(bytes)
+    }
+}
+
+/// What the file says and its pixels show it to be. A file that records an exposure time was taken by a camera.
 fn seen_kind(look: &Picture, capture: &Capture) -> PictureKind {
-    match capture.exposure_seconds {
-        Some(_) => PictureKind::Photo,
-        None => imaging::picture_kind(look),
+    match (&capture.panorama, capture.exposure_seconds) {
+        (Some(_), _) => PictureKind::Panorama,
+        (None, Some(_)) => PictureKind::Photo,
+        (None, None) => imaging::picture_kind(look),
     }
 }
 

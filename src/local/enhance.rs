@@ -15,6 +15,7 @@ mod tone;
 mod vignetting;
 mod white_balance;
 mod windows;
+mod wrapped;
 
 use crate::domain::enhancement::{EnhancementReport, EnhancementSettings, Look, StepSetting};
 use crate::imaging::{self, Picture, warp};
@@ -100,6 +101,15 @@ pub fn enhance(
         });
     }
     check_ranges(settings, look)?;
+    let margin = match sources.get(reference) {
+        Some(source) if settings.wraps => wrapped::margin(source.picture.width),
+        _ => 0,
+    };
+    if margin > 0 {
+        for source in &mut sources {
+            source.picture = wrapped::widened(&source.picture, margin);
+        }
+    }
     let mut report = EnhancementReport::default();
 
     let fused = if sources.len() > 1 {
@@ -158,6 +168,9 @@ pub fn enhance(
     }
 
     report.steps.push(look::apply(&mut picture, look));
+    if margin > 0 {
+        picture = wrapped::narrowed(&picture, margin);
+    }
     Ok((picture.into_eight(), report))
 }
 

@@ -5,7 +5,7 @@ use crate::domain::capabilities::{
 };
 use crate::domain::enhancement::{EnhancementSettings, Look, StepSetting};
 use crate::domain::id::PhotoId;
-use crate::domain::listing::{Listing, Photo, PictureKind};
+use crate::domain::listing::{Listing, Panorama, Photo, PictureKind};
 use crate::domain::operation::{OperationKind, OperationRequest};
 use crate::domain::plan::{
     AttemptParameters, ClipPrompts, Decision, PLAN_SCHEMA_VERSION, Plan, PlannedAttempt,
@@ -296,7 +296,7 @@ impl Planner<'_> {
         let executor = self.executor(kind, megapixels)?;
         let numbers = 1..=executor.attempts;
         let parameters = match kind {
-            OperationKind::Enhance => numbers.map(|_| self.enhancement()).collect(),
+            OperationKind::Enhance => numbers.map(|_| self.enhancement(photo)).collect(),
             OperationKind::Video => numbers.map(|_| CAMERA_MOVE).collect(),
             OperationKind::Stage => {
                 let room = room.ok_or_else(|| Skip {
@@ -328,6 +328,15 @@ impl Planner<'_> {
                     "if it is a photo, say so in `listing.toml`: `kind = \"photo\"` for `{}`",
                     photo.file
                 ),
+            });
+        }
+        if photo.kind == PictureKind::Panorama && kind != OperationKind::Enhance {
+            return Err(Skip {
+                code: SkipCode::NotForThisRoom,
+                reason:
+                    "a panorama is delivered with its own geometry, so nothing is drawn into it"
+                        .to_owned(),
+                hint: "give an ordinary photo of the same room".to_owned(),
             });
         }
         let Some(room) = room else {
@@ -438,9 +447,19 @@ impl Planner<'_> {
         }
     }
 
-    fn enhancement(&self) -> AttemptParameters {
+    fn enhancement(&self, photo: &Photo) -> AttemptParameters {
+        let mut settings = self.settings.clone();
+        if photo.kind == PictureKind::Panorama {
+            // Straight lines are curves in it, its middle is not the lens's, and a viewer counts its pixels.
+            settings.lens_distortion = StepSetting::Off;
+            settings.vertical_correction = StepSetting::Off;
+            settings.roll_correction = StepSetting::Off;
+            settings.vignetting = StepSetting::Off;
+            let panorama = photo.capture.panorama.as_ref();
+            settings.wraps = panorama.is_some_and(Panorama::goes_round);
+        }
         AttemptParameters::Enhancement {
-            settings: self.settings.clone(),
+            settings,
             look: self.look,
         }
     }

@@ -5,5 +5,6 @@ mod database;
 mod faults;
 mod files;
 mod injected;
+mod panorama;
 mod processes;
 mod redelivery;
