@@ -201,6 +201,10 @@ pub(super) fn find(levels: &[(&Level, &Level)]) -> Overlay {
         } else {
             1
         };
+        if sharper.peek().is_none() {
+            // Most sets stand on a tripod, and where little is shared a search may run off.
+            candidates.push((-1.0, Overlay::default()));
+        }
         for (score, overlay) in &mut candidates {
             *score = settle(base, other, overlay, stride);
         }

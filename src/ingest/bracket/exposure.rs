@@ -62,6 +62,14 @@ pub(super) fn regular_step(values: &[f64]) -> Option<f64> {
     regular.then_some(mean)
 }
 
+/// The step of which all steps between exposures are multiples, where there are several: of a regular series, or of
+/// one that has lost exposures.
+pub(super) fn common_step(values: &[f64]) -> Option<f64> {
+    let least = least_step(values).filter(|_| values.len() > 2)?;
+    let multiple = |step: f64| (step / least - (step / least).round()).abs() <= ROUNDING;
+    steps(values).into_iter().all(multiple).then_some(least)
+}
+
 /// Whether another value goes on with equal steps where these end.
 pub(super) fn continues(values: &[f64], step: f64, value: f64) -> bool {
     let lowest = values.iter().copied().fold(f64::MAX, f64::min);

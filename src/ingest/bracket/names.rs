@@ -19,6 +19,8 @@ struct Proposal {
     candidates: Vec<Candidate>,
     /// EV of each, where the names say them.
     marks: Option<Vec<f64>>,
+    /// Whether the names can hardly mean anything else.
+    plain: bool,
 }
 
 /// Sets by name among the photos that are free, and what is to be said of photos whose names promise more than
@@ -87,7 +89,7 @@ pub(super) fn find(
                 .collect()
         });
         for (index, fit) in verified.rest {
-            if fit != Fit::Unknown || verified.members.len() > 1 {
+            if proposal.plain && (fit != Fit::Unknown || verified.members.len() > 1) {
                 let other = verified
                     .members
                     .first()
@@ -192,6 +194,7 @@ fn proposal(marked: &[(usize, Mark)], photos: &[&Photo]) -> Option<Proposal> {
         return (all_differ(&values) && said).then(|| Proposal {
             candidates: candidates(&|place| values.get(place).copied(), false),
             marks: Some(values.clone()),
+            plain: !bare || both_signs,
         });
     }
     let words: Option<Vec<i8>> = marked
@@ -209,6 +212,7 @@ fn proposal(marked: &[(usize, Mark)], photos: &[&Photo]) -> Option<Proposal> {
         return (sorted.len() == words.len() && words.len() > 1).then(|| Proposal {
             candidates: candidates(&|place| words.get(place).map(|word| f64::from(*word)), true),
             marks: None,
+            plain: true,
         });
     }
     // Numbers in a series also count finished pictures of different views. Where EXIF shows that their exposures
@@ -226,5 +230,6 @@ fn proposal(marked: &[(usize, Mark)], photos: &[&Photo]) -> Option<Proposal> {
             false,
         ),
         marks: None,
+        plain: false,
     })
 }

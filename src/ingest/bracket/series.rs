@@ -7,9 +7,9 @@ use jiff::civil::DateTime;
 use rayon::prelude::*;
 
 use super::Draft;
-use super::exposure::{continues, least_step, regular_step, value};
+use super::exposure::{common_step, continues, least_step, regular_step, value};
 use super::set::{Candidate, MOST, Member, join};
-use super::sight::Sight;
+use super::sight::{Fit, Sight};
 use crate::domain::listing::{BracketEvidence, Photo};
 use crate::ingest::photo::Examined;
 
@@ -33,7 +33,10 @@ const LEAST_STEP: f64 = 0.5;
 const LEAST_PAIR_STEP: f64 = 0.9;
 
 /// Sets that are open at a time: bursts of two cameras may be interleaved.
-const OPEN: usize = 4;
+const OPEN: usize = 2;
+
+/// Sets before and after a photo of its own among which it is tried once more.
+const BESIDE: usize = 4;
 
 /// One photo in the order of taking.
 #[derive(Clone, Copy, Debug)]
@@ -111,17 +114,19 @@ pub(super) fn find(slots: &[Option<Examined>], taken: &mut [bool], drafts: &mut 
             .collect();
         for (run, sets) in runs.iter().zip(found) {
             for set in sets {
-                take(set, run, taken, drafts);
+                take(set, run, by_hand, taken, drafts);
             }
         }
     }
 }
 
 /// Marks an accepted set as taken.
-fn take(set: Open, run: &[Frame<'_>], taken: &mut [bool], drafts: &mut Vec<Draft>) {
+fn take(set: Open, run: &[Frame<'_>], by_hand: bool, taken: &mut [bool], drafts: &mut Vec<Draft>) {
     let known = set.draft.and_then(|draft| drafts.get_mut(draft));
     let frames = frames_of(&set.members, run);
-    if known.is_none() && !is_accepted(&frames, &set.members) {
+    // Two that follow each other at once may be a part of what a hand has set: that is seen in the second round.
+    let enough = by_hand || set.members.len() > 2;
+    if known.is_none() && !(enough && is_accepted(&frames, &set.members)) {
         return;
     }
     for member in &set.members {
@@ -180,6 +185,10 @@ fn streams<'a>(
         }
         let capture = &photo.capture;
         let frame = Frame::new(index, photo);
+        // A camera's own series is known by its times.
+        if !by_hand && (frame.value.is_none() || frame.start.is_none()) {
+            continue;
+        }
         let tenths = |value: Option<f64>| value.map(|value| (value * 10.0).round());
         let key = format!(
             "{}|{}|{}x{}|{}|{:?}|{:?}|{:?}|{}{}{}",
@@ -286,10 +295,14 @@ fn cluster(
         };
         let found = sets.iter().enumerate().find_map(|(other, set)| {
             let several = other != place && (set.members.len() > 1 || frame.value.is_none());
-            (several && other.abs_diff(place) <= OPEN && may_join(set, frame, run))
-                .then(|| join(&mut sight, &set.members, candidate).ok())
-                .flatten()
-                .map(|member| (other, member))
+            if !several || other.abs_diff(place) > BESIDE || !may_join(set, frame, run) {
+                return None;
+            }
+            match join(&mut sight, &set.members, candidate) {
+                Ok(member) => Some((other, member)),
+                Err(Fit::Unknown) => bare(set, frame, run).map(|member| (other, member)),
+                Err(_) => None,
+            }
         });
         if let Some((other, member)) = found {
             if let Some(set) = sets.get_mut(other) {
@@ -299,6 +312,24 @@ fn cluster(
         }
     }
     sets
+}
+
+/// The last exposure of a regular series may be white or black all over: nothing that it shows speaks against it.
+fn bare(set: &Open, frame: &Frame<'_>, run: &[Frame<'_>]) -> Option<Member> {
+    let value = frame.value?;
+    let frames = frames_of(&set.members, run);
+    let values: Vec<f64> = frames.iter().filter_map(|one| one.value).collect();
+    let step = common_step(&values)?;
+    let goes_on = [step, 2.0 * step]
+        .into_iter()
+        .any(|step| continues(&values, step, value));
+    let at_once =
+        |one: &Frame<'_>| one.gap(frame).max(frame.gap(one)) <= BURST_GAP + one.exposing();
+    (goes_on && frames.iter().any(at_once)).then_some(Member {
+        index: frame.index,
+        value,
+        check: None,
+    })
 }
 
 fn alone(frame: &Frame<'_>) -> Open {

@@ -45,7 +45,8 @@ pub(super) fn join(
     } else {
         nearest.reverse();
     }
-    let mut last = Fit::Unknown;
+    // The nearest in exposure has the word on why not: it shares the most.
+    let mut nearest_says = None;
     for member in nearest.into_iter().take(TRIES) {
         let told = match candidate.told {
             Some(told) if candidate.order_only => {
@@ -54,8 +55,9 @@ pub(super) fn join(
             Some(told) => Told::Step(told - member.value),
             None => Told::Nothing,
         };
-        last = sight.judge(member.index, candidate.index, told);
-        match last {
+        let fit = sight.judge(member.index, candidate.index, told);
+        nearest_says.get_or_insert(fit);
+        match fit {
             Fit::Fits(check) => {
                 let value = candidate.told.unwrap_or(member.value + check.measured);
                 let new = candidate.told.is_some()
@@ -74,10 +76,10 @@ pub(super) fn join(
             // Two exposures far apart may share too little to be compared; one between them will do.
             Fit::Unknown => {}
             Fit::OtherView if candidate.told.is_some() => {}
-            _ => return Err(last),
+            _ => return Err(fit),
         }
     }
-    Err(last)
+    Err(nearest_says.unwrap_or(Fit::Unknown))
 }
 
 /// What became of photos that names or a person put together.

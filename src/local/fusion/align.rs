@@ -175,12 +175,19 @@ fn step(
         .1
         .zip(exposures[to].1)
         .map(|(from, to)| to - from);
-    let mut offset = pyramid::offset(base, moving, told)
-        .ok_or_else(|| "it shares no well exposed part with its neighbour".to_owned())?;
+    // An exposure that is nearly white or black all over tells nothing of how it lies; what it shows at all is used
+    // where it is, at the exposure that was told.
+    let nothing_shared = || {
+        told.map(|told| (told.exp2(), Motion::default()))
+            .ok_or_else(|| "it shares no well exposed part with its neighbour".to_owned())
+    };
+    let Some(mut offset) = pyramid::offset(base, moving, told) else {
+        return nothing_shared();
+    };
     let motion = motion::follow(base, moving, &mut offset);
     let (likeness, comparable) = motion::likeness(base, moving, &motion, offset);
     if comparable < LEAST_COMPARABLE {
-        return Err("it shares no well exposed part with its neighbour".to_owned());
+        return nothing_shared();
     }
     if likeness < LEAST_LIKENESS {
         return Err("it does not show the same view as its neighbour".to_owned());
