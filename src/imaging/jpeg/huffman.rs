@@ -207,11 +207,7 @@ pub(super) fn first_fault(bytes: &[u8], layout: &JpegLayout, scan: &Scan) -> Opt
 }
 
 /// Reads the minimum coded units between two markers.
-fn read(
-    data: &[u8],
-    parts: &[Part<'_>],
-    units: Range<u32>,
-) -> Result<(), (u32, &'static str)> {
+fn read(data: &[u8], parts: &[Part<'_>], units: Range<u32>) -> Result<(), (u32, &'static str)> {
     let mut bits = Bits::new(data);
     let mut brightness = [0_i32; 4];
     for unit in units.clone() {

@@ -14,8 +14,8 @@
 use remedia_jpeg::{Failure, Limits, Outcome, Place, Trouble, Warning};
 
 use super::super::decode::DecodeError;
-use super::scans::{End, Scans};
 use super::huffman::{self, Fault};
+use super::scans::{End, Scans};
 use super::{JpegLayout, damaged, locate, trailer, unsupported};
 
 /// The part of the picture that must be whole for the file to be used, in thousandths.
@@ -57,6 +57,9 @@ pub(super) fn judge(file: &File<'_>) -> Result<Vec<String>, DecodeError> {
         let note = tolerated(file, &signs.damage)
             .ok_or_else(|| locate::refusal(file, &cause(first.trouble, signs.damage.len())))?;
         signs.notes.push(note);
+    } else if file.layout.arithmetic && file.scans.end == End::Missing {
+        // Their decoder makes zeros of what is missing, so nobody can say where they ended.
+        return Err(damaged("it is cut short: its end marker is missing"));
     } else if locate::starved(file) {
         return Err(locate::refusal(file, "they end early"));
     } else if let Some(fault) = strict(file) {

@@ -1,0 +1,3 @@
+//! Situations that people met with real folders, each with the right outcome.
+
+mod jpeg;
