@@ -6,7 +6,8 @@ use std::path::Path;
 /// The most packages the lock file may hold. Raising it is a decision, not an accident.
 /// candle and the tokenizer (for CLIP) brought some 75, rustls with ring (for ureq) 26, half of them for
 /// Windows alone.
-const MOST_PACKAGES: usize = 350;
+/// libjpeg brought four, one of them its door in this repository.
+const MOST_PACKAGES: usize = 352;
 
 /// Crates that must never come in, each with the reason.
 const REFUSED: &[(&str, &str)] = &[
@@ -66,6 +67,7 @@ fn there_is_one_sqlite_and_one_of_each_heavy_crate() {
         "clap",
         "rayon",
         "zune-jpeg",
+        "mozjpeg-sys",
     ] {
         let versions = packages.get(name).map_or(0, Vec::len);
         assert_eq!(

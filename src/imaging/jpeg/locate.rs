@@ -151,9 +151,10 @@ fn differences(picture: &Image) -> Vec<f32> {
 }
 
 /// Whether arithmetic-coded data ended far above the end of the picture. Their decoder makes zeros of
-/// what is missing without a word, which is right for the last few blocks only.
+/// what is missing without a word, which is right for the last few blocks only. A progressive file that
+/// is cut lacks whole scans, and is known by that.
 pub(super) fn starved(file: &File<'_>) -> bool {
-    if !file.layout.arithmetic {
+    if !file.layout.arithmetic || file.layout.progressive {
         return false;
     }
     let rows = &file.outcome.report.rows;

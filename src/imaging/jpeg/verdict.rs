@@ -57,6 +57,9 @@ pub(super) fn judge(file: &File<'_>) -> Result<Vec<String>, DecodeError> {
         let note = tolerated(file, &signs.damage)
             .ok_or_else(|| locate::refusal(file, &cause(first.trouble, signs.damage.len())))?;
         signs.notes.push(note);
+    } else if file.layout.arithmetic && file.scans.end == End::Missing {
+        // Their decoder makes zeros of what is missing, so nobody can say where they ended.
+        return Err(damaged("it is cut short: its end marker is missing"));
     } else if locate::starved(file) {
         return Err(locate::refusal(file, "they end early"));
     } else if let Some(fault) = strict(file) {

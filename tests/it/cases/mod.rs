@@ -5,6 +5,7 @@ mod database;
 mod faults;
 mod files;
 mod injected;
+mod jpeg;
 mod panorama;
 mod processes;
 mod redelivery;
