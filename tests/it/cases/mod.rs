@@ -1,0 +1,3 @@
+//! Faults that photographers met elsewhere, kept from coming back.
+
+mod scenes;
