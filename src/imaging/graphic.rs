@@ -29,6 +29,8 @@ const EXACT_UNEXPLAINED: f64 = 0.02;
 const EXACT_FLAT: f64 = 0.88;
 const EXACT_GROUND: f64 = 0.2;
 const EXACT_EDGES: f64 = 0.03;
+/// Of the picture, the least share off the edges that tells anything: gravel has hardly any.
+const LEAST_REST: f64 = 0.15;
 /// The smallest side that tells anything.
 const LEAST_SIDE: usize = 24;
 
@@ -44,7 +46,7 @@ pub fn picture_kind(picture: &Picture) -> PictureKind {
         return PictureKind::Photo;
     };
     let traits = Traits::of(samples.as_chunks::<3>().0, picture.width);
-    if traits.score() > GRAPHIC || traits.exact() {
+    if traits.rest >= LEAST_REST && (traits.score() > GRAPHIC || traits.exact()) {
         PictureKind::Graphic
     } else {
         PictureKind::Photo
@@ -54,6 +56,8 @@ pub fn picture_kind(picture: &Picture) -> PictureKind {
 /// What the pixels are like; all are shares of 0 to 1.
 #[derive(Clone, Copy, Debug)]
 struct Traits {
+    /// Pixels off the edges.
+    rest: f64,
     /// Of the pixels off the edges, those that have none of the few commonest colours.
     unexplained: f64,
     /// Of the pixels off the edges, those that shade into others.
@@ -99,6 +103,7 @@ impl Traits {
             }
         }
         Self {
+            rest: rest / count,
             unexplained: (rest - explained) / rest.max(0.02 * count),
             sloped: sloped(&smooth, &near, width),
             edges: edges.iter().map(|edge| f64::from(*edge)).sum::<f64>() / count,

@@ -9,3 +9,4 @@ mod jpeg;
 mod panorama;
 mod processes;
 mod redelivery;
+mod scenes;

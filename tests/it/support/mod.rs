@@ -9,6 +9,7 @@ mod followed;
 pub(crate) mod hub;
 pub(crate) mod images;
 pub(crate) mod kill;
+pub(crate) mod moving;
 mod photos;
 pub(crate) mod room;
 mod schemas;
