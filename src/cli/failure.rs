@@ -20,20 +20,28 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// An error with the general exit code.
+    /// An error with the general exit code, or with the one for what passes, where a disk of this machine that does not
+    /// answer or is full is at the bottom of it.
     #[must_use]
     pub(crate) fn new(error: impl Into<anyhow::Error>) -> Self {
+        let error = error.into();
+        let passes = fault(&error).is_some_and(Fault::is_temporary);
         Self {
-            exit: Exit::ERROR,
-            error: error.into(),
+            exit: if passes { Exit::TEMPORARY } else { Exit::ERROR },
+            error,
             hints: Vec::new(),
         }
     }
 
-    /// A wrong command line.
+    /// A wrong command line, or a wrong file that it names.
     #[must_use]
     pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
-        Self::new(error).exit(Exit::USAGE)
+        let failure = Self::new(error);
+        match fault(&failure.error) {
+            // The line may be right: the machine does not let its files be read.
+            Some(Fault::Passing | Fault::Full | Fault::ReadOnly) => failure,
+            _ => failure.exit(Exit::USAGE),
+        }
     }
 
     /// The same with another exit code.
@@ -91,15 +99,16 @@ impl Failure {
     }
 }
 
+/// Whose the error is, where one of the file system is at the bottom of it.
+fn fault(error: &anyhow::Error) -> Option<Fault> {
+    let mut causes = error.chain();
+    causes.find_map(|cause| cause.downcast_ref::<io::Error>().map(classify))
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         let fault = classify(&error);
-        let exit = if fault.is_temporary() {
-            Exit::TEMPORARY
-        } else {
-            Exit::ERROR
-        };
-        let failure = Self::new(error).exit(exit);
+        let failure = Self::new(error);
         match fault.hint() {
             Some(hint) if fault != Fault::OfTheFile => failure.hint(hint),
             _ => failure,

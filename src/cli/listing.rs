@@ -22,7 +22,6 @@ use crate::planner::{self, PlanRequest};
 use crate::provider;
 
 use super::context::Context;
-use super::exit::Exit;
 use super::failure::Failure;
 use super::wording;
 
@@ -114,12 +113,7 @@ pub(crate) fn read_and_plan(
         };
         let home = context.working_directory.join(&settings.home);
         engine::name_rooms(&mut listing, &source, &home, &clip, &limits).map_err(|error| {
-            let exit = if error.is_retryable() {
-                Exit::TEMPORARY
-            } else {
-                Exit::ERROR
-            };
-            Failure::new(error).exit(exit)
+            Failure::new(error)
                 .hint("`remedia models verify` tells what is wrong with the model; `--clip-model off` does without")
         })?;
     }

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -78,8 +78,16 @@ pub(super) struct Folder<'a> {
     earlier: Option<serde_json::Value>,
     /// What this delivery will write; known once it has begun.
     planned: BTreeSet<String>,
-    /// Whether the folder says that a delivery is in progress, with the documents that it then no longer had.
-    marked: Mutex<Option<HashMap<String, blake3::Hash>>>,
+    progress: Mutex<Progress>,
+}
+
+/// How far the delivery is.
+#[derive(Default)]
+struct Progress {
+    /// The documents that were there before the folder said that a delivery is in progress; `None` until it does.
+    marked: Option<HashMap<String, blake3::Hash>>,
+    /// What stands as it is to stay. A document among it was written, or found right, when all pictures stood.
+    settled: BTreeSet<String>,
 }
 
 impl<'a> Folder<'a> {
@@ -97,7 +105,7 @@ impl<'a> Folder<'a> {
             set_aside: Mutex::new(Vec::new()),
             earlier: None,
             planned: BTreeSet::new(),
-            marked: Mutex::new(None),
+            progress: Mutex::default(),
         };
         // The manifest, where there is one, is later than what a journal remembers.
         folder.read_journal()?;
@@ -247,8 +255,8 @@ impl<'a> Folder<'a> {
 
     /// Says that a delivery is in progress, before anything else changes; once, however often it is asked.
     fn mark(&self) -> Result<(), DeliverError> {
-        let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
-        if marked.is_some() {
+        let mut progress = self.progress();
+        if progress.marked.is_some() {
             return Ok(());
         }
         let journal = Journal {
@@ -273,6 +281,9 @@ impl<'a> Folder<'a> {
             CAPTIONS,
             DISCLOSURE_TEXT,
         ] {
+            if progress.settled.contains(document) {
+                continue;
+            }
             let path = self.root.join(document);
             let failed = |error| DeliverError::io(&path, error);
             if let Some(bytes) = fs::read_if_there(&path).map_err(failed)? {
@@ -282,10 +293,12 @@ impl<'a> Folder<'a> {
                 }
             }
         }
-        self.put(DISCLOSURE_TEXT, IN_PROGRESS.as_bytes())?;
+        if !progress.settled.contains(DISCLOSURE_TEXT) {
+            self.put(DISCLOSURE_TEXT, IN_PROGRESS.as_bytes())?;
+        }
         // Now the documents are gone for good, also after a loss of power, before a picture changes.
         fsx::sync_directory(self.root).map_err(|error| DeliverError::io(self.root, error))?;
-        *marked = Some(were);
+        progress.marked = Some(were);
         Ok(())
     }
 
@@ -311,8 +324,16 @@ impl<'a> Folder<'a> {
         let documents = &self.previous.as_ref()?.documents;
         let entry = documents.iter().find(|document| document.path == path)?;
         let digest = blake3::Hash::from_hex(&entry.blake3).ok()?;
-        (entry.inputs.as_deref() == Some(inputs) && self.holds(path, entry.bytes, &digest))
-            .then(|| entry.clone())
+        let kept =
+            entry.inputs.as_deref() == Some(inputs) && self.holds(path, entry.bytes, &digest);
+        kept.then(|| {
+            self.progress().settled.insert(path.to_owned());
+            entry.clone()
+        })
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn holds(&self, path: &str, bytes: u64, digest: &blake3::Hash) -> bool {
@@ -330,13 +351,15 @@ impl<'a> Folder<'a> {
                 && usize::try_from(metadata.len()).is_ok_and(|len| len == bytes.len())
         }) && fs::read(&place).is_ok_and(|content| content == bytes);
         if same {
+            self.progress().settled.insert(path.to_owned());
             return Ok(Written::No);
         }
         self.mark()?;
         self.put(path, bytes)?;
+        let mut progress = self.progress();
+        progress.settled.insert(path.to_owned());
         // A document that was away while the delivery was in progress and comes back as it was is no other one.
-        let marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
-        let were = marked.as_ref().and_then(|were| were.get(path));
+        let were = progress.marked.as_ref().and_then(|were| were.get(path));
         if were.is_some_and(|were| *were == blake3::hash(bytes)) {
             return Ok(Written::No);
         }

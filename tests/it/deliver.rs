@@ -220,6 +220,19 @@ fn only_what_changed_is_made_again() {
     fs_err::write(delivery.destination.join("web/001-living-room.jpg"), b"cut").unwrap();
     let delivered = delivery.deliver().unwrap();
     assert_eq!(delivered.written, ["web/001-living-room.jpg"]);
+    // So is a document, and the others stay.
+    for document in [
+        "captions.csv",
+        "disclosure.txt",
+        "disclosure.csv",
+        "gallery.html",
+    ] {
+        let whole = delivery.contents();
+        fs_err::write(delivery.destination.join(document), b"cut").unwrap();
+        let delivered = delivery.deliver().unwrap();
+        assert_eq!(delivered.written, [document]);
+        assert_eq!(delivery.contents(), whole, "{document}");
+    }
     // Back to the first master: back to the first bytes.
     fs_err::write(&master, encoded(&gradient(96, 64, 110))).unwrap();
     delivery.deliver().unwrap();

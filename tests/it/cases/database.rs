@@ -134,14 +134,16 @@ fn a_file_of_the_database_that_cannot_be_written_is_named() {
     // Not even the administrator can write to a folder as if it were a file.
     let shared = scene.environment.home().join("remedia.db-shm");
     fs_err::create_dir(&shared).unwrap();
-    let refused = scene.run(["list"]).with_code(1);
+    let refused = scene.run(["submit", "ash", "--force"]).with_code(1);
     assert!(
         refused.error.contains("remedia.db-shm"),
         "{}",
         refused.error
     );
+    let checked = scene.run(["doctor"]).with_code(1);
+    assert!(checked.out.contains("remedia.db-shm"), "{}", checked.out);
     fs_err::remove_dir(&shared).unwrap();
-    scene.run(["list"]).with_code(0);
+    scene.run(["doctor"]).with_code(0);
 }
 
 #[test]

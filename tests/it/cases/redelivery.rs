@@ -28,7 +28,7 @@ fn staged() -> (Environment, String) {
     )
     .with_code(0);
     let listed = run(&environment, &["list", "--json"], "").json();
-    let job = listed["jobs"][0]["id"].as_str().unwrap().to_owned();
+    let job = listed["jobs"][0]["job"].as_str().unwrap().to_owned();
     (environment, job)
 }
 
@@ -50,7 +50,7 @@ fn is_altered(picture: &Path) -> bool {
 
 /// What each document that is there says of the picture, and what the pictures are.
 fn check_documents(folder: &Path, name: &str) {
-    check_nothing_false(folder, name);
+    check_nothing_false(folder, "", name);
     let pictures: Vec<bool> = ["final", "web"]
         .iter()
         .flat_map(|role| fs_err::read_dir(folder.join(role)).unwrap())
