@@ -14,7 +14,7 @@ const LIMITS: Limits = Limits {
 
 fn file(name: &str) -> Vec<u8> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
-    std::fs::read(root.join(name)).unwrap()
+    fs_err::read(root.join(name)).unwrap()
 }
 
 fn full(bytes: &[u8]) -> Outcome {
