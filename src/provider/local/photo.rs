@@ -128,6 +128,9 @@ pub(super) fn make(
     })
 }
 
+/// Bytes of source files, each with its place among the sources.
+type PlacedFiles = Vec<(usize, Vec<u8>)>;
+
 /// The bytes of the sources with their places. A bracket goes on without an exposure that cannot be used, and says
 /// so; its reference must be there.
 fn read_sources(
@@ -135,7 +138,7 @@ fn read_sources(
     photo: &OrderedPhoto,
     reference: usize,
     limits: &DecodeLimits,
-) -> Result<(Vec<(usize, Vec<u8>)>, Vec<ExposureLeftOut>), Reason> {
+) -> Result<(PlacedFiles, Vec<ExposureLeftOut>), Reason> {
     let mut files = Vec::with_capacity(photo.sources.len());
     let mut left_out = Vec::new();
     for (place, source) in photo.sources.iter().enumerate() {
@@ -160,7 +163,7 @@ fn read_sources(
 
 /// The decoded sources with their places; one beside the reference that cannot be decoded is left out.
 fn decode_sources(
-    files: Vec<(usize, Vec<u8>)>,
+    files: PlacedFiles,
     photo: &OrderedPhoto,
     reference: usize,
     limits: &DecodeLimits,
