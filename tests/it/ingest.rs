@@ -15,7 +15,7 @@ use remedia::ingest::{
 
 use crate::support::fixture;
 use crate::support::images::{SHOT, Shot, jpeg, shot_jpeg, sized_jpeg};
-use crate::support::shoot::{Taking, exposed, photo_of};
+use crate::support::shoot::{Taking, Written, exposed, photo_of, with_exif};
 
 fn read(folder: &Path) -> Result<Listing, IngestError> {
     read_with(folder, &IngestOptions::default())
@@ -476,16 +476,21 @@ fn manual_brackets_without_compensation_need_steps_and_time() {
         [3],
         "0.7 EV, as cameras round it"
     );
+    // Long exposures take their time: it is not counted.
     let long = [
-        "2025:04:12 10:00:17",
-        "2025:04:12 10:00:18",
-        "2025:04:12 10:00:21",
+        (-2.0, (2, 1), 0.0),
+        (0.0, (8, 1), 2.0),
+        (2.0, (30, 1), 11.0),
     ];
-    assert_eq!(
-        series(long, [(1, 10), (1, 2), (2, 1)]),
-        [3],
-        "long exposures take their time"
-    );
+    let shots = long.map(|(ev, seconds, at)| {
+        let written = Written {
+            seconds,
+            ..Written::of(0.0, at)
+        };
+        with_exif(&exposed(7, ev), &written)
+    });
+    let folder = folder_of_shots(shots.to_vec());
+    assert_eq!(read(folder.path()).unwrap().brackets.len(), 1);
 }
 
 #[test]
@@ -666,7 +671,7 @@ fn a_person_states_brackets() {
     assert_eq!(
         groups(&listing),
         [
-            "Stated: IMG_1.jpg ?, IMG_3.jpg* ?",
+            "Stated: IMG_1.jpg* ?, IMG_3.jpg ?",
             "Stated: IMG_4.jpg ?, IMG_5.jpg* ?, IMG_6.jpg ?",
         ]
     );

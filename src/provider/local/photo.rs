@@ -99,8 +99,11 @@ pub(super) fn make(
     }
 }
 
-/// The bytes of the sources with their places, and the exposures that are missing.
-type Sources = (Vec<(usize, Vec<u8>)>, Vec<ExposureLeftOut>);
+/// Bytes of source files, each with its place among the sources.
+type PlacedFiles = Vec<(usize, Vec<u8>)>;
+
+/// What was read, and the exposures that are missing.
+type Sources = (PlacedFiles, Vec<ExposureLeftOut>);
 
 /// The place of the photo's own picture among the sources.
 fn reference_of(photo: &OrderedPhoto) -> usize {
@@ -194,7 +197,7 @@ fn read_sources(
 
 /// The decoded sources with their places; one beside the reference that cannot be decoded is left out.
 fn decode_sources(
-    files: Vec<(usize, Vec<u8>)>,
+    files: PlacedFiles,
     photo: &OrderedPhoto,
     reference: usize,
     limits: &DecodeLimits,
