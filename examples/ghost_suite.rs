@@ -39,24 +39,32 @@ fn main() {
             .unwrap()
             .into_eight()
     });
-    let (mut worst, mut clean, mut sum) = (0.0_f64, 0, 0.0);
+    let (mut worst, mut clean, mut sum, mut count) = (0.0_f64, 0_u32, 0.0, 0_u32);
     for seed in first..first + sets {
         let room = part(&bracket, seed, WIDTH, HEIGHT);
         let moving = Moving::new(seed, WIDTH, HEIGHT);
-        let (blended, share) = if still {
-            let moving = moving.clone().still();
-            (moving.fused(&room, [None; 3]).1, 0.0)
+        let measured = if still {
+            let fused = moving.clone().still().fused(&room, [None; 3]);
+            fused.map(|(_, share)| (share, share))
         } else {
             moving.blended(&room)
         };
+        let Some((blended, share)) = measured else {
+            println!(
+                "{seed:4} {:?} left out: an exposure cannot be aligned",
+                moving.thing
+            );
+            continue;
+        };
+        count += 1;
         worst = worst.max(blended);
-        clean += u64::from(blended < 0.01);
+        clean += u32::from(blended < 0.01);
         sum += blended;
         println!(
             "{seed:4} {:?} {blended:.4} of its pixels, ghost share {share:.3}",
             moving.thing
         );
     }
-    let mean = sum / sets as f64;
-    println!("{sets} sets, {clean} below 0.01; mean {mean:.4}, worst {worst:.4}");
+    let mean = sum / f64::from(count.max(1));
+    println!("{count} sets, {clean} below 0.01; mean {mean:.4}, worst {worst:.4}");
 }

@@ -50,7 +50,9 @@ impl GhostRow<'_> {
             let next = row.get(cell + 1).copied().unwrap_or(here);
             here + (next - here) * part
         };
-        along(self.above) * (1.0 - self.share) + along(self.below) * self.share
+        let value = along(self.above) * (1.0 - self.share) + along(self.below) * self.share;
+        // Rounding may lead beyond 1, and a weight below 0 would turn a clipped place black.
+        value.clamp(-1.0, 1.0)
     }
 }
 

@@ -51,10 +51,10 @@ fn bracket() -> [Picture; 3] {
 #[test]
 fn no_pixel_mixes_two_things_that_moved() {
     let bracket = bracket();
-    for seed in [0, 7, 14, 21, 28, 35] {
-        let room = part(&bracket, seed, 360, 280);
-        let moving = Moving::new(seed, 360, 280);
-        let (blended, share) = moving.blended(&room);
+    for seed in [6, 7, 12, 14, 27, 28] {
+        let room = part(&bracket, seed, 640, 440);
+        let moving = Moving::new(seed, 640, 440);
+        let (blended, share) = moving.blended(&room).unwrap();
         assert!(blended < 0.02, "set {seed}: {blended} {share} {moving:?}");
     }
 }
@@ -64,7 +64,8 @@ fn nothing_moves_in_a_bracket_that_stands_still() {
     let bracket = bracket();
     for seed in [3, 11] {
         let room = part(&bracket, seed, 480, 360);
-        let (_, share) = Moving::new(seed, 480, 360).still().fused(&room, [None; 3]);
+        let still = Moving::new(seed, 480, 360).still();
+        let (_, share) = still.fused(&room, [None; 3]).unwrap();
         assert!(share < 0.01, "set {seed}: {share}");
     }
 }

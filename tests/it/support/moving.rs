@@ -213,34 +213,33 @@ impl Moving {
         })
     }
 
-    /// The fused picture, encoded values of 0 to 1, and its ghost share.
+    /// The fused picture, encoded values of 0 to 1, and its ghost share; `None` where an exposure could not be
+    /// aligned.
     pub(crate) fn fused(
         &self,
         room: &[Picture; 3],
         places: [Option<[f32; 2]>; 3],
-    ) -> (Vec<f32>, f64) {
+    ) -> Option<(Vec<f32>, f64)> {
         let exposures = self.exposures(room, places);
         let told = [0, 1, 2].map(|index| (&exposures[index], Some(VALUES[index])));
         let (fused, report) = fuse(&told, REFERENCE).unwrap();
+        if report.reason.is_some() {
+            return None;
+        }
         let Samples::Sixteen(samples) = &fused.samples else {
             panic!("a fused picture has sixteen bits");
         };
         let unit = samples.iter().map(|value| f32::from(*value) / 65535.0);
-        (unit.collect(), report.parameters["ghost_share"])
+        Some((unit.collect(), report.parameters["ghost_share"]))
     }
 
     /// Of the pixels at which the thing ever stands, the share that shows neither of two things that differ
-    /// there, and the ghost share that was reported.
-    pub(crate) fn blended(&self, room: &[Picture; 3]) -> (f64, f64) {
-        let (result, share) = self.fused(room, self.places);
+    /// there, and the ghost share that was reported; `None` where an exposure could not be aligned.
+    pub(crate) fn blended(&self, room: &[Picture; 3]) -> Option<(f64, f64)> {
+        let (result, share) = self.fused(room, self.places)?;
         let mut pure: Vec<Vec<f32>> = Vec::new();
-        for place in [
-            Some(self.places[REFERENCE]),
-            Some(self.places[0]),
-            Some(self.places[2]),
-        ] {
-            let all = place.map(|place| [place; 3]).unwrap();
-            pure.push(self.fused(room, all).0);
+        for index in [REFERENCE, 0, 2] {
+            pure.push(self.fused(room, [self.places[index]; 3])?.0);
         }
         let touched = self.touched(room[0].width, room[0].height);
         let (mut blends, mut count) = (0.0, 0.0);
@@ -266,7 +265,7 @@ impl Moving {
                 blends += 1.0;
             }
         }
-        (blends / f64::max(count, 1.0), share)
+        Some((blends / f64::max(count, 1.0), share))
     }
 }
 
