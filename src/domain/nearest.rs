@@ -47,7 +47,8 @@ pub fn missed_file(name: &str, wanted: &str) -> Option<MissedFile> {
         ];
         return added.contains(&extension).then_some(MissedFile::Renamed);
     }
-    let is_toml = strsim::damerau_levenshtein(extension, "toml") <= 1;
+    let is_toml = extension.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && strsim::damerau_levenshtein(extension, "toml") <= 1;
     // `listing (1).toml`, `listing - copy.toml`, `listing-2.toml`.
     let copied = || {
         before.strip_prefix(stem).is_some_and(|rest| {

@@ -123,8 +123,7 @@ pub fn decode_text(bytes: &[u8]) -> Result<String, NotText> {
 
 fn utf16(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> Result<String, NotText> {
     let (units, rest) = bytes.as_chunks::<2>();
-    // One NUL byte behind the text is one of the ends that are left out.
-    if !matches!(rest, [] | [0]) {
+    if !rest.is_empty() {
         return Err(NotText::DamagedUtf16);
     }
     char::decode_utf16(units.iter().map(|bytes| unit(*bytes)))

@@ -354,12 +354,12 @@ fn what_is_wrong_is_named_with_its_place() {
 fn files_that_are_no_text_are_refused() {
     let machine = Machine::new();
     fs_err::write(machine.path("project/remedia.toml"), [0xff, 0xfe, 0x00]).unwrap();
-    insta::assert_snapshot!(machine.refusal(), @"settings file `/project/remedia.toml`: it is no UTF-8 text");
+    insta::assert_snapshot!(machine.refusal(), @"settings file `/project/remedia.toml`: it begins like UTF-16 text and is damaged further on; save it as UTF-8");
     fs_err::write(machine.path("project/remedia.toml"), vec![b'#'; 2 << 20]).unwrap();
-    insta::assert_snapshot!(machine.refusal(), @"settings file `/project/remedia.toml`: it has 2097152 bytes, more than 1048576");
+    insta::assert_snapshot!(machine.refusal(), @"settings file `/project/remedia.toml`: it has more than 1048576 bytes");
     fs_err::remove_file(machine.path("project/remedia.toml")).unwrap();
     fs_err::create_dir_all(machine.path("project/remedia.toml")).unwrap();
-    insta::assert_snapshot!(machine.refusal(), @"settings file `/project/remedia.toml`: it is no plain file");
+    insta::assert_snapshot!(machine.refusal(), @"settings file `/project/remedia.toml`: it is not a plain file");
 }
 
 #[test]
