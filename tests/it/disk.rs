@@ -24,8 +24,12 @@ impl SmallDisk {
     }
 
     fn grow(&self, kilobytes: u32) {
+        self.remount(&format!("size={kilobytes}k"));
+    }
+
+    fn remount(&self, options: &str) {
         let status = Command::new("mount")
-            .args(["-o", &format!("remount,size={kilobytes}k")])
+            .args(["-o", &format!("remount,{options}")])
             .arg(&self.0)
             .status()
             .unwrap();
@@ -69,8 +73,7 @@ fn a_full_disk_loses_nothing() {
         eprintln!("not tested: this user cannot mount a memory disk");
         return;
     };
-    let full = environment.run(["submit", "ash"]);
-    assert_ne!(full.code, 0, "{}", full.out);
+    let full = environment.run(["submit", "ash"]).with_code(5);
     assert!(full.error.contains("remedia-out"), "{}", full.error);
     assert!(
         full.error.contains("remedia r"),
@@ -91,8 +94,7 @@ fn a_full_home_loses_nothing() {
         eprintln!("not tested: this user cannot mount a memory disk");
         return;
     };
-    let full = environment.run(["submit", "ash"]);
-    assert_ne!(full.code, 0, "{}", full.out);
+    let full = environment.run(["submit", "ash"]).with_code(5);
     assert!(
         full.error.starts_with("error") || full.error.contains("hint"),
         "{}",
@@ -102,4 +104,40 @@ fn a_full_home_loses_nothing() {
     disk.grow(20_000);
     environment.run(["submit", "ash"]).with_code(0);
     assert_eq!(leftovers(environment.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_disk_that_may_not_be_written_is_the_users_to_mend() {
+    let environment = Environment::new();
+    small_listing(&environment.work().join("ash"), 2);
+    let out = environment.work().join("remedia-out");
+    let Some(disk) = SmallDisk::mount(&out, 20_000) else {
+        eprintln!("not tested: this user cannot mount a memory disk");
+        return;
+    };
+    disk.remount("ro");
+    for command in [&["submit", "ash"][..], &["run", "--once"]] {
+        let mut command_line = environment.command(["--quiet"]);
+        let refused = environment.said(command_line.args(command).output().unwrap());
+        assert_eq!(refused.code, 1, "{command:?}: {}", refused.error);
+    }
+    disk.remount("rw");
+    environment.run(["run", "--once"]).with_code(0);
+
+    let disk = SmallDisk::mount(&environment.path().join("other"), 20_000).unwrap();
+    let home = environment.path().join("other/home");
+    let run = |arguments: &[&str]| {
+        let mut command = environment.command(["--home"]);
+        environment.said(command.arg(&home).args(arguments).output().unwrap())
+    };
+    run(&["submit", "ash"]).with_code(0);
+    disk.remount("ro");
+    for arguments in [&["submit", "ash", "--force"][..], &["list"], &["doctor"]] {
+        let refused = run(arguments).with_code(1);
+        let said = format!("{}{}", refused.out, refused.error);
+        assert!(said.contains("remedia.db"), "{said}");
+        assert!(said.contains("may not be written"), "{said}");
+    }
+    disk.remount("rw");
+    run(&["list"]).with_code(0);
 }
