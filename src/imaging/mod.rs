@@ -1,6 +1,7 @@
 //! Pixels only: decode, orient, colour, resize, lines and vanishing points, warps, encode, metadata.
 
 mod blocks;
+mod bmp;
 mod capture;
 pub mod color;
 mod decode;

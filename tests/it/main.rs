@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, in its helping functions too"
 )]
 
+mod cases;
 mod cli;
 mod clip;
 mod colab;
