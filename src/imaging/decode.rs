@@ -226,7 +226,9 @@ fn decode_other(
             Ok((stored, Space::of(profile, bytes)))
         }
         PhotoFormat::Png => {
-            let decoder = PngDecoder::with_limits(reader, allowed.clone()).map_err(failed)?;
+            let accepted = space::without_odd_code_points(bytes);
+            let decoder = PngDecoder::with_limits(Cursor::new(&accepted[..]), allowed.clone())
+                .map_err(failed)?;
             let (image, profile) = finish(decoder, allowed).map_err(failed)?;
             Ok((stored_from(image), space::of_png(bytes, profile)))
         }

@@ -1,6 +1,7 @@
 //! The blocks of a GIF (GIF89a): whether the first picture is whole, and whether there are more of them.
 
 use super::decode::DecodeError;
+use super::header::u32_le;
 
 /// What the blocks say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,4 +67,13 @@ pub(super) fn check_complete(bytes: &[u8]) -> Result<(), DecodeError> {
 /// Whether it moves.
 pub(super) fn is_animated(bytes: &[u8]) -> bool {
     walk(bytes).pictures > 1
+}
+
+/// Width, height and bits of the picture, as for [`super::probe`].
+pub(super) fn header(bytes: &[u8]) -> Result<(u32, u32, u8, bool), DecodeError> {
+    let sides = u32_le(bytes, 6).ok_or_else(|| DecodeError::Damaged {
+        format: "GIF",
+        reason: "its header is missing or cut short".to_owned(),
+    })?;
+    Ok((sides & 0xffff, sides >> 16, 8, false))
 }

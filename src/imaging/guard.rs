@@ -1,8 +1,8 @@
 //! A wall round the format libraries. They are memory-safe, but some of them still panic on
-//! hostile files (the `tiff` crate has an assertion that a tiled planar file trips), and one bad
-//! photo must never take the listing down. So the three places where foreign bytes enter, probing,
-//! EXIF and decoding, run inside [`guarded`], and a panic becomes a damaged file. Nothing of ours
-//! is shared with the closure, so no half-changed state can outlive the panic.
+//! hostile files, and one bad photo must never take the listing down. So the places where foreign
+//! bytes enter, probing, EXIF, notes and decoding, run inside [`guarded`], and a panic becomes a
+//! damaged file. Nothing of ours is shared with the closure, so no half-changed state can outlive
+//! the panic.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};

@@ -10,7 +10,7 @@ use super::decode::{DecodeError, DecodeLimits};
 use super::guard::{gave_up, guarded};
 use super::orient::swaps_axes;
 use super::tiff::{self, Tree};
-use super::{gif, heic, jpeg, raw, space};
+use super::{bmp, gif, heic, jpeg, raw, space};
 use crate::domain::listing::PhotoFormat;
 
 /// What a photo's header says.
@@ -212,8 +212,8 @@ fn probe_unguarded(bytes: &[u8]) -> Result<Header, DecodeError> {
             let bits = page.bits.clamp(8, 64) as u8;
             (page.width, page.height, bits, false)
         }
-        PhotoFormat::Bmp => bmp_header(bytes)?,
-        PhotoFormat::Gif => gif_header(bytes)?,
+        PhotoFormat::Bmp => bmp::header(bytes)?,
+        PhotoFormat::Gif => gif::header(bytes)?,
         PhotoFormat::Heic => {
             let header = heic::header(bytes)?;
             // The container's own turns are in the size already, and EXIF only repeats them.
@@ -293,7 +293,7 @@ fn check_complete_unguarded(bytes: &[u8], format: PhotoFormat) -> Result<(), Dec
                 .ok_or_else(|| cut("picture data lie behind its end"))
         }
         PhotoFormat::Bmp => {
-            let end = bmp_end(bytes).unwrap_or(0);
+            let end = bmp::end(bytes).unwrap_or(0);
             (end <= bytes.len() as u64)
                 .then_some(())
                 .ok_or_else(|| cut("it has fewer bytes than its picture needs"))
@@ -309,7 +309,7 @@ fn u32_be(bytes: &[u8], position: usize) -> Option<u32> {
     Some(u32::from_be_bytes(digits.try_into().ok()?))
 }
 
-fn u32_le(bytes: &[u8], position: usize) -> Option<u32> {
+pub(super) fn u32_le(bytes: &[u8], position: usize) -> Option<u32> {
     let digits = bytes.get(position..position.checked_add(4)?)?;
     Some(u32::from_le_bytes(digits.try_into().ok()?))
 }
@@ -390,46 +390,4 @@ fn webp_header(bytes: &[u8]) -> Result<(u32, u32, u8, bool), DecodeError> {
     };
     let (width, height) = size.ok_or_else(damaged)?;
     Ok((width, height, 8, false))
-}
-
-/// Width, height and bits of a BMP (BITMAPINFOHEADER and its older form).
-fn bmp_header(bytes: &[u8]) -> Result<(u32, u32, u8, bool), DecodeError> {
-    bmp_size(bytes)
-        .map(|(width, height)| (width, height, 8, false))
-        .ok_or_else(|| DecodeError::Damaged {
-            format: "BMP",
-            reason: "its header is missing or cut short".to_owned(),
-        })
-}
-
-fn bmp_size(bytes: &[u8]) -> Option<(u32, u32)> {
-    if u32_le(bytes, 14)? == 12 {
-        let sides = u32_le(bytes, 18)?;
-        return Some((sides & 0xffff, sides >> 16));
-    }
-    // A negative height means that the first row is the upper one.
-    let side = |position| Some(u32_le(bytes, position)?.cast_signed().unsigned_abs());
-    Some((side(18)?, side(22)?))
-}
-
-/// The position behind the rows of a BMP without compression.
-fn bmp_end(bytes: &[u8]) -> Option<u64> {
-    let (width, height) = bmp_size(bytes)?;
-    let is_old = u32_le(bytes, 14)? == 12;
-    let bits = u32_le(bytes, if is_old { 24 } else { 28 })? & 0xffff;
-    let packed = !is_old && matches!(u32_le(bytes, 30)?, 1 | 2 | 4 | 5);
-    let rows = if packed {
-        1
-    } else {
-        (u64::from(width) * u64::from(bits)).div_ceil(32) * 4 * u64::from(height)
-    };
-    Some(u64::from(u32_le(bytes, 10)?) + rows)
-}
-
-fn gif_header(bytes: &[u8]) -> Result<(u32, u32, u8, bool), DecodeError> {
-    let sides = u32_le(bytes, 6).ok_or_else(|| DecodeError::Damaged {
-        format: "GIF",
-        reason: "its header is missing or cut short".to_owned(),
-    })?;
-    Ok((sides & 0xffff, sides >> 16, 8, false))
 }

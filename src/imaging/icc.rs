@@ -40,7 +40,6 @@ pub(super) fn into_srgb(stored: Stored, space: &Space) -> Samples {
             return into_srgb(as_rgb(stored), &Space::Known(profile.clone()));
         }
         Space::Known(profile) => Some(profile.as_ref()).filter(|_| wanted == DataColorSpace::Rgb),
-        Space::Power(power) => return into_srgb(raised(stored, *power), &Space::Srgb),
         Space::Srgb => None,
     };
     match stored {
@@ -84,31 +83,6 @@ fn as_rgb(stored: Stored) -> Stored {
         Stored::Gray16(samples) => {
             Stored::Rgb16(samples.into_iter().flat_map(|sample| [sample; 3]).collect())
         }
-        other => other,
-    }
-}
-
-/// Samples raised to a power, 0 and white fixed.
-fn raised(stored: Stored, power: f64) -> Stored {
-    let eight = |samples: Vec<u8>| {
-        let table: Vec<u8> = (0..=u8::MAX)
-            .map(|level| ((f64::from(level) / 255.0).powf(power) * 255.0).round() as u8)
-            .collect();
-        let looked_up = samples.into_iter().map(|sample| table[usize::from(sample)]);
-        looked_up.collect()
-    };
-    let sixteen = |samples: Vec<u16>| {
-        let table: Vec<u16> = (0..=u16::MAX)
-            .map(|level| ((f64::from(level) / 65_535.0).powf(power) * 65_535.0).round() as u16)
-            .collect();
-        let looked_up = samples.into_iter().map(|sample| table[usize::from(sample)]);
-        looked_up.collect()
-    };
-    match stored {
-        Stored::Gray8(samples) => Stored::Gray8(eight(samples)),
-        Stored::Rgb8(samples) => Stored::Rgb8(eight(samples)),
-        Stored::Gray16(samples) => Stored::Gray16(sixteen(samples)),
-        Stored::Rgb16(samples) => Stored::Rgb16(sixteen(samples)),
         other => other,
     }
 }

@@ -1,6 +1,7 @@
 //! Pixels only: decode, orient, colour, resize, lines and vanishing points, warps, encode, metadata.
 
 mod blocks;
+mod bmp;
 mod camera;
 mod capture;
 pub mod color;

@@ -1,6 +1,8 @@
 //! Which colours the stored samples mean, where no profile is embedded: the marks of a PNG (PNG, third edition,
 //! 4.3: cICP before iCCP before sRGB before gAMA with cHRM) and of EXIF (DCF 2.0, option files).
 
+use std::borrow::Cow;
+
 use moxcms::{
     Chromaticity, CicpColorPrimaries, CicpProfile, ColorPrimaries, ColorProfile,
     MatrixCoefficients, ToneReprCurve, TransferCharacteristics,
@@ -19,8 +21,6 @@ pub(super) enum Space {
     Icc(Vec<u8>),
     /// A space that is told by numbers.
     Known(Box<ColorProfile>),
-    /// sRGB's colours with another curve: samples are raised to this power.
-    Power(f64),
 }
 
 impl Space {
@@ -60,11 +60,17 @@ pub(super) fn of_png(bytes: &[u8], profile: Option<Vec<u8>>) -> Space {
         .map(|gamma| f64::from(gamma) / 100_000.0);
     match (gamma, chunk(bytes, b"cHRM").and_then(primaries)) {
         (Some(gamma), Some((white, primaries))) => by_numbers(gamma, white, primaries),
-        // Alone it is meant for a display of 2.2, and within a twentieth of that it changes nothing.
-        (Some(gamma), None) if (gamma * 2.2 - 1.0).abs() > 0.05 => {
-            Space::Power(1.0 / (gamma * 2.2))
+        // Within a twentieth of the usual 1 / 2.2 it says nothing that sRGB does not say better.
+        (Some(gamma), None) if (gamma * 2.2 - 1.0).abs() <= 0.05 => Space::Srgb,
+        (Some(gamma), None) => {
+            let point = |x, y| Chromaticity { x, y };
+            let primaries = ColorPrimaries {
+                red: point(0.64, 0.33),
+                green: point(0.30, 0.60),
+                blue: point(0.15, 0.06),
+            };
+            by_numbers(gamma, point(0.3127, 0.3290), primaries)
         }
-        (Some(_), None) => Space::Srgb,
         (None, _) => Space::from_exif(bytes),
     }
 }
@@ -97,6 +103,24 @@ pub(super) fn from_code_points(primaries: u8, transfer: u8) -> Option<ColorProfi
         full_range: true,
     }
     .profile()
+}
+
+/// The bytes of a PNG for its decoder, which refuses a cICP chunk that browsers pass over: one with a matrix.
+pub(super) fn without_odd_code_points(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let odd = png_chunks(bytes)
+        .take_while(|(name, _)| name != b"IDAT")
+        .find(|(name, range)| {
+            name == b"cICP" && !matches!(bytes.get(range.clone()), Some([_, _, 0, 0 | 1]))
+        });
+    match odd {
+        // Length and name lie before the data, the checksum behind.
+        Some((_, range)) if range.end + 4 <= bytes.len() => {
+            let mut copy = bytes.to_vec();
+            copy.drain(range.start - 8..range.end + 4);
+            Cow::Owned(copy)
+        }
+        _ => Cow::Borrowed(bytes),
+    }
 }
 
 /// Code points of ITU-T H.273.

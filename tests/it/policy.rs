@@ -5,9 +5,8 @@ use std::path::Path;
 
 /// The most packages the lock file may hold. Raising it is a decision, not an accident.
 /// candle and the tokenizer (for CLIP) brought some 75, rustls with ring (for ureq) 26, half of them for
-/// Windows alone.
-/// libjpeg brought four, one of them its door in this repository.
-const MOST_PACKAGES: usize = 352;
+/// Windows alone. HEIC brought four, GIF two, libjpeg four, one of them its door in this repository.
+const MOST_PACKAGES: usize = 360;
 
 /// Crates that must never come in, each with the reason.
 const REFUSED: &[(&str, &str)] = &[

@@ -276,9 +276,9 @@ def png_variants():
 
 def png_colours():
     gamma = lambda value: (b"gAMA", numbers(value))
-    icc = lambda data: (b"iCCP", b"icc\0\0" + zlib.compress(data))
-    alone = lambda value: levels((SCENE / 255.0) ** (1 / (2.2 * value)))
     power = lambda value: (lambda v: v ** (1 / value))
+    icc = lambda data: (b"iCCP", b"icc\0\0" + zlib.compress(data))
+    alone = lambda value: from_primaries(SCENE, SRGB, power(value))
     cases = {
         "gama-1.8": ([gamma(0.55556)], alone(0.55556)),
         "gama-linear": ([gamma(1.0)], alone(1.0)),

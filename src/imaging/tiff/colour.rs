@@ -1,7 +1,8 @@
 //! What the channels of a TIFF mean, as stored samples: palettes looked up, YCbCr and Lab turned into RGB, inks
 //! turned round, opacity laid on white.
 
-use super::page::{Meaning, Packing, Page};
+use super::page::Page;
+use super::tags::{Meaning, Packing};
 use super::unpack::Raw;
 use super::{Tree, damaged, unsupported};
 use crate::imaging::decode::{DecodeError, Stored};

@@ -6,6 +6,7 @@ mod colour;
 pub(super) mod ifd;
 pub(super) mod page;
 mod parts;
+mod tags;
 mod unpack;
 
 use super::decode::{DecodeError, Stored};

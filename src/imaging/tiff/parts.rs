@@ -4,7 +4,8 @@ use std::io::Read;
 
 use rayon::prelude::*;
 
-use super::page::{Meaning, Packing, Page};
+use super::page::Page;
+use super::tags::{Meaning, Packing};
 use super::unpack::{Part, Raw, row_bytes, unpack};
 use super::{JpegReader, Tree, damaged, unsupported};
 use crate::imaging::decode::{DecodeError, Stored};

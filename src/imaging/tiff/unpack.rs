@@ -1,7 +1,8 @@
 //! From the bytes of a strip or tile to samples: differences undone (TIFF 6.0, section 14; Adobe's technical
 //! note 3), then every sample widened to 8 or 16 bits or to a real number.
 
-use super::page::{Meaning, Page};
+use super::page::Page;
+use super::tags::Meaning;
 
 /// The samples of a part or of the whole picture, channels interleaved.
 pub(super) enum Raw {
