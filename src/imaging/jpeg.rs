@@ -86,10 +86,7 @@ fn payload(bytes: &[u8], position: usize) -> Option<Range<usize>> {
 /// Position behind the next marker and the marker's second byte, from `position` on.
 fn next_marker(bytes: &[u8], mut position: usize) -> Option<(usize, u8)> {
     loop {
-        position += bytes
-            .get(position..)?
-            .iter()
-            .position(|&byte| byte == 0xff)?;
+        position += memchr::memchr(0xff, bytes.get(position..)?)?;
         while *bytes.get(position)? == 0xff {
             position += 1;
         }

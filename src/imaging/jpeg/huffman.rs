@@ -25,9 +25,36 @@ const NO_CODE: &str = "they do not decode";
 /// Bits of a code that are looked up at once.
 const PEEK: u32 = 12;
 
+/// What a code of the coefficients behind the first does: how many bits it takes with the value that follows it, 0 for
+/// no code, and by how many coefficients it goes on.
+#[derive(Clone, Copy, Default)]
+struct Step {
+    bits: u8,
+    coefficients: u8,
+}
+
+/// By how many coefficients the end of a block goes on: beyond every number that a block can come to.
+const END_OF_BLOCK: u8 = 128;
+
+impl Step {
+    fn new(length: u32, symbol: u8) -> Self {
+        let (run, size) = (symbol >> 4, symbol & 15);
+        Self {
+            bits: length as u8 + size,
+            coefficients: match (size, run) {
+                (0, 15) => 16,
+                (0, _) => END_OF_BLOCK,
+                _ => run + 1,
+            },
+        }
+    }
+}
+
 /// For each beginning of `PEEK` bits and each longer code: length of the code, 0 for none, and its symbol.
 struct Table {
     quick: Vec<(u8, u8)>,
+    /// The same for a table of coefficients, with what the symbol does.
+    steps: Box<[Step; 1 << PEEK]>,
     /// First code of each length, as 16 bits, one past its last code, and index of its first symbol.
     long: [(u32, u32, usize); 17],
     symbols: Vec<u8>,
@@ -37,6 +64,7 @@ impl Table {
     /// From the counts of codes of each length, 1 to 16, and the symbols; `None` where they contradict each other.
     fn new(counts: &[u8; 16], symbols: &[u8]) -> Option<Self> {
         let mut quick = vec![(0, 0); 1 << PEEK];
+        let mut steps = Box::new([Step::default(); 1 << PEEK]);
         let mut long = [(0, 0, 0); 17];
         let mut code = 0_u32;
         let mut index = 0_usize;
@@ -49,6 +77,9 @@ impl Table {
                     let from = (code << (PEEK - length)) as usize;
                     let beginnings = quick.get_mut(from..from + (1 << (PEEK - length)))?;
                     beginnings.fill((length as u8, symbol));
+                    let from = (code << (PEEK - length)) as usize;
+                    let beginnings = steps.get_mut(from..from + (1 << (PEEK - length)))?;
+                    beginnings.fill(Step::new(length, symbol));
                 }
                 code += 1;
                 index += 1;
@@ -61,6 +92,7 @@ impl Table {
         }
         Some(Self {
             quick,
+            steps,
             long,
             symbols: symbols.get(..index)?.to_vec(),
         })
@@ -74,6 +106,17 @@ impl Table {
             return Some((u32::from(length), symbol));
         }
         self.long_code((bits >> 48) as u32)
+    }
+
+    /// What the code of a coefficient at the front of `bits` does.
+    #[inline(always)]
+    fn step(&self, bits: u64) -> Option<Step> {
+        let step = self.steps[(bits >> (64 - PEEK)) as usize & ((1 << PEEK) - 1)];
+        if step.bits != 0 {
+            return Some(step);
+        }
+        let (length, symbol) = self.long_code((bits >> 48) as u32)?;
+        Some(Step::new(length, symbol))
     }
 
     #[cold]
@@ -252,23 +295,14 @@ fn block(bits: &mut Bits<'_>, part: &Part<'_>) -> Result<i32, &'static str> {
         }
     };
     bits.skip(size);
-    let mut coefficient = 1;
+    let mut coefficient = 1_u32;
     while coefficient < 64 {
         bits.fill();
-        let (length, symbol) = part.ac.code(bits.buffer).ok_or(NO_CODE)?;
-        let size = u32::from(symbol & 15);
-        bits.skip(length + size);
-        let run = u32::from(symbol >> 4);
-        if size == 0 {
-            if run != 15 {
-                return Ok(step);
-            }
-            coefficient += 16;
-        } else {
-            coefficient += run + 1;
-        }
+        let next = part.ac.step(bits.buffer).ok_or(NO_CODE)?;
+        bits.skip(u32::from(next.bits));
+        coefficient += u32::from(next.coefficients);
     }
-    if coefficient > 64 {
+    if (65..u32::from(END_OF_BLOCK)).contains(&coefficient) {
         return Err(OVERRUN);
     }
     Ok(step)
