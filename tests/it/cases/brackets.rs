@@ -273,6 +273,8 @@ struct Tally {
     found: usize,
     in_part: usize,
     wrong: usize,
+    /// What was not as it should be.
+    told: Vec<String>,
 }
 
 /// Checks that every file is accounted for, and counts the sets.
@@ -305,7 +307,9 @@ fn account(shots: &[Shot], listing: &Listing, seed: u64, tally: &mut Tally) {
         }
         let first = set_of(members[0]);
         if first.is_none() || members.iter().any(|member| set_of(member) != first) {
-            println!("shoot {seed}: wrong group {members:?}");
+            tally
+                .told
+                .push(format!("shoot {seed}: wrong group {members:?}"));
             tally.wrong += 1;
         }
     }
@@ -334,10 +338,10 @@ fn account(shots: &[Shot], listing: &Listing, seed: u64, tally: &mut Tally) {
             tally.found += 1;
         } else {
             tally.in_part += usize::from(largest >= 2);
-            println!(
+            tally.told.push(format!(
                 "shoot {seed}: {largest} of {} of {members:?}",
                 members.len()
-            );
+            ));
         }
     }
 }
@@ -355,7 +359,7 @@ fn random_shoots_lose_no_file_and_group_no_stranger() {
         written(folder.path(), &shots);
         account(&shots, &read(folder.path()), seed, &mut tally);
     }
-    println!("{shoots} shoots: {tally:?}");
+    println!("{shoots} shoots: {tally:#?}");
     assert_eq!(tally.wrong, 0, "{tally:?}");
     assert!(tally.found as f64 >= 0.95 * tally.sets as f64, "{tally:?}");
 }
