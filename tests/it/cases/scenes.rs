@@ -263,7 +263,7 @@ fn a_person_says_what_is_a_photo() {
     assert_eq!(text.matches("drawing or a document").count(), 2, "{text}");
     let wrong = toml.replace("\"graphic\"", "\"painting\"");
     fs_err::write(folder.join("listing.toml"), wrong).unwrap();
-    let refused = world.run(["plan", "mixed"]).with_code(2);
+    let refused = world.run(["plan", "mixed"]).with_code(1);
     assert!(
         refused.error.contains("`photo` or `graphic`"),
         "{}",
