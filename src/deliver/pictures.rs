@@ -17,7 +17,7 @@ use crate::imaging::metadata::inspect;
 use crate::imaging::{self, ChromaSubsampling, IptcFields, JpegOptions, OutputMetadata, Picture};
 use crate::ingest::is_away;
 
-/// Quality of a drawing that cannot go out as it came: within two code values of it everywhere.
+/// Quality of a drawing that cannot go out as it came: within a few code values of it everywhere.
 const DRAWING_QUALITY: u8 = 100;
 /// The least quality of a drawing's web copy.
 const DRAWING_WEB_QUALITY: u8 = 92;
