@@ -771,7 +771,7 @@ fn files_of_a_newer_build_or_another_program_are_refused() {
     .unwrap();
     assert!(matches!(
         SqliteStore::open(&text).unwrap_err(),
-        StoreError::Open { .. }
+        StoreError::Corrupt { .. }
     ));
     // The file of another program is left exactly as it was.
     assert!(fs_err::read(&text).unwrap().starts_with(b"no database"));

@@ -345,10 +345,12 @@ impl JobStore for SqliteStore {
         // What can be read alone is of little use.
         self.write(|_| Ok(()))?;
         let connection = self.lock();
-        let mut statement = connection.prepare("PRAGMA integrity_check")?;
-        let lines = statement
-            .query_map([], |row| row.get::<_, String>(0))?
-            .collect::<Result<Vec<_>, _>>()?;
+        let check = || -> Result<Vec<String>, StoreError> {
+            let mut statement = connection.prepare("PRAGMA integrity_check")?;
+            let lines = statement.query_map([], |row| row.get::<_, String>(0))?;
+            Ok(lines.collect::<Result<Vec<_>, _>>()?)
+        };
+        let lines = check().map_err(|error| explained(&self.path, error))?;
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
 

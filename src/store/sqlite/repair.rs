@@ -8,6 +8,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, params_from_iter};
 
 use crate::fsx::{self, fs};
+use crate::store::contract::JobStore;
 use crate::store::error::StoreError;
 
 use super::connection::{SqliteStore, beside};
@@ -41,10 +42,11 @@ pub struct Repair {
 /// # Errors
 /// [`StoreError`] where the files cannot be copied or the new database cannot be made; the damaged one is then as it was.
 pub fn repair(path: &Path) -> Result<Repair, StoreError> {
-    if let Ok(store) = SqliteStore::open(path)
-        && crate::store::JobStore::integrity(&store).is_ok_and(|problems| problems.is_empty())
-    {
-        return Ok(Repair::default());
+    match SqliteStore::open(path).and_then(|store| store.integrity()) {
+        Ok(problems) if problems.is_empty() => return Ok(Repair::default()),
+        Ok(_) | Err(StoreError::Corrupt { .. } | StoreError::Damaged { .. }) => {}
+        // Another program's, a newer build's, or one that the disk does not give: not damaged, and left alone.
+        Err(other) => return Err(other),
     }
     let files = |error| StoreError::Files {
         path: path.to_path_buf(),
