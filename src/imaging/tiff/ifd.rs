@@ -132,6 +132,11 @@ impl<'a> Tree<'a> {
         let count = self.unsigned(position, count_width)?;
         let start = position.checked_add(count_width)?;
         let mut directory = Directory::default();
+        // A directory that is cut short may lack the very field that says what the others mean.
+        let end = start.checked_add(count.min(MAX_ENTRIES).checked_mul(entry_width)?)?;
+        if end > self.bytes.len() as u64 {
+            return None;
+        }
         for index in 0..count.min(MAX_ENTRIES) {
             let entry = start.checked_add(index.checked_mul(entry_width)?)?;
             let Some(tag) = self.unsigned(entry, 2) else {
