@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_shell_tells_what_the_kernel_tells() {
         for (number, name) in [(1, "HUP"), (15, "TERM")] {
-            let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
+            let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
             let told = ignored_in(&status, number);
             assert!(
                 told.is_none_or(|told| told == a_shell_ignores(name)),

@@ -30,11 +30,20 @@ pub(super) fn patiently<T>(
         match inject::fault(call, path).and_then(|()| work()) {
             Err(error) if classify(&error) == Fault::Passing => match waits.next() {
                 Some(&wait) => std::thread::sleep(inject::scaled(wait)),
-                None => return Err(error),
+                None => return Err(settled(error)),
             },
             outcome => return outcome,
         }
     }
+}
+
+/// An error that is not tried again any more. The standard library repeats what says that it was interrupted, however
+/// often; whose fault it is stays in it.
+fn settled(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::Interrupted {
+        return io::Error::other(error);
+    }
+    error
 }
 
 /// As [`std::fs::read`].

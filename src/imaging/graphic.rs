@@ -350,7 +350,7 @@ mod tests {
             let value = if tree {
                 60 + noise(x, y, 40)
             } else {
-                255 - (y as i32 - 150).max(0)
+                255 - (y as i32 - 150).max(0) + noise(x, y, 3)
             };
             [value.clamp(0, 255) as u8; 3]
         });

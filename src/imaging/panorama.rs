@@ -179,9 +179,18 @@ mod tests {
         let mut webp = b"RIFF\0\0\0\0WEBPXMP ".to_vec();
         webp.extend((packet.len() as u32).to_le_bytes());
         webp.extend(packet);
-        let mut tiff = b"MM\0\x2a\0\0\0\x08\0\x01\x02\xbc\0\x01".to_vec();
-        tiff.extend((packet.len() as u32).to_be_bytes());
-        tiff.extend(26_u32.to_be_bytes());
+        // Width and height as LONG, and the packet behind the directory.
+        let mut tiff = b"MM\0\x2a\0\0\0\x08\0\x03".to_vec();
+        for (tag, kind, count, value) in [
+            (256_u16, 4_u16, 1, 5376),
+            (257, 4, 1, 2688),
+            (700, 1, packet.len() as u32, 50),
+        ] {
+            tiff.extend(tag.to_be_bytes());
+            tiff.extend(kind.to_be_bytes());
+            tiff.extend(count.to_be_bytes());
+            tiff.extend(u32::to_be_bytes(value));
+        }
         tiff.extend([0; 4]);
         tiff.extend(packet);
         for (name, file) in [("jpeg", jpeg), ("png", png), ("webp", webp), ("tiff", tiff)] {

@@ -115,6 +115,7 @@ fn a_disk_that_may_not_be_written_is_the_users_to_mend() {
         eprintln!("not tested: this user cannot mount a memory disk");
         return;
     };
+    environment.run(["submit", "ash", "--detach"]).with_code(7);
     disk.remount("ro");
     for command in [&["submit", "ash"][..], &["run", "--once"]] {
         let mut command_line = environment.command(["--quiet"]);

@@ -96,6 +96,7 @@ pub(super) fn masks(exposures: &[Exposure<'_>]) -> Ghosts {
     for mask in masks.iter_mut().flatten() {
         soften(mask, width);
     }
+    scene.leave_clipped(&mut masks);
     Ghosts {
         width,
         masks,
@@ -122,6 +123,8 @@ struct Scene {
     responses: Vec<OnceLock<Response>>,
 }
 
+/// One part in so many of a cell's pixels is clipped where the cell does not count any more.
+const CLIPPED_AROUND: f32 = 3.0;
 /// Share of a region's cells that an exposure must show unclipped to be what the region is taken from.
 const USABLE: f64 = 0.5;
 /// Share of a region's cells in which an exposure may differ and still count as the same.
@@ -234,6 +237,23 @@ impl Scene {
             .filter(|&index| self.conflicts(region, reference, index) <= allowed)
             .min_by(|&one, &other| far(one).total_cmp(&far(other)))
             .unwrap_or(reference)
+    }
+
+    /// Fades every exposure that is brighter than the reference out where it is clipped all around: what is left
+    /// between clipped pixels there is a sharpened edge or the rim of a thing that is itself clipped, and far too dark.
+    fn leave_clipped(&self, masks: &mut [Option<Vec<f32>>]) {
+        let gain = |index: usize| self.gains.get(index).copied().unwrap_or(1.0);
+        for (index, (cells, mask)) in self.cells.iter().zip(masks).enumerate() {
+            if index == self.reference || gain(index) <= gain(self.reference) {
+                continue;
+            }
+            let mask = mask.get_or_insert_with(|| vec![0.0; cells.len()]);
+            for (cell, value) in mask.iter_mut().enumerate() {
+                if *value >= 0.0 {
+                    *value = value.max((cells.clipped(cell) * CLIPPED_AROUND).min(1.0));
+                }
+            }
+        }
     }
 
     /// Masks every exposure in the region that shows something else than the one it is taken from.

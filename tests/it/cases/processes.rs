@@ -124,7 +124,7 @@ fn closed_streams_are_no_failure() {
     let output = by_shell(&environment, "exec >/dev/full", "plan ash")
         .output()
         .unwrap();
-    let said = environment.said(output).with_code(1);
+    let said = environment.said(output).with_code(5);
     assert!(said.error.starts_with("error: "), "{}", said.error);
 }
 

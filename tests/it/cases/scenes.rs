@@ -48,10 +48,13 @@ fn bracket() -> [Picture; 3] {
     })
 }
 
+/// Sets whose exposures can be laid over each other: persons, chairs, a curtain, fans, a car and a cat.
+const MOVING: [u64; 9] = [0, 3, 11, 12, 14, 22, 26, 28, 31];
+
 #[test]
 fn no_pixel_mixes_two_things_that_moved() {
     let bracket = bracket();
-    for seed in [6, 7, 12, 14, 27, 28] {
+    for seed in MOVING {
         let room = part(&bracket, seed, 640, 440);
         let moving = Moving::new(seed, 640, 440);
         let (blended, share) = moving.blended(&room).unwrap();

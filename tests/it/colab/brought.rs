@@ -380,7 +380,7 @@ fn what_is_not_the_answer_is_refused_in_clear_words() {
     hint: `remedia status oak-JOB` tells what it waits for; `remedia list` shows the other jobs
 
     changed
-    error: `images/332fc70f91a0003a906f391e2c4f1bfb.1.jpg` in `[ENV]/work/spoiled.zip` is not what `results.json` names: its SHA-256 differs
+    error: `images/52059d30669edddc1425619815a7b8f5.1.jpg` in `[ENV]/work/spoiled.zip` is not what `results.json` names: its SHA-256 differs
     hint: download the results once more; where they hold other pictures, you can also unpack them, remove that one and import the folder: what is missing is made again
 
     leads out

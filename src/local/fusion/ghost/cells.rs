@@ -10,6 +10,9 @@ const CLIPPED: f32 = 0.95;
 /// Encoded value below which nothing is told apart.
 const BLACK: f32 = 0.03;
 
+/// The part of a neighbouring cell that a misalignment may bring into a cell.
+const MISALIGNED: f32 = 0.5;
+
 /// A picture in cells.
 #[derive(Debug)]
 pub(super) struct Cells {
@@ -84,7 +87,7 @@ impl Cells {
         self.clipped(index) < 0.25 && mean.iter().any(|value| *value > BLACK)
     }
 
-    /// The bounds of the 3 x 3 cells round one: what a misalignment of a few pixels may bring there.
+    /// The bounds of what a misalignment of two pixels at most may bring into a cell from the 3 x 3 cells round it.
     pub(super) fn around(&self, index: usize) -> Bounds {
         let (width, height) = (self.width, self.len() / self.width.max(1));
         let (x, y) = (index % width, index / width);
@@ -102,6 +105,11 @@ impl Cells {
                 }
                 bounds.open |= self.clipped(near) > 0.0;
             }
+        }
+        let own = self.mean(index);
+        for (channel, own) in own.into_iter().enumerate() {
+            bounds.low[channel] = own + (bounds.low[channel] - own) * MISALIGNED;
+            bounds.high[channel] = own + (bounds.high[channel] - own) * MISALIGNED;
         }
         bounds
     }
