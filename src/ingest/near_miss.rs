@@ -41,7 +41,7 @@ pub(super) fn near_misses(folder: &Path, folders: &BTreeSet<String>) -> Vec<Stri
         match missed_file(name, NAME) {
             Some(_) if exact => told.push(format!("`{shown}` is not read; `{NAME}` is")),
             Some(MissedFile::Renamed) if !read => {
-                told.push(format!("`{shown}` is not read; rename it to `{NAME}`"))
+                told.push(format!("`{shown}` is not read; rename it to `{NAME}`"));
             }
             Some(MissedFile::OtherForm) if !read => told.push(format!(
                 "`{shown}` is not read; write what it says into `{NAME}`, in TOML"

@@ -228,7 +228,7 @@ fn only_what_changed_is_made_again() {
         "gallery.html",
     ] {
         let whole = delivery.contents();
-        fs_err::write(delivery.destination.join(document), b"cut\0").unwrap();
+        fs_err::write(delivery.destination.join(document), b"\0cut").unwrap();
         let delivered = delivery.deliver().unwrap();
         assert_eq!(delivered.written, [document]);
         assert_eq!(delivery.contents(), whole, "{document}");

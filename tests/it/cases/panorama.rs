@@ -22,7 +22,7 @@ fn sphere() -> Picture {
         for x in 0..WIDTH {
             let angle = x as f32 / WIDTH as f32 * TAU;
             let wall = 48.0 + 22.0 * (angle * 3.0).sin() + 0.06 * y as f32;
-            let window = (x < 30 || x > WIDTH - 70) && (90..200).contains(&y);
+            let window = !(30..=WIDTH - 70).contains(&x) && (90..200).contains(&y);
             let value = if window { 250.0 } else { wall };
             samples.extend([value, value * 0.93, value * 0.82].map(|value| value as u8));
         }
