@@ -29,6 +29,10 @@ const EXACT_UNEXPLAINED: f64 = 0.02;
 const EXACT_FLAT: f64 = 0.88;
 const EXACT_GROUND: f64 = 0.2;
 const EXACT_EDGES: f64 = 0.03;
+/// Share of the picture that is thin structures on rough ground, such as twigs, gravel and grass, from which it is a
+/// photo unless so many of its thin structures are strokes.
+const ROUGH: f64 = 0.03;
+const STROKES_AMONG_ROUGH: f64 = 0.4;
 /// Of the picture, the least share off the edges that tells anything: gravel has hardly any.
 const LEAST_REST: f64 = 0.15;
 /// The smallest side that tells anything.
@@ -46,7 +50,9 @@ pub fn picture_kind(picture: &Picture) -> PictureKind {
         return PictureKind::Photo;
     };
     let traits = Traits::of(samples.as_chunks::<3>().0, picture.width);
-    if traits.rest >= LEAST_REST && (traits.score() > GRAPHIC || traits.exact()) {
+    let is_natural = traits.rough > ROUGH && traits.strokes < STROKES_AMONG_ROUGH;
+    let is_drawn = traits.score() > GRAPHIC || traits.exact();
+    if traits.rest >= LEAST_REST && is_drawn && !is_natural {
         PictureKind::Graphic
     } else {
         PictureKind::Photo
@@ -66,6 +72,8 @@ struct Traits {
     edges: f64,
     /// Of the thin structures, those on flat ground.
     strokes: f64,
+    /// Thin structures that are not on flat ground.
+    rough: f64,
     /// Pixels off the edges that are neither white nor black.
     ground: f64,
     /// Of those, the ones whose neighbours are all the same.
@@ -107,7 +115,8 @@ impl Traits {
             unexplained: (rest - explained) / rest.max(0.02 * count),
             sloped: sloped(&smooth, &near, width),
             edges: edges.iter().map(|edge| f64::from(*edge)).sum::<f64>() / count,
-            strokes: dark.max(light),
+            strokes: dark.0.max(light.0),
+            rough: dark.1.max(light.1),
             ground: ground / count,
             flat: flat / f64::max(ground, 1.0),
         }
@@ -284,8 +293,9 @@ fn sloped(smooth: &[[i32; 3]], near: &[u8], width: usize) -> f64 {
     f64::from(sloped) / f64::from(runs.max(1))
 }
 
-/// Of the dark structures that are thinner than a few pixels, the share that lies on flat ground.
-fn strokes(luma: &[u8], width: usize) -> f64 {
+/// Of the dark structures that are thinner than a few pixels, the share that lies on flat ground; of the picture, the
+/// share of those that do not.
+fn strokes(luma: &[u8], width: usize) -> (f64, f64) {
     let grown = square(luma, width, STROKE_RADIUS, u8::max);
     let ground = square(&grown, width, STROKE_RADIUS, u8::min);
     let highest = square(&ground, width, GROUND_RADIUS, u8::max);
@@ -297,7 +307,10 @@ fn strokes(luma: &[u8], width: usize) -> f64 {
             on_flat += u32::from(high - low <= GROUND);
         }
     }
-    f64::from(on_flat) / f64::from(thin.max(1))
+    (
+        f64::from(on_flat) / f64::from(thin.max(1)),
+        f64::from(thin - on_flat) / luma.len().max(1) as f64,
+    )
 }
 
 #[cfg(test)]

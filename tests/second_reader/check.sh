@@ -36,7 +36,7 @@ venv=${SECOND_READER_VENV:-$work/venv}
 if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import PIL, numpy' 2>/dev/null; then
     python3 -m venv "$venv"
     pip="$venv/bin/pip --quiet --disable-pip-version-check"
-    $pip install pillow numpy tifffile || exit 3
+    $pip install pillow numpy tifffile imagecodecs || exit 3
     # More readers, each welcome and none needed.
     $pip install 'pyvips[binary]' 2>/dev/null || echo "check.sh: no libvips here"
     $pip install pillow-heif 2>/dev/null || true

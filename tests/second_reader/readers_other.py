@@ -58,8 +58,9 @@ def by_pillow(path):
     # Marks that Pillow passes over.
     if path.suffix == ".png" and (stem.startswith(("colour", "turn-")) or "16" in stem):
         return None
-    # Pillow takes every second plane of 16 bits for another; hard edges of 4:2:0 are drawn otherwise.
-    if stem.endswith(("planes.tif", "-420.heic")):
+    # Pillow takes every second plane of 16 bits for another, and a transparent grey of few bits for one of eight.
+    # Colour at half the resolution is made whole in another way, and hard edges show it.
+    if stem.endswith(("planes.tif", "-420.heic")) or stem.startswith(("grey1-trns", "grey2-trns", "grey4-trns")):
         return None
     if stem.startswith(("adobe-exif", "turn-xmp")):
         return None
