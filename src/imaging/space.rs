@@ -95,6 +95,10 @@ pub(super) fn check_png(bytes: &[u8]) -> Result<(), DecodeError> {
 }
 
 /// The profile of primaries and transfer of ITU-T H.273; `None` where one is not known.
+#[cfg_attr(
+    not(feature = "heic"),
+    expect(dead_code, reason = "only HEIC names its colours so")
+)]
 pub(super) fn from_code_points(primaries: u8, transfer: u8) -> Option<ColorProfile> {
     CodePoints {
         primaries,
