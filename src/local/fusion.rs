@@ -62,25 +62,7 @@ pub fn fuse(
     exposures: &[(&Picture, Option<f64>)],
     reference: usize,
 ) -> Result<(Picture, StepReport), FusionError> {
-    let count = exposures.len();
-    if !(2..=MOST_EXPOSURES).contains(&count) {
-        return Err(FusionError::Count(count));
-    }
-    let Some(&(base, _)) = exposures.get(reference) else {
-        return Err(FusionError::Reference { reference, count });
-    };
-    for (index, (picture, _)) in exposures.iter().enumerate() {
-        if (picture.width, picture.height) != (base.width, base.height) {
-            return Err(FusionError::Size {
-                index,
-                width: picture.width,
-                height: picture.height,
-                reference_width: base.width,
-                reference_height: base.height,
-            });
-        }
-    }
-
+    let base = checked(exposures, reference)?;
     let prepared = align::prepare(exposures, reference);
     let mut left_out: Vec<ExposureLeftOut> = Vec::new();
     let mut aligned: Vec<Exposure<'_>> = Vec::new();
@@ -136,6 +118,53 @@ pub fn fuse(
     report.reason = reason;
     report.left_out = left_out;
     Ok((fused, report))
+}
+
+/// What share of each pixel comes from which exposure: for measuring what a fused picture is made of. One plane of
+/// width x height values of 0 to 1 for each exposure, in its order, in the framing of the reference; `None` for an
+/// exposure that is left out. The shares of a pixel add up to 1.
+///
+/// # Errors
+/// As [`fuse`].
+pub fn shares(
+    exposures: &[(&Picture, Option<f64>)],
+    reference: usize,
+) -> Result<Vec<Option<Vec<f32>>>, FusionError> {
+    checked(exposures, reference)?;
+    let prepared = align::prepare(exposures, reference);
+    let used: Vec<bool> = prepared.iter().map(Result::is_ok).collect();
+    let aligned: Vec<Exposure<'_>> = prepared.into_iter().flatten().collect();
+    let mut planes = radiance::shares(&aligned, &ghost::masks(&aligned)).into_iter();
+    Ok(used
+        .into_iter()
+        .map(|used| used.then(|| planes.next()).flatten())
+        .collect())
+}
+
+/// The reference, where the exposures can be fused at all.
+fn checked<'a>(
+    exposures: &[(&'a Picture, Option<f64>)],
+    reference: usize,
+) -> Result<&'a Picture, FusionError> {
+    let count = exposures.len();
+    if !(2..=MOST_EXPOSURES).contains(&count) {
+        return Err(FusionError::Count(count));
+    }
+    let Some(&(base, _)) = exposures.get(reference) else {
+        return Err(FusionError::Reference { reference, count });
+    };
+    for (index, (picture, _)) in exposures.iter().enumerate() {
+        if (picture.width, picture.height) != (base.width, base.height) {
+            return Err(FusionError::Size {
+                index,
+                width: picture.width,
+                height: picture.height,
+                reference_width: base.width,
+                reference_height: base.height,
+            });
+        }
+    }
+    Ok(base)
 }
 
 fn rounded(value: f64) -> f64 {

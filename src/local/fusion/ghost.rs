@@ -2,9 +2,11 @@
 //! colour, within what noise, rounding, compression and a small misalignment allow; where the reference is clipped
 //! or black the others are compared with each other. Places that differ are followed to their ends, and every
 //! region is taken whole from one exposure, together with those that agree with it all over the region, so that
-//! no pixel mixes two things.
+//! no pixel mixes two things. Where the reference is clipped that is an exposure that agrees with all that the
+//! reference shows of the region; where there is none the place stays clipped.
 
 mod cells;
+mod doubt;
 mod region;
 mod response;
 
@@ -96,6 +98,7 @@ pub(super) fn masks(exposures: &[Exposure<'_>]) -> Ghosts {
     for mask in masks.iter_mut().flatten() {
         soften(mask, width);
     }
+    scene.leave_doubted(&mut masks);
     scene.leave_clipped(&mut masks);
     Ghosts {
         width,
@@ -129,7 +132,7 @@ const CLIPPED_AROUND: f32 = 3.0;
 const USABLE: f64 = 0.5;
 /// Share of a region's cells in which an exposure may differ and still count as the same.
 const SAME: f64 = 0.01;
-/// The same for the clipped reference, of which little is seen.
+/// The same for the clipped reference, as a share of the cells that it shows.
 const NEARLY_SAME: f64 = 0.05;
 
 impl Scene {
@@ -165,7 +168,7 @@ impl Scene {
         };
         (0..from.len())
             .into_par_iter()
-            .map(|index| response.gap(from, to, index))
+            .map(|index| response.gap(from, to, index, 1.0))
             .collect()
     }
 
@@ -202,12 +205,26 @@ impl Scene {
         moved
     }
 
+    /// Of the cells of the region that the reference shows, the share in which an exposure contradicts it.
+    fn contradicts(&self, region: &Region, exposure: usize) -> f64 {
+        let Some((response, from, to)) = self.response(self.reference, exposure) else {
+            return 1.0;
+        };
+        let shown = region.cells.iter().filter(|index| from.tells(**index));
+        let (mut count, mut differ) = (0.0, 0.0);
+        for &index in shown {
+            count += 1.0;
+            differ += f64::from(u8::from(response.gap(from, to, index, 1.0) > region::WEAK));
+        }
+        differ / f64::max(count, 1.0)
+    }
+
     /// Cells of the region in which `to` contradicts `from`.
     fn conflicts(&self, region: &Region, from: usize, to: usize) -> f64 {
         let Some((response, from, to)) = self.response(from, to) else {
             return 0.0;
         };
-        let differs = |index: &&usize| response.gap(from, to, **index) > region::WEAK;
+        let differs = |index: &&usize| response.gap(from, to, **index, 1.0) > region::WEAK;
         region.cells.iter().filter(differs).count() as f64
     }
 
@@ -231,26 +248,32 @@ impl Scene {
             let gain = self.gains.get(index).copied().unwrap_or(1.0);
             (gain / own).log2().abs()
         };
-        let allowed = NEARLY_SAME * region.cells.len() as f64;
         (0..self.cells.len())
             .filter(|&index| index != reference && self.usable(region, index) >= USABLE)
-            .filter(|&index| self.conflicts(region, reference, index) <= allowed)
+            .filter(|&index| self.contradicts(region, index) <= NEARLY_SAME)
             .min_by(|&one, &other| far(one).total_cmp(&far(other)))
             .unwrap_or(reference)
     }
 
-    /// Fades every exposure that is brighter than the reference out where it is clipped all around: what is left
-    /// between clipped pixels there is a sharpened edge or the rim of a thing that is itself clipped, and far too dark.
+    /// Fades every exposure that is brighter than the reference out where it, or one that is darker, is clipped: what
+    /// is left between clipped pixels there is a sharpened edge, the rim of a thing that is itself clipped, or something
+    /// else, and far too dark.
     fn leave_clipped(&self, masks: &mut [Option<Vec<f32>>]) {
         let gain = |index: usize| self.gains.get(index).copied().unwrap_or(1.0);
         for (index, (cells, mask)) in self.cells.iter().zip(masks).enumerate() {
-            if index == self.reference || gain(index) <= gain(self.reference) {
+            if gain(index) <= gain(self.reference) {
                 continue;
             }
+            let darker: Vec<&Cells> = (0..self.cells.len())
+                .filter(|&other| gain(other) < gain(index))
+                .filter_map(|other| self.cells.get(other))
+                .collect();
             let mask = mask.get_or_insert_with(|| vec![0.0; cells.len()]);
             for (cell, value) in mask.iter_mut().enumerate() {
+                let clipped = darker.iter().map(|darker| darker.clipped(cell));
+                let clipped = clipped.fold(cells.clipped(cell), f32::max);
                 if *value >= 0.0 {
-                    *value = value.max((cells.clipped(cell) * CLIPPED_AROUND).min(1.0));
+                    *value = value.max((clipped * CLIPPED_AROUND).min(1.0));
                 }
             }
         }

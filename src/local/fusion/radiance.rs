@@ -135,6 +135,7 @@ struct Merger<'a> {
     decoder: &'a Decoder,
     weigher: &'a Weigher,
     row: Vec<[f32; 3]>,
+    weights: Vec<f32>,
     sums: Vec<[f32; 4]>,
 }
 
@@ -151,7 +152,37 @@ impl<'a> Merger<'a> {
             decoder,
             weigher,
             row: Vec::new(),
+            weights: Vec::new(),
             sums: Vec::new(),
+        }
+    }
+
+    /// Reads a row of an exposure, and what each of its pixels counts for.
+    fn weigh(&mut self, index: usize, exposure: &Exposure<'_>, y: usize) {
+        self.decoder.row(&exposure.picture, y, &mut self.row);
+        self.weights.clear();
+        let ghosts = self.ghosts.row(index, y);
+        let outside = exposure
+            .motion
+            .map(|motion| motion.inside(&exposure.picture, y));
+        for (x, value) in self.row.iter().enumerate() {
+            let mut weight = self.weigher.weight(index, *value);
+            let ghost = ghosts.as_ref().map_or(0.0, |ghosts| ghosts.at(x));
+            weight *= 1.0 - ghost.max(0.0);
+            // What a place is taken from keeps a trace of weight where it is clipped, and the
+            // reference less of one where it is not that.
+            if ghost < 0.0 {
+                weight = weight.max(1e-8);
+            }
+            if exposure.reference {
+                weight = weight.max(if ghost > 0.0 { 1e-15 } else { 1e-9 });
+            }
+            if let Some(inside) = &outside
+                && !inside.contains(&x)
+            {
+                weight = 0.0;
+            }
+            self.weights.push(weight);
         }
     }
 
@@ -159,30 +190,10 @@ impl<'a> Merger<'a> {
     fn merge(&mut self, y: usize) -> &[[f32; 4]] {
         self.sums.clear();
         for (index, exposure) in self.exposures.iter().enumerate() {
-            self.decoder.row(&exposure.picture, y, &mut self.row);
+            self.weigh(index, exposure, y);
             self.sums.resize(self.row.len(), [0.0; 4]);
             let inverse = 1.0 / self.weigher.gains[index];
-            let ghosts = self.ghosts.row(index, y);
-            let outside = exposure
-                .motion
-                .map(|motion| motion.inside(&exposure.picture, y));
-            for (x, (sum, value)) in self.sums.iter_mut().zip(&self.row).enumerate() {
-                let mut weight = self.weigher.weight(index, *value);
-                let ghost = ghosts.as_ref().map_or(0.0, |ghosts| ghosts.at(x));
-                weight *= 1.0 - ghost.max(0.0);
-                // What a place is taken from keeps a trace of weight where it is clipped, and the
-                // reference less of one where it is not that.
-                if ghost < 0.0 {
-                    weight = weight.max(1e-8);
-                }
-                if exposure.reference {
-                    weight = weight.max(if ghost > 0.0 { 1e-15 } else { 1e-9 });
-                }
-                if let Some(inside) = &outside
-                    && !inside.contains(&x)
-                {
-                    weight = 0.0;
-                }
+            for ((sum, value), weight) in self.sums.iter_mut().zip(&self.row).zip(&self.weights) {
                 let scaled = weight * inverse;
                 sum[0] += scaled * value[0];
                 sum[1] += scaled * value[1];
@@ -198,6 +209,31 @@ impl<'a> Merger<'a> {
         }
         &self.sums
     }
+}
+
+/// What share of each pixel comes from which exposure, one plane for each.
+pub(super) fn shares(exposures: &[Exposure<'_>], ghosts: &Ghosts) -> Vec<Vec<f32>> {
+    let decoder = Decoder::new(exposures);
+    let weigher = Weigher::new(exposures);
+    let mut merger = Merger::new(exposures, ghosts, &decoder, &weigher);
+    let mut planes: Vec<Vec<f32>> = vec![Vec::new(); exposures.len()];
+    let height = exposures
+        .first()
+        .map_or(0, |exposure| exposure.picture.height);
+    for y in 0..height {
+        for (index, (exposure, plane)) in exposures.iter().zip(&mut planes).enumerate() {
+            merger.weigh(index, exposure, y);
+            plane.extend_from_slice(&merger.weights);
+        }
+    }
+    let pixels = planes.first().map_or(0, Vec::len);
+    for pixel in 0..pixels {
+        let sum: f32 = planes.iter().map(|plane| plane[pixel]).sum();
+        for plane in &mut planes {
+            plane[pixel] /= sum.max(1e-20);
+        }
+    }
+    planes
 }
 
 /// The light of the scene on a coarse grid.

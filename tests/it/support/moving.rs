@@ -1,8 +1,8 @@
-//! Brackets in which something moves, with what each place may look like: the same bracket with the thing
-//! where one exposure has it, in all of them. A pixel of the fused picture must be near one of those.
+//! Brackets in which something moves, with the truth of each pixel: what each exposure shows there, and what share
+//! of the fused pixel comes from which exposure. A pixel must not be a mixture of two things.
 
 use remedia::imaging::{DecodeLimits, JpegOptions, Picture, Samples, decode, encode_jpeg};
-use remedia::local::fusion::fuse;
+use remedia::local::fusion::{fuse, shares};
 
 /// Exposures of the bracket and the index of the reference.
 pub(crate) const VALUES: [f64; 3] = [-2.0, 0.0, 2.0];
@@ -96,7 +96,7 @@ pub(crate) struct Moving {
     texture: usize,
     half: [f32; 2],
     /// Its middle in each exposure, pixels; `None` where it is away.
-    places: [Option<[f32; 2]>; 3],
+    pub(crate) places: [Option<[f32; 2]>; 3],
     noise: f32,
     quality: u8,
     bend: f32,
@@ -165,20 +165,12 @@ impl Moving {
         })
     }
 
-    /// Pixels that the thing covers in any exposure but the reference, or there.
-    fn touched(&self, width: usize, height: usize) -> Vec<bool> {
-        (0..width * height)
-            .map(|index| {
-                let places = self.places.iter().flatten();
-                let mut places =
-                    places.map(|&place| self.inside(place, index % width, index / width));
-                places.any(|inside| inside.is_some())
-            })
-            .collect()
-    }
-
     /// The bracket with the thing at these places.
-    fn exposures(&self, room: &[Picture; 3], places: [Option<[f32; 2]>; 3]) -> [Picture; 3] {
+    pub(crate) fn exposures(
+        &self,
+        room: &[Picture; 3],
+        places: [Option<[f32; 2]>; 3],
+    ) -> [Picture; 3] {
         [0, 1, 2].map(|index| {
             let picture = &room[index];
             let gain = VALUES[index].exp2() as f32;
@@ -213,59 +205,155 @@ impl Moving {
         })
     }
 
-    /// The fused picture, encoded values of 0 to 1, and its ghost share; `None` where an exposure could not be
-    /// aligned.
-    pub(crate) fn fused(
-        &self,
-        room: &[Picture; 3],
-        places: [Option<[f32; 2]>; 3],
-    ) -> Option<(Vec<f32>, f64)> {
-        let exposures = self.exposures(room, places);
+    /// How the set is fused; `None` where no two exposures could be laid over each other.
+    pub(crate) fn measured(&self, room: &[Picture; 3]) -> Option<Measured> {
+        let exposures = self.exposures(room, self.places);
         let told = [0, 1, 2].map(|index| (&exposures[index], Some(VALUES[index])));
-        let (fused, report) = fuse(&told, REFERENCE).unwrap();
-        if report.reason.is_some() {
-            return None;
-        }
-        let Samples::Sixteen(samples) = &fused.samples else {
-            panic!("a fused picture has sixteen bits");
+        let (_, report) = fuse(&told, REFERENCE).unwrap();
+        let gain = report.parameters.get("gain_ev")?.exp2() as f32;
+        let shares = shares(&told, REFERENCE).unwrap();
+        let mut measured = Measured {
+            left_out: shares.iter().filter(|plane| plane.is_none()).count(),
+            ghost_share: report.parameters["ghost_share"],
+            ..Measured::default()
         };
-        let unit = samples.iter().map(|value| f32::from(*value) / 65535.0);
-        Some((unit.collect(), report.parameters["ghost_share"]))
+        let (mut touched, mut own) = (0.0, 0.0);
+        for (index, what) in self.what(room).into_iter().enumerate() {
+            let Some(what) = what else { continue };
+            touched += 1.0;
+            let share = [0, 1, 2].map(|at| shares[at].as_ref().map_or(0.0, |plane| plane[index]));
+            let place = Place::new(&what, share, gain);
+            measured.blended += f64::from(u8::from(place.blends()));
+            if place.reference_tells() {
+                own += 1.0;
+                measured.other += f64::from(u8::from(place.is_other()));
+            }
+            measured
+                .pixels
+                .push((index, place.blends(), place.is_other()));
+        }
+        measured.blended /= f64::max(touched, 1.0);
+        measured.other /= f64::max(own, 1.0);
+        Some(measured)
     }
 
-    /// Of the pixels at which the thing ever stands, the share that shows neither of two things that differ
-    /// there, and the ghost share that was reported; `None` where an exposure could not be aligned.
-    pub(crate) fn blended(&self, room: &[Picture; 3]) -> Option<(f64, f64)> {
-        let (result, share) = self.fused(room, self.places)?;
-        let mut pure: Vec<Vec<f32>> = Vec::new();
-        for index in [REFERENCE, 0, 2] {
-            pure.push(self.fused(room, [self.places[index]; 3])?.0);
-        }
-        let touched = self.touched(room[0].width, room[0].height);
-        let (mut blends, mut count) = (0.0, 0.0);
-        for (index, _) in touched.iter().enumerate().filter(|(_, touched)| **touched) {
-            let at = |picture: &[f32]| [0, 1, 2].map(|channel| picture[index * 3 + channel]);
-            let apart = |one: [f32; 3], other: [f32; 3]| {
-                (0..3)
-                    .map(|channel| (one[channel] - other[channel]).abs())
-                    .fold(0.0, f32::max)
-            };
-            let own = at(&result);
-            let clipped = own.iter().all(|value| *value > 0.96);
-            let differs = pure
-                .iter()
-                .map(|other| apart(at(&pure[0]), at(other)))
-                .fold(0.0, f32::max);
-            let nearest = pure
-                .iter()
-                .map(|pure| apart(own, at(pure)))
-                .fold(1.0, f32::min);
-            count += 1.0;
-            if differs > 0.18 && nearest > 0.09 && !clipped {
-                blends += 1.0;
+    /// For each pixel that the thing covers in some exposure and not in another, the scene's light in each, in
+    /// units of the reference. Outlines are left out: a pixel there shows both in truth.
+    fn what(&self, room: &[Picture; 3]) -> Vec<Option<[[f32; 3]; 3]>> {
+        let (width, height) = (room[0].width, room[0].height);
+        let covers: Vec<[Option<f32>; 3]> = (0..width * height)
+            .map(|index| {
+                let (x, y) = (index % width, index / width);
+                self.places
+                    .map(|place| place.and_then(|place| self.inside(place, x, y)))
+            })
+            .collect();
+        let plain = |index: usize| {
+            let (x, y) = (index % width, index / width);
+            if x == 0 || y == 0 || x + 1 == width || y + 1 == height {
+                return false;
             }
+            let near = |x: usize, y: usize| covers[y * width + x];
+            let alike = |one: Option<f32>, other: Option<f32>| match (one, other) {
+                (Some(one), Some(other)) => (one - other).abs() < 0.1,
+                (one, other) => one.is_none() && other.is_none(),
+            };
+            (y - 1..=y + 1).all(|row| {
+                (x - 1..=x + 1)
+                    .all(|column| (0..3).all(|at| alike(near(column, row)[at], covers[index][at])))
+            })
+        };
+        let samples = room.each_ref().map(|picture| match &picture.samples {
+            Samples::Eight(samples) => samples,
+            Samples::Sixteen(_) => panic!("fixtures have eight bits"),
+        });
+        let light = |index: usize, channel: usize, at: usize| {
+            let value = f32::from(samples[at][index * 3 + channel]) / 255.0;
+            value.powf(2.2) / (VALUES[at].exp2() as f32)
+        };
+        (0..width * height)
+            .map(|index| {
+                let cover = covers[index];
+                (cover.iter().any(Option::is_some) && plain(index)).then(|| {
+                    [0, 1, 2].map(|at| {
+                        [0, 1, 2].map(|channel| match cover[at] {
+                            Some(shade) => self.light[channel] * shade,
+                            None => light(index, channel, at),
+                        })
+                    })
+                })
+            })
+            .collect()
+    }
+}
+
+/// What became of a set.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    /// Exposures that could not be laid over the reference.
+    pub(crate) left_out: usize,
+    /// Of the pixels at which the thing ever stands, the share that is a mixture of two things.
+    pub(crate) blended: f64,
+    /// Of those that the reference shows neither clipped nor black, the share that shows something else.
+    pub(crate) other: f64,
+    /// The share of the picture that was reported to have moved.
+    pub(crate) ghost_share: f64,
+    /// Index of each touched pixel, whether it is a mixture and whether it is not as in the reference.
+    pub(crate) pixels: Vec<(usize, bool, bool)>,
+}
+
+/// Differences of encoded values of 0 to 1 that are seen.
+const SEEN: f32 = 0.06;
+
+/// A pixel that shows different things in the exposures.
+struct Place {
+    /// As each exposure shows it, drawn with the gain of the fused picture; the last is the mixture.
+    drawn: [[f32; 3]; 4],
+    reference: [f32; 3],
+    share: [f32; 3],
+}
+
+impl Place {
+    fn new(what: &[[f32; 3]; 3], share: [f32; 3], gain: f32) -> Self {
+        // What an exposure can show of the light: it is clipped at its own white.
+        let shown = [0, 1, 2].map(|at| {
+            let white = 1.0 / (VALUES[at].exp2() as f32);
+            what[at].map(|light| light.min(white))
+        });
+        let brightest = shown.iter().flatten().copied().fold(0.0, f32::max);
+        let gain = gain.min(1.0 / brightest.max(1e-3));
+        let draw = |light: f32| (light * gain).min(1.0).powf(1.0 / 2.2);
+        let mixed = [0, 1, 2].map(|channel| {
+            let light = (0..3).map(|at| share[at] * shown[at][channel]);
+            draw(light.sum())
+        });
+        let drawn = [0, 1, 2].map(|at: usize| shown[at].map(draw));
+        Self {
+            drawn: [drawn[0], drawn[1], drawn[2], mixed],
+            reference: what[REFERENCE].map(|light| light.powf(1.0 / 2.2)),
+            share,
         }
-        Some((blends / f64::max(count, 1.0), share))
+    }
+
+    fn apart(&self, at: usize) -> f32 {
+        let (one, mixed) = (self.drawn[at], self.drawn[3]);
+        (0..3)
+            .map(|channel| (one[channel] - mixed[channel]).abs())
+            .fold(0.0, f32::max)
+    }
+
+    fn blends(&self) -> bool {
+        let used = (0..3).filter(|&at| self.share[at] > 0.0);
+        used.map(|at| self.apart(at)).fold(1.0, f32::min) > SEEN
+    }
+
+    fn reference_tells(&self) -> bool {
+        let brightest = self.reference.iter().copied().fold(0.0, f32::max);
+        (0.06..0.93).contains(&brightest)
+    }
+
+    fn is_other(&self) -> bool {
+        self.reference_tells() && self.apart(REFERENCE) > SEEN
     }
 }
 

@@ -1,4 +1,5 @@
-//! An exposure as squares of a few pixels: their mean light and whether anything in them is clipped.
+//! An exposure as squares of a few pixels: their mean light, what it would be if they lay a little off, and whether
+//! anything in them is clipped.
 
 use rayon::prelude::*;
 
@@ -10,8 +11,8 @@ const CLIPPED: f32 = 0.95;
 /// Encoded value below which nothing is told apart.
 const BLACK: f32 = 0.03;
 
-/// The part of a neighbouring cell that a misalignment may bring into a cell.
-const MISALIGNED: f32 = 0.5;
+/// Side of a quarter of a cell, pixels: the most that a cell may lie off.
+const HALF: usize = CELL / 2;
 
 /// A picture in cells.
 #[derive(Debug)]
@@ -19,11 +20,13 @@ pub(super) struct Cells {
     pub(super) width: usize,
     /// Mean light of each cell, with the sRGB curve, 0 to 1.
     means: Vec<[f32; 3]>,
+    /// The least and the greatest mean of a cell that lies half a cell off.
+    bounds: Vec<[[f32; 3]; 2]>,
     /// Share of the cell's pixels with a clipped channel.
     clipped: Vec<f32>,
 }
 
-/// What a cell and its neighbours hold, channel by channel.
+/// What a cell may hold, channel by channel, if its picture lies a little off.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub(super) low: [f32; 3],
@@ -32,19 +35,22 @@ pub(super) struct Bounds {
     pub(super) open: bool,
 }
 
+/// Sums of linear light over some pixels, how many there are, and how many of them have a clipped channel.
+type Sums = [f32; 5];
+
 impl Cells {
     pub(super) fn of(exposure: &Exposure<'_>, decoder: &Decoder) -> Self {
         let picture = &exposure.picture;
         let (width, height) = (picture.width.div_ceil(CELL), picture.height.div_ceil(CELL));
         let limit = linear(CLIPPED);
-        let rows: Vec<Vec<([f32; 3], f32)>> = (0..height)
+        let quarters: Vec<Vec<Sums>> = (0..picture.height.div_ceil(HALF))
             .into_par_iter()
             .map(|row| {
-                let mut sums = vec![[0.0_f32; 5]; width];
+                let mut sums = vec![[0.0_f32; 5]; picture.width.div_ceil(HALF)];
                 let mut line = Vec::new();
-                for y in row * CELL..((row + 1) * CELL).min(picture.height) {
+                for y in row * HALF..((row + 1) * HALF).min(picture.height) {
                     decoder.row(picture, y, &mut line);
-                    for (sum, pixels) in sums.iter_mut().zip(line.chunks(CELL)) {
+                    for (sum, pixels) in sums.iter_mut().zip(line.chunks(HALF)) {
                         for [red, green, blue] in pixels {
                             sum[0] += red;
                             sum[1] += green;
@@ -54,19 +60,25 @@ impl Cells {
                         }
                     }
                 }
-                let mean = |[red, green, blue, count, clipped]: [f32; 5]| {
-                    let mean = [red, green, blue].map(|sum| encoded(sum / count));
-                    (mean, clipped / count)
-                };
-                sums.into_iter().map(mean).collect()
+                sums
             })
             .collect();
-        let (means, clipped) = rows.into_iter().flatten().unzip();
-        Self {
+        let cells: Vec<_> = (0..width * height)
+            .into_par_iter()
+            .map(|index| cell(&quarters, index % width, index / width))
+            .collect();
+        let mut result = Self {
             width,
-            means,
-            clipped,
+            means: Vec::with_capacity(cells.len()),
+            bounds: Vec::with_capacity(cells.len()),
+            clipped: Vec::with_capacity(cells.len()),
+        };
+        for (mean, bounds, clipped) in cells {
+            result.means.push(mean);
+            result.bounds.push(bounds);
+            result.clipped.push(clipped);
         }
+        result
     }
 
     pub(super) fn len(&self) -> usize {
@@ -87,30 +99,61 @@ impl Cells {
         self.clipped(index) < 0.25 && mean.iter().any(|value| *value > BLACK)
     }
 
-    /// The bounds of what a misalignment of two pixels at most may bring into a cell from the 3 x 3 cells round it.
-    pub(super) fn around(&self, index: usize) -> Bounds {
+    /// What a misalignment may bring into a cell: `off` 1 allows for half a cell, less for less.
+    pub(super) fn around(&self, index: usize, off: f32) -> Bounds {
         let (width, height) = (self.width, self.len() / self.width.max(1));
         let (x, y) = (index % width, index / width);
-        let mut bounds = Bounds {
-            low: [1.0; 3],
-            high: [0.0; 3],
-            open: false,
+        let own = self.mean(index);
+        let [low, high] = self.bounds.get(index).copied().unwrap_or([own; 2]);
+        let toward = |bound: [f32; 3]| {
+            [0, 1, 2].map(|channel| own[channel] + (bound[channel] - own[channel]) * off)
         };
-        for row in y.saturating_sub(1)..=(y + 1).min(height.saturating_sub(1)) {
-            for column in x.saturating_sub(1)..=(x + 1).min(width - 1) {
-                let near = row * width + column;
-                for (channel, value) in self.mean(near).into_iter().enumerate() {
-                    bounds.low[channel] = bounds.low[channel].min(value);
-                    bounds.high[channel] = bounds.high[channel].max(value);
-                }
-                bounds.open |= self.clipped(near) > 0.0;
+        let mut rows = y.saturating_sub(1)..=(y + 1).min(height.saturating_sub(1));
+        Bounds {
+            low: toward(low),
+            high: toward(high),
+            open: rows.any(|row| {
+                (x.saturating_sub(1)..=(x + 1).min(width - 1))
+                    .any(|column| self.clipped(row * width + column) > 0.0)
+            }),
+        }
+    }
+}
+
+/// Mean, bounds and clipped share of a cell.
+fn cell(quarters: &[Vec<Sums>], x: usize, y: usize) -> ([f32; 3], [[f32; 3]; 2], f32) {
+    let at = |column: isize, row: isize| {
+        let row = quarters.get(row.clamp(0, quarters.len() as isize - 1) as usize);
+        row.and_then(|row| row.get(column.clamp(0, row.len() as isize - 1) as usize))
+            .copied()
+            .unwrap_or([0.0, 0.0, 0.0, 1.0, 0.0])
+    };
+    let (left, top) = ((2 * x) as isize, (2 * y) as isize);
+    let mean = |right: isize, down: isize| {
+        let mut sums = [0.0_f32; 5];
+        for (column, row) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+            let quarter = at(left + right + column, top + down + row);
+            for (sum, value) in sums.iter_mut().zip(quarter) {
+                *sum += value;
             }
         }
-        let own = self.mean(index);
-        for (channel, own) in own.into_iter().enumerate() {
-            bounds.low[channel] = own + (bounds.low[channel] - own) * MISALIGNED;
-            bounds.high[channel] = own + (bounds.high[channel] - own) * MISALIGNED;
+        sums.map(|sum| sum / sums[3])
+    };
+    let own = mean(0, 0);
+    let (mut low, mut high) = ([own[0], own[1], own[2]], [own[0], own[1], own[2]]);
+    for down in -1..=1 {
+        for right in -1..=1 {
+            let near = mean(right, down);
+            for channel in 0..3 {
+                low[channel] = low[channel].min(near[channel]);
+                high[channel] = high[channel].max(near[channel]);
+            }
         }
-        bounds
     }
+    let encode = |light: [f32; 3]| light.map(encoded);
+    (
+        encode([own[0], own[1], own[2]]),
+        [encode(low), encode(high)],
+        own[4],
+    )
 }

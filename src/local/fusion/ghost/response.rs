@@ -20,7 +20,7 @@ const SOURCE_ERROR: f32 = 0.006;
 const STRAY: f32 = 3.0;
 const MOST_STRAY: f32 = 0.05;
 /// A neighbourhood with less contrast than this is flat.
-const FLAT: f32 = 0.05;
+const FLAT: f32 = 0.10;
 
 /// From one exposure's values to another's.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Response {
         let mut samples: [Vec<Vec<f32>>; 3] = [0, 1, 2].map(|_| vec![Vec::new(); LEVELS]);
         let mut flat = Vec::new();
         for index in (0..from.len()).step_by(step) {
-            let around = from.around(index);
+            let around = from.around(index, 1.0);
             if around.open || to.clipped(index) > 0.0 {
                 continue;
             }
@@ -124,9 +124,10 @@ impl Response {
         encoded((linear(value) * self.gain * (bend + slack).exp2()).clamp(0.0, 1.0))
     }
 
-    /// How far a cell of `to` lies beyond what `from` explains: 0, or the distance in code values of 0 to 1.
-    pub(super) fn gap(&self, from: &Cells, to: &Cells, index: usize) -> f32 {
-        let around = from.around(index);
+    /// How far a cell of `to` lies beyond what `from`, `off` by so many half cells, explains: 0, or the distance in
+    /// code values of 0 to 1.
+    pub(super) fn gap(&self, from: &Cells, to: &Cells, index: usize, off: f32) -> f32 {
+        let around = from.around(index, off);
         let own = to.mean(index);
         let own_open = to.clipped(index) > 0.0;
         let mut gap = 0.0_f32;
