@@ -3,19 +3,19 @@
 //! logistic regression to drawings, screenshots and scans against photos of rooms, landscapes and things, among
 //! them blown, blurred, white and very dark ones. Where the pixels leave doubt it is a photo.
 
+mod colours;
+
 use super::picture::{Picture, Samples};
 use crate::domain::listing::PictureKind;
+use colours::explained;
 
 /// Difference within a 3 x 3 neighbourhood from which it holds an edge, code values of 0 to 255.
 const EDGE: u8 = 40;
 /// Pixels by which everything near an edge is left out.
 const EDGE_REACH: usize = 2;
-/// Flat colours that are looked for, and how far a smoothed pixel may lie from one.
-const COLOURS: usize = 8;
-const COLOUR_REACH: i32 = 5;
 /// Distance over which shading is looked for, pixels, and the least difference that counts.
 const SLOPE_REACH: usize = 8;
-const SLOPE: i32 = 3;
+const SLOPE: u8 = 3;
 /// Half the side of the square that a stroke is thinner than, and of the square in which its ground is flat.
 const STROKE_RADIUS: usize = 3;
 const GROUND_RADIUS: usize = 4;
@@ -139,7 +139,14 @@ impl Traits {
 }
 
 /// Over every pixel's square of `2 radius + 1` pixels, cut off at the border, the value that `choose` prefers.
-fn square(values: &[u8], width: usize, radius: usize, choose: fn(u8, u8) -> u8) -> Vec<u8> {
+///
+/// `choose` is a type of its own, not a pointer, so that the loops become vector code.
+fn square(
+    values: &[u8],
+    width: usize,
+    radius: usize,
+    choose: impl Fn(u8, u8) -> u8 + Copy,
+) -> Vec<u8> {
     let mut across = values.to_vec();
     for (target, source) in across.chunks_mut(width).zip(values.chunks(width)) {
         for shift in 1..=radius.min(width.saturating_sub(1)) {
@@ -195,83 +202,36 @@ fn ranges(pixels: &[[u8; 3]], width: usize) -> Vec<u8> {
     ranges
 }
 
-/// Means over 3 x 3 pixels.
-fn smoothed(pixels: &[[u8; 3]], width: usize) -> Vec<[i32; 3]> {
+/// Means over 3 x 3 pixels; at the border the outermost count again.
+fn smoothed(pixels: &[[u8; 3]], width: usize) -> Vec<[u8; 3]> {
     let height = pixels.len() / width;
     let mut result = Vec::with_capacity(pixels.len());
+    let mut sums = vec![[0_u16; 3]; width];
     for y in 0..height {
         let rows = [y.saturating_sub(1), y, (y + 1).min(height - 1)].map(|row| {
             pixels
                 .get(row * width..(row + 1) * width)
                 .unwrap_or_default()
         });
-        for x in 0..width {
-            let columns = [x.saturating_sub(1), x, (x + 1).min(width - 1)];
-            let mut sum = [0_i32; 3];
-            for row in rows {
-                for column in columns {
-                    let pixel = row.get(column).copied().unwrap_or_default();
-                    for (sum, value) in sum.iter_mut().zip(pixel) {
-                        *sum += i32::from(value);
-                    }
-                }
+        let [above, row, below] = rows;
+        for (((sum, above), row), below) in sums.iter_mut().zip(above).zip(row).zip(below) {
+            for channel in 0..3 {
+                sum[channel] =
+                    u16::from(above[channel]) + u16::from(row[channel]) + u16::from(below[channel]);
             }
-            result.push(sum.map(|sum| (sum + 4) / 9));
+        }
+        let right = sums.iter().skip(1).chain(sums.last());
+        let left = sums.first().into_iter().chain(&sums);
+        for ((left, middle), right) in left.zip(&sums).zip(right) {
+            let mean = |channel: usize| (left[channel] + middle[channel] + right[channel] + 4) / 9;
+            result.push([0, 1, 2].map(|channel| mean(channel) as u8));
         }
     }
     result
 }
 
-/// How many of the pixels off the edges have one of the commonest colours.
-fn explained(smooth: &[[i32; 3]], near: &[u8]) -> f64 {
-    let mut left: Vec<[i32; 3]> = smooth
-        .iter()
-        .zip(near)
-        .filter(|(_, near)| **near == 0)
-        .map(|(pixel, _)| *pixel)
-        .collect();
-    let all = left.len();
-    let bin = |pixel: &[i32; 3]| -> usize {
-        pixel.iter().fold(0, |bin, value| {
-            (bin << 5) | ((value.clamp(&0, &255) >> 3) as usize)
-        })
-    };
-    let mut bins = vec![0_u32; 1 << 15];
-    for pixel in &left {
-        if let Some(count) = bins.get_mut(bin(pixel)) {
-            *count += 1;
-        }
-    }
-    for _ in 0..COLOURS {
-        let commonest = (0..bins.len()).max_by_key(|&index| bins.get(index).copied());
-        let Some(commonest) = commonest.filter(|_| !left.is_empty()) else {
-            break;
-        };
-        let mut sum = [0_i64; 3];
-        let mut count = 0_i64;
-        for pixel in left.iter().filter(|pixel| bin(pixel) == commonest) {
-            count += 1;
-            for (sum, value) in sum.iter_mut().zip(pixel) {
-                *sum += i64::from(*value);
-            }
-        }
-        let mean = sum.map(|sum| ((sum + count / 2) / count.max(1)) as i32);
-        left.retain(|pixel| {
-            let same = pixel
-                .iter()
-                .zip(mean)
-                .all(|(value, mean)| (value - mean).abs() <= COLOUR_REACH);
-            if same && let Some(count) = bins.get_mut(bin(pixel)) {
-                *count = count.saturating_sub(1);
-            }
-            !same
-        });
-    }
-    (all - left.len()) as f64
-}
-
 /// Share of the runs of [`SLOPE_REACH`] pixels off the edges whose ends differ: shading.
-fn sloped(smooth: &[[i32; 3]], near: &[u8], width: usize) -> f64 {
+fn sloped(smooth: &[[u8; 3]], near: &[u8], width: usize) -> f64 {
     let (mut runs, mut sloped) = (0_u32, 0_u32);
     for (row, near) in smooth.chunks(width).zip(near.chunks(width)) {
         let ends = row.iter().zip(row.iter().skip(SLOPE_REACH));
@@ -285,7 +245,7 @@ fn sloped(smooth: &[[i32; 3]], near: &[u8], width: usize) -> f64 {
                 let differs = one
                     .iter()
                     .zip(other)
-                    .any(|(one, other)| (one - other).abs() >= SLOPE);
+                    .any(|(one, other)| one.abs_diff(*other) >= SLOPE);
                 sloped += u32::from(differs);
             }
         }

@@ -1,6 +1,10 @@
 //! HEIC: the photos of phones (ISO/IEC 23008-12), decoded by the crate `heifer`. Only the primary picture counts:
 //! gain maps, depth pictures and thumbnails are left aside. Rotation and mirroring of the container are applied by
 //! the decoder, so EXIF's orientation, which repeats them, is not. Without the feature `heic` nothing here reads.
+//!
+//! Colour is mostly stored at half the width and height. The decoder takes its samples to lie on the even rows and
+//! columns and goes straight from one to the next, as it says that Apple's does, whose phones write these files. libheif
+//! repeats each sample instead: the two agree on even rows and columns, and differ between them where colours meet.
 
 use super::decode::{DecodeError, Stored};
 use super::space::Space;

@@ -16,6 +16,7 @@
 
 mod explain;
 mod exposure;
+mod frame;
 mod mark;
 mod names;
 mod series;
@@ -58,6 +59,7 @@ pub(super) fn find(
     let mut taken = vec![false; slots.len()];
     let mut drafts = Vec::new();
     let mut notes = Vec::new();
+    let sight = Sight::new(slots);
     for files in stated {
         let members: Vec<usize> = files
             .iter()
@@ -69,7 +71,15 @@ pub(super) fn find(
             })
             .collect();
         let said = "`listing.toml` puts it into a bracket";
-        state(slots, &members, said, &mut taken, &mut drafts, &mut notes)?;
+        state(
+            &sight,
+            slots,
+            &members,
+            said,
+            &mut taken,
+            &mut drafts,
+            &mut notes,
+        )?;
     }
     match mode {
         BracketMode::Off => {}
@@ -87,13 +97,21 @@ pub(super) fn find(
             }
             for members in free.chunks(exposures) {
                 let said = "counting the files puts it into a bracket";
-                state(slots, members, said, &mut taken, &mut drafts, &mut notes)?;
+                state(
+                    &sight,
+                    slots,
+                    members,
+                    said,
+                    &mut taken,
+                    &mut drafts,
+                    &mut notes,
+                )?;
             }
         }
         BracketMode::Auto => {
-            drafts.extend(names::find(slots, &mut taken, &mut notes));
-            series::find(slots, &mut taken, &mut drafts);
-            explain::explain(slots, &taken, &mut notes);
+            drafts.extend(names::find(&sight, slots, &mut taken, &mut notes));
+            series::find(&sight, slots, &mut taken, &mut drafts);
+            explain::explain(&sight, slots, &taken, &mut notes);
         }
     }
     // A photo that its name alone would not have brought into a set may have come into one by its EXIF data.
@@ -114,6 +132,7 @@ fn photo_at(slots: &[Option<Examined>], index: usize) -> Option<&Photo> {
 
 /// Makes the set that a person stated, of those members that can be used and that the pixels do not contradict.
 fn state(
+    sight: &Sight<'_>,
     slots: &[Option<Examined>],
     members: &[usize],
     said: &str,
@@ -161,7 +180,7 @@ fn state(
             order_only: false,
         })
         .collect();
-    let mut verified = verify(&mut Sight::new(slots), slots, &candidates, true);
+    let mut verified = verify(sight, slots, &candidates, true);
     // In the order in which they were stated, so that nothing depends on how they were compared.
     let place = |member: &Member| usable.iter().position(|&index| index == member.index);
     verified.members.sort_by_key(place);

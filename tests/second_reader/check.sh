@@ -1,6 +1,7 @@
 #!/bin/sh
 # Do other readers show what remedia shows? Makes some five hundred variants of pictures, decodes them with
-# `examples/decode_corpus` and compares with Pillow, djpeg, libvips and Chromium (compare.py says who is asked for what).
+# `examples/decode_corpus` and compares with Pillow, djpeg, libvips, FFmpeg and Chromium (compare.py says who is asked for
+# what).
 #
 #   tests/second_reader/check.sh [DECODE_CORPUS_BINARY]
 #
@@ -40,6 +41,7 @@ if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import PIL, numpy' 2>
     # More readers, each welcome and none needed.
     $pip install 'pyvips[binary]' 2>/dev/null || echo "check.sh: no libvips here"
     $pip install pillow-heif 2>/dev/null || true
+    $pip install av 2>/dev/null || echo "check.sh: no FFmpeg here"
     $pip install --upgrade setuptools pybind11 2>/dev/null || true
 fi
 python=$venv/bin/python

@@ -15,8 +15,11 @@ import numpy
 import tifffile
 from PIL import Image, ImageCms
 
+import heic_grid
+
 HERE = Path(__file__).resolve().parent
 PHOTO = HERE.parent.parent / "fixtures/listings/maple-street/01-living-room_bracket-2.jpg"
+ROOM = HERE.parent.parent / "fixtures/listings/maple-street/03-bedroom.jpg"
 WIDTH, HEIGHT = 96, 64
 
 REFUSED = "refused"
@@ -543,12 +546,17 @@ def heic_variants():
     pillow_heif.register_heif_opener()
     picture = Image.fromarray(numpy.kron(SCENE, numpy.ones((2, 2, 1), numpy.uint8)))
     for quality in (50, 90, -1):
-        for chroma in ("420", "444"):
+        for chroma in ("420", "422", "444"):
             yield f"heic-{quality}-{chroma}.heic", pillow(picture, "HEIF", quality=quality, chroma=chroma), None
     alpha = Image.fromarray(numpy.dstack([numpy.array(picture), numpy.kron(FADE, numpy.ones((2, 2), numpy.uint8))]))
     yield "heic-alpha.heic", pillow(alpha, "HEIF", quality=95, chroma="444"), None
     yield "heic-icc.heic", pillow(picture, "HEIF", quality=95, chroma="444", icc_profile=P3_ICC), None
     yield "heic-odd.heic", pillow(picture.crop((0, 0, 131, 97)), "HEIF", quality=95, chroma="444"), None
+    room = Image.open(ROOM).convert("RGB").resize((600, 400), Image.Resampling.LANCZOS)
+    for chroma in ("420", "422"):
+        yield f"heic-odd-{chroma}.heic", pillow(picture.crop((0, 0, 131, 97)), "HEIF", quality=95, chroma=chroma), None
+        yield f"heic-room-{chroma}.heic", pillow(room, "HEIF", quality=80, chroma=chroma), None
+    yield "heic-grid-420.heic", heic_grid.grid(room, 128, quality=80, chroma="420"), None
     for orientation in range(2, 9):
         yield f"heic-turn-{orientation}.heic", pillow(picture, "HEIF", quality=95, chroma="444", exif=exif(orientation)), None
     grey = picture.convert("L")

@@ -20,6 +20,10 @@ try:
 except ImportError:
     pillow_heif = None
 try:
+    import av
+except ImportError:
+    av = None
+try:
     import tifffile
 except ImportError:
     tifffile = None
@@ -38,7 +42,7 @@ def readers(path) -> list[tuple[str, numpy.ndarray]]:
     known = make_other.expected("/".join(path.parts[-2:]))
     if isinstance(known, numpy.ndarray):
         found.append(("formula", known))
-    for name, read in (("Pillow", by_pillow), ("tifffile", by_tifffile), ("libvips", by_vips)):
+    for name, read in (("Pillow", by_pillow), ("tifffile", by_tifffile), ("libvips", by_vips), ("FFmpeg", by_ffmpeg)):
         try:
             shown = read(path)
         except Exception:  # A reader that cannot is no witness.
@@ -59,8 +63,7 @@ def by_pillow(path):
     if path.suffix == ".png" and (stem.startswith(("colour", "turn-")) or "16" in stem):
         return None
     # Pillow takes every second plane of 16 bits for another, and a transparent grey of few bits for one of eight.
-    # Colour at half the resolution is made whole in another way, and hard edges show it.
-    if stem.endswith(("planes.tif", "-420.heic")) or stem.startswith(("grey1-trns", "grey2-trns", "grey4-trns")):
+    if stem.endswith("planes.tif") or stem.startswith(("grey1-trns", "grey2-trns", "grey4-trns")):
         return None
     if stem.startswith(("adobe-exif", "turn-xmp")):
         return None
@@ -82,7 +85,58 @@ def by_pillow(path):
     picture = picture.convert("RGB")
     if profile:
         picture = ImageCms.profileToProfile(picture, ImageCms.ImageCmsProfile(io.BytesIO(profile)), SRGB)
-    return numpy.array(picture)
+    shown = numpy.array(picture)
+    step = subsampled(path)
+    if step is None:
+        return shown
+    # libheif repeats each sample of colour; where the samples lie there is nothing to choose.
+    elsewhere = numpy.ones(shown.shape, bool)
+    elsewhere[:: step[1], :: step[0]] = False
+    return numpy.ma.masked_array(shown, elsewhere)
+
+
+def subsampled(path) -> tuple[int, int] | None:
+    """Columns and rows of an HEIC variant that share a sample of colour, by its name."""
+    if path.suffix != ".heic":
+        return None
+    return {"420": (2, 2), "422": (2, 1)}.get(path.stem.rsplit("-", 1)[-1])
+
+
+def whole(plane: numpy.ndarray, length: int, axis: int) -> numpy.ndarray:
+    """A plane of half the length made whole: samples lie at even places, and the mean of two between them."""
+    last = plane.shape[axis] - 1
+    place = numpy.arange(length)
+    before = numpy.minimum(place // 2, last)
+    after = numpy.minimum((place + 1) // 2, last)
+    return (plane.take(before, axis) + plane.take(after, axis)) / 2
+
+
+def by_ffmpeg(path):
+    """From the planes that FFmpeg decodes: BT.601, all 256 levels, as libheif writes them."""
+    step = subsampled(path)
+    if av is None or step is None:
+        return None
+    size = Image.open(path).size
+    with av.open(str(path)) as file:
+        frame = next(file.decode(video=0))
+    if frame.format.name not in ("yuvj420p", "yuv420p", "yuvj422p", "yuv422p") or frame.color_range != 2 or frame.colorspace not in (5, 6):
+        return None
+    # A grid comes tile by tile.
+    if frame.width < size[0] or frame.height < size[1]:
+        return None
+    planes = []
+    for plane in frame.planes:
+        rows = numpy.frombuffer(bytes(plane), numpy.uint8).reshape(plane.height, plane.line_size)
+        planes.append(rows[:, : plane.width].astype(float))
+    luma, blue, red = planes
+    height, width = luma.shape
+    for axis, length, shared in ((1, width, step[0]), (0, height, step[1])):
+        if shared == 2:
+            blue, red = whole(blue, length, axis), whole(red, length, axis)
+    blue, red = blue - 128, red - 128
+    green = luma - (0.299 * 1.402 * red + 0.114 * 1.772 * blue) / 0.587
+    shown = numpy.stack([luma + 1.402 * red, green, luma + 1.772 * blue], -1)
+    return numpy.clip(numpy.floor(shown + 0.5), 0, 255).astype(numpy.uint8)[: size[1], : size[0]]
 
 
 def by_tifffile(path):

@@ -3,10 +3,13 @@
 //! eight bytes that are left over. No encoder writes them, and after a changed byte they are often the only trace.
 //! Nothing is decoded here but the lengths of the codes and the steps of brightness, so it is quick.
 
+mod table;
+
 use std::ops::Range;
 
 use super::scans::Scan;
 use super::{JpegLayout, payload};
+use table::{END_OF_BLOCK, Table};
 
 /// What a stricter reading found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,114 +24,6 @@ const OVERRUN: &str = "a block has more than 64 coefficients";
 const BRIGHTNESS: &str = "a block is brighter or darker than is possible";
 const LEFT_OVER: &str = "a few bytes are left over";
 const NO_CODE: &str = "they do not decode";
-
-/// Bits of a code that are looked up at once.
-const PEEK: u32 = 12;
-
-/// What a code of the coefficients behind the first does: how many bits it takes with the value that follows it, 0 for
-/// no code, and by how many coefficients it goes on.
-#[derive(Clone, Copy, Default)]
-struct Step {
-    bits: u8,
-    coefficients: u8,
-}
-
-/// By how many coefficients the end of a block goes on: beyond every number that a block can come to.
-const END_OF_BLOCK: u8 = 128;
-
-impl Step {
-    fn new(length: u32, symbol: u8) -> Self {
-        let (run, size) = (symbol >> 4, symbol & 15);
-        Self {
-            bits: length as u8 + size,
-            coefficients: match (size, run) {
-                (0, 15) => 16,
-                (0, _) => END_OF_BLOCK,
-                _ => run + 1,
-            },
-        }
-    }
-}
-
-/// For each beginning of `PEEK` bits and each longer code: length of the code, 0 for none, and its symbol.
-struct Table {
-    quick: Vec<(u8, u8)>,
-    /// The same for a table of coefficients, with what the symbol does.
-    steps: Box<[Step; 1 << PEEK]>,
-    /// First code of each length, as 16 bits, one past its last code, and index of its first symbol.
-    long: [(u32, u32, usize); 17],
-    symbols: Vec<u8>,
-}
-
-impl Table {
-    /// From the counts of codes of each length, 1 to 16, and the symbols; `None` where they contradict each other.
-    fn new(counts: &[u8; 16], symbols: &[u8]) -> Option<Self> {
-        let mut quick = vec![(0, 0); 1 << PEEK];
-        let mut steps = Box::new([Step::default(); 1 << PEEK]);
-        let mut long = [(0, 0, 0); 17];
-        let mut code = 0_u32;
-        let mut index = 0_usize;
-        for (length, &count) in (1_u32..).zip(counts) {
-            let first = code << (16 - length);
-            let start = index;
-            for _ in 0..count {
-                let symbol = *symbols.get(index)?;
-                if length <= PEEK {
-                    let from = (code << (PEEK - length)) as usize;
-                    let beginnings = quick.get_mut(from..from + (1 << (PEEK - length)))?;
-                    beginnings.fill((length as u8, symbol));
-                    let from = (code << (PEEK - length)) as usize;
-                    let beginnings = steps.get_mut(from..from + (1 << (PEEK - length)))?;
-                    beginnings.fill(Step::new(length, symbol));
-                }
-                code += 1;
-                index += 1;
-            }
-            *long.get_mut(length as usize)? = (first, code << (16 - length), start);
-            if code > 1 << length {
-                return None;
-            }
-            code <<= 1;
-        }
-        Some(Self {
-            quick,
-            steps,
-            long,
-            symbols: symbols.get(..index)?.to_vec(),
-        })
-    }
-
-    /// Length and symbol of the code at the front of `bits`, the top 16 of which are its next.
-    #[inline(always)]
-    fn code(&self, bits: u64) -> Option<(u32, u8)> {
-        let (length, symbol) = self.quick[(bits >> (64 - PEEK)) as usize & ((1 << PEEK) - 1)];
-        if length != 0 {
-            return Some((u32::from(length), symbol));
-        }
-        self.long_code((bits >> 48) as u32)
-    }
-
-    /// What the code of a coefficient at the front of `bits` does.
-    #[inline(always)]
-    fn step(&self, bits: u64) -> Option<Step> {
-        let step = self.steps[(bits >> (64 - PEEK)) as usize & ((1 << PEEK) - 1)];
-        if step.bits != 0 {
-            return Some(step);
-        }
-        let (length, symbol) = self.long_code((bits >> 48) as u32)?;
-        Some(Step::new(length, symbol))
-    }
-
-    #[cold]
-    fn long_code(&self, front: u32) -> Option<(u32, u8)> {
-        (PEEK + 1..=16).find_map(|length| {
-            let &(first, end, start) = self.long.get(length as usize)?;
-            let within = (first..end).contains(&front);
-            let index = start + (front.wrapping_sub(first) >> (16 - length)) as usize;
-            within.then(|| Some((length, *self.symbols.get(index)?)))?
-        })
-    }
-}
 
 /// Bits of one restart interval, without the zero bytes that follow each 0xff.
 struct Bits<'a> {
@@ -298,7 +193,7 @@ fn block(bits: &mut Bits<'_>, part: &Part<'_>) -> Result<i32, &'static str> {
     let mut coefficient = 1_u32;
     while coefficient < 64 {
         bits.fill();
-        let next = part.ac.step(bits.buffer).ok_or(NO_CODE)?;
+        let next = part.ac.step(bits.buffer, coefficient).ok_or(NO_CODE)?;
         bits.skip(u32::from(next.bits));
         coefficient += u32::from(next.coefficients);
     }

@@ -1,12 +1,14 @@
 //! Why photos that look like exposures of a bracket by what is recorded of them are none.
 
-use super::series::{COMPENSATED_GAP, Frame};
+use super::frame::Frame;
+use super::series::COMPENSATED_GAP;
 use super::sight::{Fit, Sight, Told};
 use crate::fsx::printable;
 use crate::ingest::photo::Examined;
 
 /// Says of photos that look like exposures of a set by what is recorded why they are none.
 pub(super) fn explain(
+    sight: &Sight<'_>,
     slots: &[Option<Examined>],
     taken: &[bool],
     notes: &mut Vec<(usize, String)>,
@@ -20,7 +22,6 @@ pub(super) fn explain(
     }
     frames.retain(|frame| frame.start.is_some() && frame.value.is_some());
     frames.sort_by_key(|frame| (frame.start, frame.index));
-    let mut sight = Sight::new(slots);
     for (place, frame) in frames.iter().enumerate() {
         let free = !taken.get(frame.index).copied().unwrap_or(true);
         let known = notes.iter().any(|(index, _)| *index == frame.index);

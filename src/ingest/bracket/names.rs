@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::Draft;
 use super::exposure::{all_differ, relative_exposures};
 use super::mark::{self, Mark};
@@ -26,6 +28,7 @@ struct Proposal {
 /// Sets by name among the photos that are free, and what is to be said of photos whose names promise more than
 /// their pixels keep.
 pub(super) fn find(
+    sight: &Sight<'_>,
     slots: &[Option<Examined>],
     taken: &mut [bool],
     notes: &mut Vec<(usize, String)>,
@@ -51,8 +54,7 @@ pub(super) fn find(
             }
         }
     }
-    let mut drafts = Vec::new();
-    let mut sight = Sight::new(slots);
+    let mut proposed = Vec::new();
     for (view, mut marked) in views {
         if let Some(&middle) = bare.get(&view)
             && may_be_middle(&marked)
@@ -74,7 +76,15 @@ pub(super) fn find(
         let Some(proposal) = proposal(&marked, &photos) else {
             continue;
         };
-        let verified = verify(&mut sight, slots, &proposal.candidates, false);
+        proposed.push((marked, proposal));
+    }
+    // No photo is in two of them, so they are looked at on all cores.
+    let verified: Vec<_> = proposed
+        .par_iter()
+        .map(|(_, proposal)| verify(sight, slots, &proposal.candidates, false))
+        .collect();
+    let mut drafts = Vec::new();
+    for ((marked, proposal), verified) in proposed.into_iter().zip(verified) {
         let marks = proposal.marks.map(|marks| {
             verified
                 .members

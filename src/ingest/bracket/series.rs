@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::DateTime;
 use rayon::prelude::*;
 
 use super::Draft;
-use super::exposure::{common_step, continues, least_step, regular_step, value};
+use super::exposure::{common_step, continues, least_step, regular_step};
+use super::frame::{Frame, untold};
 use super::set::{Candidate, MOST, Member, join};
 use super::sight::{Fit, Sight};
-use crate::domain::listing::{BracketEvidence, Photo};
+use crate::domain::listing::BracketEvidence;
 use crate::ingest::photo::Examined;
 
 /// Seconds between two exposures that a camera takes of itself; the time of the exposure itself, which it may
@@ -38,58 +38,6 @@ const OPEN: usize = 2;
 /// Sets before and after a photo of its own among which it is tried once more.
 const BESIDE: usize = 4;
 
-/// One photo in the order of taking.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Frame<'a> {
-    pub(super) index: usize,
-    pub(super) photo: &'a Photo,
-    pub(super) start: Option<DateTime>,
-    pub(super) value: Option<f64>,
-}
-
-impl<'a> Frame<'a> {
-    pub(super) fn new(index: usize, photo: &'a Photo) -> Self {
-        let taken = photo.capture.taken.as_deref();
-        Self {
-            index,
-            photo,
-            start: taken.and_then(|text| text.parse().ok()),
-            value: value(photo),
-        }
-    }
-
-    const fn bias(&self) -> Option<f64> {
-        self.photo.capture.exposure_compensation
-    }
-
-    fn exposing(&self) -> f64 {
-        self.photo.capture.exposure_seconds.unwrap_or(0.0)
-    }
-
-    /// Seconds from the end of this exposure to the start of the next; for photos without a time, 0 where they
-    /// follow each other in the folder.
-    pub(super) fn gap(&self, next: &Self) -> f64 {
-        match (self.start, next.start) {
-            (Some(start), Some(next_start)) => {
-                next_start.duration_since(start).as_secs_f64().abs() - self.exposing()
-            }
-            _ if self.index.abs_diff(next.index) == 1 => 0.0,
-            _ => f64::MAX,
-        }
-    }
-
-    /// Whether recorded compensation tells the same step to another frame as the exposures do.
-    pub(super) fn compensated(&self, other: &Self) -> bool {
-        let bias = self
-            .bias()
-            .zip(other.bias())
-            .map(|(own, other)| own - other);
-        let step = self.value.zip(other.value).map(|(own, other)| own - other);
-        bias.zip(step)
-            .is_some_and(|(bias, step)| bias.abs() >= 0.25 && (bias - step).abs() <= 0.5)
-    }
-}
-
 /// A set in the making.
 #[derive(Debug)]
 struct Open {
@@ -99,7 +47,12 @@ struct Open {
 }
 
 /// Adds the sets that the order of taking shows to `drafts`.
-pub(super) fn find(slots: &[Option<Examined>], taken: &mut [bool], drafts: &mut Vec<Draft>) {
+pub(super) fn find(
+    sight: &Sight<'_>,
+    slots: &[Option<Examined>],
+    taken: &mut [bool],
+    drafts: &mut Vec<Draft>,
+) {
     // What a camera takes of itself comes first, so that a test shot before it is not mistaken for a part of it.
     for (most, by_hand) in [(BURST_GAP, false), (HAND_GAP, true)] {
         let runs: Vec<Vec<Frame<'_>>> = streams(slots, taken, drafts, by_hand)
@@ -110,7 +63,7 @@ pub(super) fn find(slots: &[Option<Examined>], taken: &mut [bool], drafts: &mut 
         let known: &[Draft] = drafts;
         let found: Vec<Vec<Open>> = runs
             .par_iter()
-            .map(|run| cluster(slots, run, known, by_hand))
+            .map(|run| cluster(sight, run, known, by_hand))
             .collect();
         for (run, sets) in runs.iter().zip(found) {
             for set in sets {
@@ -231,13 +184,9 @@ fn runs<'a>(stream: &[Frame<'a>], most: f64) -> Vec<Vec<Frame<'a>>> {
 }
 
 /// Goes through a run and puts each photo to the set whose view it shows at another exposure.
-fn cluster(
-    slots: &[Option<Examined>],
-    run: &[Frame<'_>],
-    drafts: &[Draft],
-    by_hand: bool,
-) -> Vec<Open> {
-    let mut sight = Sight::new(slots);
+fn cluster(sight: &Sight<'_>, run: &[Frame<'_>], drafts: &[Draft], by_hand: bool) -> Vec<Open> {
+    // Without exposures to tell by, each is compared with the one before it.
+    sight.prepare(&untold(run.windows(2), HAND_GAP));
     let mut sets: Vec<Open> = Vec::new();
     for frame in run {
         let draft = drafts.iter().position(|draft| {
@@ -265,7 +214,7 @@ fn cluster(
                 forget_test_shot(set, frame, run);
             }
             if may_join(set, frame, run)
-                && let Ok(member) = join(&mut sight, &set.members, candidate)
+                && let Ok(member) = join(sight, &set.members, candidate)
             {
                 set.members.push(member);
                 joined = true;
@@ -277,6 +226,15 @@ fn cluster(
         }
     }
     // One that shared too little with those before it may fit to those that came later.
+    let single = |frame: &Frame<'_>| {
+        let mut alone = sets.iter().filter(|set| set.members.len() == 1);
+        alone.any(|set| set.members.iter().any(|member| member.index == frame.index))
+    };
+    let singles = run.windows(2).filter(|pair| pair.iter().all(single));
+    let back = untold(singles, HAND_GAP)
+        .into_iter()
+        .map(|(base, other)| (other, base));
+    sight.prepare(&back.collect::<Vec<_>>());
     for place in (0..sets.len()).rev() {
         let single = match sets.get(place) {
             Some(Open {
@@ -298,7 +256,7 @@ fn cluster(
             if !several || other.abs_diff(place) > BESIDE || !may_join(set, frame, run) {
                 return None;
             }
-            match join(&mut sight, &set.members, candidate) {
+            match join(sight, &set.members, candidate) {
                 Ok(member) => Some((other, member)),
                 Err(Fit::Unknown) => bare(set, frame, run).map(|member| (other, member)),
                 Err(_) => None,

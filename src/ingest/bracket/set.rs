@@ -32,7 +32,7 @@ pub(super) struct Candidate {
 
 /// Tries to take a photo into a set: it is compared with the members that are nearest in exposure.
 pub(super) fn join(
-    sight: &mut Sight<'_>,
+    sight: &Sight<'_>,
     members: &[Member],
     candidate: Candidate,
 ) -> Result<Member, Fit> {
@@ -94,7 +94,7 @@ pub(super) struct Verified {
 /// Keeps the largest part of the candidates whose pixels fit together. `trusted` takes the word of a person where
 /// the pixels do not contradict it.
 pub(super) fn verify(
-    sight: &mut Sight<'_>,
+    sight: &Sight<'_>,
     slots: &[Option<Examined>],
     candidates: &[Candidate],
     trusted: bool,

@@ -1,7 +1,9 @@
 //! What the pixels say of two photos that may be exposures of one view.
 
-use std::collections::VecDeque;
-use std::rc::Rc;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rayon::prelude::*;
 
 use crate::imaging::view::{self, Comparison, Relation, View};
 use crate::ingest::photo::Examined;
@@ -57,40 +59,65 @@ impl Fit {
     }
 }
 
-/// Compares photos, keeping the last ones ready.
+/// Compares photos for all that look for brackets: keeps the last ones ready, and whatever was found, since the same
+/// two are asked about again and again and each answer costs milliseconds.
 pub(super) struct Sight<'a> {
     slots: &'a [Option<Examined>],
-    ready: VecDeque<(usize, Rc<View>)>,
+    ready: Mutex<VecDeque<(usize, Arc<View>)>>,
+    found: Mutex<HashMap<(usize, usize), Comparison>>,
+}
+
+/// A lock whose holder panicked still guards a list that is whole.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<'a> Sight<'a> {
-    pub(super) const fn new(slots: &'a [Option<Examined>]) -> Self {
+    pub(super) fn new(slots: &'a [Option<Examined>]) -> Self {
         Self {
             slots,
-            ready: VecDeque::new(),
+            ready: Mutex::default(),
+            found: Mutex::default(),
         }
     }
 
-    fn view(&mut self, index: usize) -> Option<Rc<View>> {
-        if let Some((_, view)) = self.ready.iter().find(|(known, _)| *known == index) {
-            return Some(Rc::clone(view));
+    fn view(&self, index: usize) -> Option<Arc<View>> {
+        let known = locked(&self.ready)
+            .iter()
+            .find(|(known, _)| *known == index)
+            .map(|(_, view)| Arc::clone(view));
+        if known.is_some() {
+            return known;
         }
         let glimpse = self.slots.get(index)?.as_ref()?.glimpse.as_ref()?;
-        let view = Rc::new(View::new(glimpse));
-        if self.ready.len() >= KEPT {
-            self.ready.pop_front();
+        // Two threads may make the same one at a time; that costs less than to wait for each other.
+        let view = Arc::new(View::new(glimpse));
+        let mut ready = locked(&self.ready);
+        if ready.len() >= KEPT {
+            ready.pop_front();
         }
-        self.ready.push_back((index, Rc::clone(&view)));
+        ready.push_back((index, Arc::clone(&view)));
         Some(view)
     }
 
-    fn compare(&mut self, base: usize, other: usize) -> Option<Comparison> {
-        let (base, other) = (self.view(base)?, self.view(other)?);
-        Some(view::compare(&base, &other))
+    fn compare(&self, base: usize, other: usize) -> Option<Comparison> {
+        if let Some(found) = locked(&self.found).get(&(base, other)) {
+            return Some(*found);
+        }
+        let found = view::compare(&*self.view(base)?, &*self.view(other)?);
+        locked(&self.found).insert((base, other), found);
+        Some(found)
+    }
+
+    /// Compares pairs that are about to be asked for on all cores.
+    pub(super) fn prepare(&self, pairs: &[(usize, usize)]) {
+        pairs.par_iter().for_each(|&(base, other)| {
+            self.compare(base, other);
+        });
     }
 
     /// Whether `other` fits to `base` as another exposure of its view.
-    pub(super) fn judge(&mut self, base: usize, other: usize, told: Told) -> Fit {
+    pub(super) fn judge(&self, base: usize, other: usize, told: Told) -> Fit {
         let Some(found) = self.compare(base, other) else {
             return Fit::Unknown;
         };
