@@ -7,48 +7,29 @@
 //! the manifest last. So at no moment does a document speak of pictures that are not there, and a folder with a manifest
 //! holds one whole delivery.
 
+mod earlier;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use serde::{Deserialize, Serialize};
 
 use super::documents::{CAPTIONS, DISCLOSURE_TABLE, DISCLOSURE_TEXT, IN_PROGRESS};
 use super::edited::SetAside;
 use super::error::DeliverError;
 use super::gallery::GALLERY;
-use super::manifest::{FileRole, MANIFEST_FILE, MANIFEST_SCHEMA_VERSION, Manifest, ManifestFile};
-use super::names;
+use super::manifest::{FileRole, MANIFEST_FILE, Manifest, ManifestFile};
 use crate::fsx::{self, fs};
+pub use earlier::earlier_manifest;
+use earlier::{JOURNAL_SCHEMA_VERSION, Journal};
 
 /// Names the files of a delivery that has begun and is not finished, so that a later delivery with
 /// other names can clear what a killed one left, and keeps the manifest of the delivery before it. It is gone once the
 /// new manifest stands.
 const JOURNAL_FILE: &str = ".remedia-delivery.json";
 
-/// Longest manifest or journal that is read.
-const DOCUMENT_LIMIT: u64 = 256 << 20;
-
 /// The folders of a delivery that hold pictures.
 const PICTURE_FOLDERS: [FileRole; 3] = [FileRole::Final, FileRole::Web, FileRole::OriginalWeb];
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Journal {
-    schema_version: u32,
-    listing: String,
-    paths: BTreeSet<String>,
-    /// The manifest of the delivery before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    previous: Option<serde_json::Value>,
-    /// What a person changed and is to be moved out of the way, with its digests.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    edited: BTreeMap<String, String>,
-}
-
-/// The version of [`Journal`] that this build writes.
-const JOURNAL_SCHEMA_VERSION: u32 = 2;
 
 /// Whether a file had to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,86 +100,6 @@ impl<'a> Folder<'a> {
             fsx::remove_temporary_files(place).map_err(|error| DeliverError::io(place, error))?;
         }
         Ok(folder)
-    }
-
-    fn read_journal(&mut self) -> Result<(), DeliverError> {
-        let path = self.root.join(JOURNAL_FILE);
-        let Some(bytes) = read_if_there(&path)? else {
-            return Ok(());
-        };
-        match serde_json::from_slice::<Journal>(&bytes) {
-            Ok(journal) if journal.listing == self.listing => {
-                self.begun = journal
-                    .paths
-                    .into_iter()
-                    .filter(|path| ours(path))
-                    .collect();
-                self.edited = journal.edited;
-                if let Some(previous) = journal.previous {
-                    self.take_manifest(previous);
-                }
-                Ok(())
-            }
-            _ => Err(DeliverError::Occupied {
-                path,
-                reason: "it was begun by a delivery of another listing",
-            }),
-        }
-    }
-
-    fn read_manifest(&mut self) -> Result<(), DeliverError> {
-        let path = self.root.join(MANIFEST_FILE);
-        let Some(bytes) = read_if_there(&path)? else {
-            return Ok(());
-        };
-        let foreign = |path| DeliverError::Occupied {
-            path,
-            reason: "it is not the manifest of an earlier delivery of this listing",
-        };
-        let Ok(value) = serde_json::from_slice::<serde_json::Value>(&bytes) else {
-            return Err(foreign(path));
-        };
-        let text = |pointer: &str| value.pointer(pointer).and_then(serde_json::Value::as_str);
-        let made_by_us =
-            text("/generator").is_some_and(|generator| generator.starts_with("remedia "));
-        if !made_by_us || text("/listing/slug") != Some(self.listing) {
-            return Err(foreign(path));
-        }
-        self.take_manifest(value);
-        Ok(())
-    }
-
-    fn take_manifest(&mut self, value: serde_json::Value) {
-        // Another version's manifest may have another form; the paths are read where they have
-        // always stood, so that its files can be replaced.
-        let list = |value: &serde_json::Value, key: &str| {
-            value
-                .get(key)
-                .and_then(serde_json::Value::as_array)
-                .cloned()
-                .unwrap_or_default()
-        };
-        let files: Vec<_> = list(&value, "photos")
-            .iter()
-            .flat_map(|photo| list(photo, "files"))
-            .chain(list(&value, "documents"))
-            .collect();
-        self.named.clear();
-        self.promised.clear();
-        for file in &files {
-            let text = |key: &str| file.get(key).and_then(serde_json::Value::as_str);
-            let Some(path) = text("path").filter(|path| ours(path)) else {
-                continue;
-            };
-            self.named.insert(path.to_owned());
-            if let Some(digest) = text("blake3") {
-                self.promised.insert(path.to_owned(), digest.to_owned());
-            }
-        }
-        self.previous = serde_json::from_value::<Manifest>(value.clone())
-            .ok()
-            .filter(|manifest| manifest.schema_version <= MANIFEST_SCHEMA_VERSION);
-        self.earlier = Some(value);
     }
 
     pub(super) const fn root(&self) -> &Path {
@@ -417,31 +318,6 @@ impl<'a> Folder<'a> {
     }
 }
 
-/// The manifest of the delivery in `root`, or, where a delivery is in progress there, of the one before it.
-///
-/// # Errors
-/// What the file system says; a folder without a delivery has none.
-pub fn earlier_manifest(root: &Path) -> io::Result<Option<Manifest>> {
-    if let Some(bytes) = fs::read_if_there(root.join(MANIFEST_FILE))? {
-        return Ok(serde_json::from_slice(&bytes).ok());
-    }
-    let Some(bytes) = fs::read_if_there(root.join(JOURNAL_FILE))? else {
-        return Ok(None);
-    };
-    let journal = serde_json::from_slice::<Journal>(&bytes).ok();
-    Ok(journal
-        .and_then(|journal| journal.previous)
-        .and_then(|previous| serde_json::from_value(previous).ok()))
-}
-
-/// Whether a path from a document has the form of a file that a delivery writes.
-fn ours(path: &str) -> bool {
-    matches!(
-        path,
-        CAPTIONS | DISCLOSURE_TEXT | DISCLOSURE_TABLE | GALLERY
-    ) || names::is_picture_path(path)
-}
-
 /// Makes a folder, and refuses a link in its place: writing through it would leave the destination.
 pub(super) fn make_folder(path: &Path) -> Result<(), DeliverError> {
     fs::create_dir_all(path).map_err(|error| DeliverError::io(path, error))?;
@@ -454,17 +330,4 @@ pub(super) fn make_folder(path: &Path) -> Result<(), DeliverError> {
             reason: "it is a link and no folder",
         })
     }
-}
-
-fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, DeliverError> {
-    let file = match fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(DeliverError::io(path, error)),
-    };
-    let mut bytes = Vec::new();
-    file.take(DOCUMENT_LIMIT)
-        .read_to_end(&mut bytes)
-        .map_err(|error| DeliverError::io(path, error))?;
-    Ok(Some(bytes))
 }

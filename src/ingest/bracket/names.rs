@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::Draft;
 use super::exposure::{all_differ, relative_exposures};
 use super::mark::{self, Mark};
-use super::set::{Candidate, verify};
+use super::set::{Candidate, Member, Verified, verify};
 use super::sight::{Fit, Sight};
 use crate::domain::listing::{BracketEvidence, Photo};
 use crate::fsx::printable;
@@ -33,28 +33,65 @@ pub(super) fn find(
     taken: &mut [bool],
     notes: &mut Vec<(usize, String)>,
 ) -> Vec<Draft> {
+    let proposals = proposals(slots, taken);
+    // No photo is in two of them, so they are looked at on all cores.
+    let verified: Vec<Verified> = proposals
+        .par_iter()
+        .map(|proposal| verify(sight, slots, &proposal.candidates, false))
+        .collect();
+    let mut drafts = Vec::new();
+    for (proposal, verified) in proposals.into_iter().zip(verified) {
+        notes.extend(left_out(slots, &proposal, &verified));
+        if verified.members.is_empty() {
+            continue;
+        }
+        for member in &verified.members {
+            if let Some(taken) = taken.get_mut(member.index) {
+                *taken = true;
+            }
+        }
+        let place = |member: &Member| {
+            let mut candidates = proposal.candidates.iter();
+            candidates.position(|candidate| candidate.index == member.index)
+        };
+        let marks = proposal.marks.as_ref().map(|marks| {
+            let members = verified.members.iter();
+            let mark = |member| place(member).and_then(|place| marks.get(place)).copied();
+            members.map(|member| mark(member).unwrap_or(0.0)).collect()
+        });
+        drafts.push(Draft {
+            members: verified.members,
+            marks,
+            evidence: BracketEvidence::FileName,
+        });
+    }
+    drafts
+}
+
+fn photo_at(slots: &[Option<Examined>], index: usize) -> Option<&Photo> {
+    Some(&slots.get(index)?.as_ref()?.photo)
+}
+
+/// What names alone propose.
+fn proposals(slots: &[Option<Examined>], taken: &[bool]) -> Vec<Proposal> {
     let free = |index: usize| !taken.get(index).copied().unwrap_or(true);
-    let photo_at = |index: usize| -> Option<&Photo> { Some(&slots.get(index)?.as_ref()?.photo) };
     let mut views: BTreeMap<String, Vec<(usize, Mark)>> = BTreeMap::new();
     let mut bare: BTreeMap<String, usize> = BTreeMap::new();
-    for (index, slot) in slots.iter().enumerate() {
-        let Some(examined) = slot
-            .as_ref()
-            .filter(|one| free(index) && one.photo.kind.is_photo())
-        else {
+    for index in (0..slots.len()).filter(|&index| free(index)) {
+        let Some(photo) = photo_at(slots, index).filter(|photo| photo.kind.is_photo()) else {
             continue;
         };
-        match mark::read(&examined.photo.file) {
+        match mark::read(&photo.file) {
             Some(exposure) => views
                 .entry(exposure.view)
                 .or_default()
                 .push((index, exposure.mark)),
             None => {
-                bare.insert(mark::plain(&examined.photo.file), index);
+                bare.insert(mark::plain(&photo.file), index);
             }
         }
     }
-    let mut proposed = Vec::new();
+    let mut proposals = Vec::new();
     for (view, mut marked) in views {
         if let Some(&middle) = bare.get(&view)
             && may_be_middle(&marked)
@@ -68,74 +105,39 @@ pub(super) fn find(
         let marked = of_one_size(slots, marked);
         let photos: Vec<&Photo> = marked
             .iter()
-            .filter_map(|(index, _)| photo_at(*index))
+            .filter_map(|(index, _)| photo_at(slots, *index))
             .collect();
-        if !(2..=MOST_NAMED).contains(&photos.len()) || photos.len() != marked.len() {
-            continue;
+        if (2..=MOST_NAMED).contains(&photos.len()) && photos.len() == marked.len() {
+            proposals.extend(proposal(&marked, &photos));
         }
-        let Some(proposal) = proposal(&marked, &photos) else {
-            continue;
-        };
-        proposed.push((marked, proposal));
     }
-    // No photo is in two of them, so they are looked at on all cores.
-    let verified: Vec<_> = proposed
-        .par_iter()
-        .map(|(_, proposal)| verify(sight, slots, &proposal.candidates, false))
-        .collect();
-    let mut drafts = Vec::new();
-    for ((marked, proposal), verified) in proposed.into_iter().zip(verified) {
-        let marks = proposal.marks.map(|marks| {
-            verified
-                .members
-                .iter()
-                .map(|member| {
-                    let place = marked.iter().position(|(index, _)| *index == member.index);
-                    place
-                        .and_then(|place| marks.get(place))
-                        .copied()
-                        .unwrap_or(0.0)
-                })
-                .collect()
+    proposals
+}
+
+/// What is to be said of those that the pixels do not keep in the set, where their names can hardly mean anything
+/// else.
+fn left_out(
+    slots: &[Option<Examined>],
+    proposal: &Proposal,
+    verified: &Verified,
+) -> Vec<(usize, String)> {
+    let said = |fit: Fit| proposal.plain && (fit != Fit::Unknown || verified.members.len() > 1);
+    let rest = verified.rest.iter().filter(|(_, fit)| said(*fit));
+    rest.map(|&(index, fit)| {
+        let kept = verified.members.first().map(|member| member.index);
+        let other = kept.or_else(|| {
+            let mut others = proposal.candidates.iter().map(|candidate| candidate.index);
+            others.find(|&other| other != index)
         });
-        for (index, fit) in verified.rest {
-            if proposal.plain && (fit != Fit::Unknown || verified.members.len() > 1) {
-                let other = verified
-                    .members
-                    .first()
-                    .map(|member| member.index)
-                    .or_else(|| {
-                        marked
-                            .iter()
-                            .map(|(other, _)| *other)
-                            .find(|other| *other != index)
-                    });
-                let other = other.and_then(photo_at).map_or("", |photo| &photo.file);
-                notes.push((
-                    index,
-                    format!(
-                        "its name says that it is an exposure of the view of `{}`, but {}; it is a picture of its own",
-                        printable(other),
-                        fit.reason()
-                    ),
-                ));
-            }
-        }
-        if verified.members.is_empty() {
-            continue;
-        }
-        for member in &verified.members {
-            if let Some(taken) = taken.get_mut(member.index) {
-                *taken = true;
-            }
-        }
-        drafts.push(Draft {
-            members: verified.members,
-            marks,
-            evidence: BracketEvidence::FileName,
-        });
-    }
-    drafts
+        let other = other.and_then(|other| photo_at(slots, other));
+        let text = format!(
+            "its name says that it is an exposure of the view of `{}`, but {}; it is a picture of its own",
+            printable(other.map_or("", |photo| &photo.file)),
+            fit.reason()
+        );
+        (index, text)
+    })
+    .collect()
 }
 
 /// Whether a photo whose name has no mark can be the middle one of these.

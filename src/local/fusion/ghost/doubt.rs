@@ -4,7 +4,7 @@
 
 use rayon::prelude::*;
 
-use super::{Cells, Scene};
+use super::Scene;
 
 /// Contradictions (code values of 0 to 1) from which a cell is doubted, and from which an exposure is left out there.
 const DOUBTED: [f32; 2] = [0.008, 0.024];
