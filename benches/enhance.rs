@@ -19,7 +19,9 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput};
 use rayon::ThreadPool;
 use remedia::domain::enhancement::{EnhancementSettings, Look};
-use remedia::imaging::{DecodeLimits, JpegOptions, Picture, Samples, decode, encode_jpeg, resize};
+use remedia::imaging::{
+    DecodeLimits, JpegOptions, Picture, Samples, SceneLight, decode, encode_jpeg, resize,
+};
 use remedia::local::{SourcePicture, enhance, geometry, noise, sharpen};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -77,6 +79,7 @@ fn enhanced(picture: Picture) -> Result<Picture, Failure> {
         iso: Some(ISO),
         focal_length_35mm: Some(FOCAL_LENGTH_35MM),
         exposure_value: None,
+        light: SceneLight::default(),
     };
     let (picture, _) = enhance(
         vec![source],

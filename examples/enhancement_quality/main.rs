@@ -25,7 +25,9 @@ use std::process::ExitCode;
 use rayon::prelude::*;
 use remedia::domain::enhancement::{EnhancementSettings, Look, StepSetting};
 use remedia::imaging::color::{TransferTables, delta_e_2000, luminance, srgb8_to_lab};
-use remedia::imaging::{DecodeLimits, Picture, Samples, capture, decode, fit};
+use remedia::imaging::{
+    DecodeLimits, Picture, Samples, SceneLight, capture, decode, fit, scene_light,
+};
 use remedia::local::{SourcePicture, enhance};
 
 type Failure = Box<dyn std::error::Error>;
@@ -203,6 +205,7 @@ fn with_camera(picture: &Picture, spoken: bool) -> SourcePicture {
         iso: spoken.then_some(400),
         focal_length_35mm: spoken.then_some(24.0),
         exposure_value: None,
+        light: SceneLight::default(),
     }
 }
 
@@ -369,6 +372,7 @@ fn load(path: &Path) -> Result<SourcePicture, Failure> {
         iso: capture.iso,
         focal_length_35mm: capture.focal_length_35mm,
         exposure_value: None,
+        light: scene_light(&bytes),
     })
 }
 

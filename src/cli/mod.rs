@@ -16,6 +16,7 @@ mod printer;
 mod problems;
 mod progress;
 mod signals;
+mod skips;
 mod wording;
 
 use std::ffi::OsString;

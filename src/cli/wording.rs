@@ -1,11 +1,10 @@
 //! Jobs in words: tables, lines and summaries for people.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::judgement::Judgement;
 use crate::domain::listing::Listing;
-use crate::domain::plan::{AttemptParameters, Decision, Plan};
+use crate::domain::plan::{AttemptParameters, Plan};
 use crate::domain::room::Room;
 use crate::domain::score::ScoreSource;
 use crate::domain::state::JobState;
@@ -49,20 +48,7 @@ pub(crate) fn before_the_work(listing: &Listing, plan: &Plan) -> Vec<String> {
         lines.push(format!("left out {}: {}", left_out.file, left_out.reason));
     }
     lines.extend(crate::planner::beside(listing));
-    let mut skipped: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
-    for operation in plan.photos.iter().flat_map(|photo| &photo.operations) {
-        if let Decision::Skip { reason, hint, .. } = &operation.decision {
-            *skipped
-                .entry((operation.kind.name(), reason, hint))
-                .or_default() += 1;
-        }
-    }
-    for ((kind, reason, hint), count) in skipped {
-        lines.push(format!(
-            "skipped: {kind} on {}: {reason} (hint: {hint})",
-            counted(count, "picture", "pictures")
-        ));
-    }
+    lines.extend(super::skips::lines(plan));
     lines
 }
 

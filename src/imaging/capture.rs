@@ -13,6 +13,45 @@ pub fn capture(bytes: &[u8]) -> Capture {
     guarded(|| capture_unguarded(bytes)).unwrap_or_default()
 }
 
+/// What the camera recorded about how light the scene was.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SceneLight {
+    /// The exposure as a light value: EV at ISO 100, where time, aperture and sensitivity are known.
+    pub exposure_value_100: Option<f64>,
+    /// Whether the flash fired.
+    pub flash: bool,
+}
+
+/// What EXIF tells of the scene's light; nothing where there is no EXIF.
+#[must_use]
+pub fn scene_light(bytes: &[u8]) -> SceneLight {
+    let light = || {
+        let exif = read(bytes)?;
+        let flash = exif
+            .get_field(Tag::Flash, In::PRIMARY)
+            .and_then(|field| field.value.get_uint(0));
+        let number = |tag| positive(exif.get_field(tag, In::PRIMARY)?);
+        let sensitivity = exif
+            .get_field(Tag::PhotographicSensitivity, In::PRIMARY)
+            .and_then(|field| field.value.get_uint(0))
+            .filter(|iso| (1..=10_000_000).contains(iso));
+        let aperture = number(Tag::FNumber).filter(|number| (0.5..=128.0).contains(number));
+        let seconds = number(Tag::ExposureTime).filter(|&seconds| seconds <= 3600.0);
+        let exposure_value_100 = match (aperture, seconds, sensitivity) {
+            (Some(aperture), Some(seconds), Some(iso)) => {
+                Some((aperture * aperture / seconds).log2() - (f64::from(iso) / 100.0).log2())
+            }
+            _ => None,
+        };
+        Some(SceneLight {
+            exposure_value_100,
+            // Bit 0 says that it fired; 0xFFFF and other odd values are no flash.
+            flash: flash.is_some_and(|flash| flash < 0x80 && flash & 1 == 1),
+        })
+    };
+    guarded(light).flatten().unwrap_or_default()
+}
+
 fn capture_unguarded(bytes: &[u8]) -> Capture {
     let Some(exif) = read(bytes) else {
         return Capture::default();

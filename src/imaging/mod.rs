@@ -35,7 +35,7 @@ pub mod view;
 pub mod warp;
 
 pub use camera::{Camera, camera};
-pub use capture::capture;
+pub use capture::{SceneLight, capture, scene_light};
 pub use decode::{DecodeError, DecodeLimits, decode};
 pub use encode::{ChromaSubsampling, EncodeError, JpegOptions, encode_jpeg};
 pub use frame::is_framed;

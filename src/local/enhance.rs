@@ -18,7 +18,7 @@ mod windows;
 mod wrapped;
 
 use crate::domain::enhancement::{EnhancementReport, EnhancementSettings, Look, StepSetting};
-use crate::imaging::{self, Picture, warp};
+use crate::imaging::{self, Picture, SceneLight, warp};
 use crate::local::fusion::{self, FusionError};
 use crate::local::{geometry, noise, sharpen};
 
@@ -36,6 +36,8 @@ pub struct SourcePicture {
     pub focal_length_35mm: Option<f64>,
     /// Exposure relative to the other pictures of a bracket, in EV; more is brighter.
     pub exposure_value: Option<f64>,
+    /// How light the scene was, as far as the camera recorded it.
+    pub light: SceneLight,
 }
 
 /// Why a photo was not enhanced.
@@ -140,13 +142,12 @@ pub fn enhance(
     };
     let settings = &upright;
     let camera_spoke = source.iso.is_some() || source.focal_length_35mm.is_some();
-    let tone = tone::estimate(
-        &picture,
-        source.focal_length_35mm,
-        camera_spoke,
-        grain.luma_sigma(),
-        settings,
-    );
+    let camera = tone::CameraWord {
+        focal_length_35mm: source.focal_length_35mm,
+        spoke: camera_spoke,
+        light: source.light,
+    };
+    let tone = tone::estimate(&picture, &camera, grain.luma_sigma(), settings);
     report.steps.extend(tone.reports());
     picture = tone.apply(picture);
 

@@ -4,7 +4,9 @@
 use rayon::prelude::*;
 use remedia::domain::enhancement::{EnhancementReport, EnhancementSettings, Look, StepSetting};
 use remedia::imaging::color::{TransferTables, delta_e_2000, srgb8_to_lab};
-use remedia::imaging::{DecodeLimits, Picture, Samples, capture, decode, fit};
+use remedia::imaging::{
+    DecodeLimits, Picture, Samples, SceneLight, capture, decode, fit, scene_light,
+};
 use remedia::local::{EnhanceError, SourcePicture, enhance, peak_bytes};
 
 use crate::support::fixture;
@@ -21,6 +23,7 @@ fn load(relative: &str) -> SourcePicture {
         iso: capture.iso,
         focal_length_35mm: capture.focal_length_35mm,
         exposure_value: None,
+        light: scene_light(&bytes),
     }
 }
 
@@ -272,6 +275,7 @@ fn the_mood_of_a_dark_picture_stays_and_an_exposure_that_failed_does_not() {
         iso: None,
         focal_length_35mm: None,
         exposure_value: None,
+        light: SceneLight::default(),
     };
     let (after, report) = enhance_one(moody.clone(), &aligned(), &Look::default());
     let change = difference(&moody.picture, &after, |_| true);
@@ -483,6 +487,7 @@ fn what_cannot_be_done_is_refused() {
         iso: None,
         focal_length_35mm: None,
         exposure_value: None,
+        light: SceneLight::default(),
     };
     assert!(matches!(
         enhance(vec![one.clone()], 1, &settings, &neutral),
@@ -513,6 +518,7 @@ fn blown_and_black_pictures_stay_what_they_are() {
             iso: Some(400),
             focal_length_35mm: Some(20.0),
             exposure_value: None,
+            light: SceneLight::default(),
         };
         let (after, _) = enhance_one(source, &EnhancementSettings::default(), &Look::default());
         assert_eq!(after, picture);

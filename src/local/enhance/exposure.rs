@@ -180,7 +180,8 @@ impl Exposure {
 
     /// Changes little, as the light is deliberate.
     pub(super) fn keep(&mut self, mood: Mood) {
-        self.gain_ev = (self.gain_ev * mood::SHARE).clamp(-mood::MOST_EV, mood::MOST_EV);
+        let most = mood.most_ev();
+        self.gain_ev = (self.gain_ev * mood::SHARE).clamp(-most, most);
         self.fault = 0.0;
         self.kept = Some(mood);
         if self.gain_ev.abs() < 0.02 {

@@ -15,7 +15,7 @@ use super::white_balance::WhiteBalance;
 use super::windows;
 use crate::domain::enhancement::{EnhancementSettings, StepReport, StepSetting};
 use crate::imaging::color::luminance;
-use crate::imaging::{Picture, Samples, vectorized};
+use crate::imaging::{Picture, Samples, SceneLight, vectorized};
 
 /// Luminance below this is not told apart when local gains are chosen.
 pub(super) const DARKEST: f32 = 1.0 / 1024.0;
@@ -53,21 +53,34 @@ pub(super) struct Local {
     pub(super) highest: f32,
 }
 
+/// What the camera said of the photo.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CameraWord {
+    pub(super) focal_length_35mm: Option<f64>,
+    /// Whether it said anything.
+    pub(super) spoke: bool,
+    pub(super) light: SceneLight,
+}
+
 /// Estimates everything on a small copy of the photo. Where somebody seems to have worked on the picture
 /// before, less of what looks wrong is taken for a fault.
 pub(super) fn estimate(
     picture: &Picture,
-    focal_length_35mm: Option<f64>,
-    camera_spoke: bool,
+    camera: &CameraWord,
     luma_sigma: f64,
     settings: &EnhancementSettings,
 ) -> Tone {
     let mut proxy = Proxy::of(picture);
     let regions = Regions::of(&proxy);
-    let mood = Mood::of(&proxy);
+    let mood = Mood::of(&proxy, camera.light);
     let tones = Tones::of(usable_luminances(&proxy, &regions), regions.sky_share > 0.0);
-    let untouched = untouched(camera_spoke, luma_sigma, tones.set);
-    let vignetting = Vignetting::estimate(settings.vignetting, focal_length_35mm, &proxy, &regions);
+    let untouched = untouched(camera.spoke, luma_sigma, tones.set);
+    let vignetting = Vignetting::estimate(
+        settings.vignetting,
+        camera.focal_length_35mm,
+        &proxy,
+        &regions,
+    );
     lift_corners(&mut proxy, &vignetting);
     let field = if settings.white_balance == StepSetting::Auto && mood.is_none() {
         LightField::estimate(&proxy, &regions, untouched)

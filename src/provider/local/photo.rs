@@ -223,6 +223,7 @@ fn decode_sources(
             iso: source.iso,
             focal_length_35mm: source.focal_length_35mm,
             exposure_value: source.exposure_value,
+            light: imaging::scene_light(&bytes),
         });
     }
     Ok((places, sources))

@@ -6,7 +6,8 @@ use std::path::Path;
 use remedia::domain::enhancement::{EnhancementSettings, Look, StepSetting};
 use remedia::imaging::metadata::inspect;
 use remedia::imaging::{
-    self, DecodeLimits, JpegOptions, OutputMetadata, Picture, Samples, encode_jpeg, with_metadata,
+    self, DecodeLimits, JpegOptions, OutputMetadata, Picture, Samples, SceneLight, encode_jpeg,
+    with_metadata,
 };
 use remedia::local::{SourcePicture, enhance};
 
@@ -196,6 +197,7 @@ fn the_edges_of_a_panorama_still_meet() {
             iso: None,
             focal_length_35mm: None,
             exposure_value: None,
+            light: SceneLight::default(),
         };
         let look = Look::default();
         let (picture, _) = enhance(vec![source], 0, &settings(wraps), &look).unwrap();

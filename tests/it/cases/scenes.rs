@@ -7,7 +7,8 @@ use remedia::domain::enhancement::{EnhancementReport, EnhancementSettings, Look}
 use remedia::domain::listing::PictureKind;
 use remedia::imaging::color::{TransferTables, luminance};
 use remedia::imaging::{
-    DecodeLimits, Picture, Samples, capture, decode, is_framed, look, picture_kind,
+    DecodeLimits, Picture, Samples, SceneLight, capture, decode, is_framed, look, picture_kind,
+    scene_light,
 };
 use remedia::local::fusion::{fuse, shares};
 use remedia::local::{SourcePicture, enhance};
@@ -30,12 +31,14 @@ fn eight(picture: &Picture) -> &[[u8; 3]] {
 }
 
 fn enhanced(path: &Path) -> (Picture, EnhancementReport) {
-    let capture = capture(&fs_err::read(path).unwrap());
+    let bytes = fs_err::read(path).unwrap();
+    let capture = capture(&bytes);
     let source = SourcePicture {
         picture: picture(path),
         iso: capture.iso,
         focal_length_35mm: capture.focal_length_35mm,
         exposure_value: None,
+        light: scene_light(&bytes),
     };
     let settings = EnhancementSettings::default();
     enhance(vec![source], 0, &settings, &Look::default()).unwrap()
@@ -172,6 +175,7 @@ fn daylight_faults_are_still_corrected() {
         iso: Some(400),
         focal_length_35mm: Some(20.0),
         exposure_value: None,
+        light: SceneLight::default(),
     };
     let settings = EnhancementSettings::default();
     let (_, report) = enhance(vec![source], 0, &settings, &Look::default()).unwrap();
@@ -231,16 +235,19 @@ fn a_folder_of_graphics_is_delivered_untouched() {
         assert!(plan.out.contains(name), "{}", plan.out);
     }
     assert!(plan.out.contains("drawing or a document"), "{}", plan.out);
-    world
-        .run([
-            "submit",
-            "papers",
-            "--style",
-            "modern",
-            "--operations",
-            "enhance",
-        ])
+    let submitted = world
+        .run(["submit", "papers", "--style", "modern"])
         .with_code(0);
+    // Whatever would be done to a photo, the drawings are told once.
+    let drawings = (submitted.error.lines())
+        .filter(|line| line.contains("drawing or a document"))
+        .count();
+    assert_eq!(drawings, 1, "{}", submitted.error);
+    assert!(
+        submitted.error.contains("on 4 pictures"),
+        "{}",
+        submitted.error
+    );
     let delivered = world.work().join("remedia-out/papers");
     let manifest = fs_err::read(delivered.join("manifest.json")).unwrap();
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
@@ -315,6 +322,7 @@ fn the_frame_of_a_picture_stays_straight() {
         iso: None,
         focal_length_35mm: Some(20.0),
         exposure_value: None,
+        light: SceneLight::default(),
     };
     let settings = EnhancementSettings::default();
     let (result, report) = enhance(vec![source], 0, &settings, &Look::default()).unwrap();
