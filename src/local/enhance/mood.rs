@@ -29,6 +29,10 @@ const METERED: f64 = 0.13;
 /// be adds, as natural logarithms.
 const AGAINST: f32 = -4.0;
 const FOR: f32 = 1.5;
+/// The same under what may be an evening sky: a scene this dark outdoors, in EV at ISO 100, is one, while a room may
+/// be as dark by day.
+const FOR_OUTDOORS: f32 = 6.5;
+const EVENING: f64 = 8.0;
 
 /// Light that was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +61,7 @@ impl Mood {
                 *odds += weight * deviation;
             }
         }
+        let sky = features::has_evening_sky(&numbers);
         let cold = features::warmest(&numbers) < LEAST_WARM;
         let kinds = Self::ALL.into_iter().zip(odds).map(|(mood, odds)| {
             let flash = if light.flash { AGAINST } else { 0.0 };
@@ -65,7 +70,11 @@ impl Mood {
             } else {
                 0.0
             };
-            let camera = scene.map_or(0.0, |ev| mood.evidence(ev));
+            let outdoors = sky && matches!(mood, Self::Dusk | Self::Sunset);
+            let camera = scene.map_or(0.0, |ev| match outdoors {
+                true if ev < EVENING => FOR_OUTDOORS,
+                _ => mood.evidence(ev),
+            });
             (mood, odds + flash + colourless + camera)
         });
         let chosen: f32 = kinds.clone().map(|(_, odds)| odds.exp()).sum();

@@ -28,6 +28,16 @@ pub(super) fn warmest(numbers: &[f32; COUNT]) -> f32 {
     warmths.copied().fold(f32::MIN, f32::max)
 }
 
+/// Where the numbers say how much smooth blue and how much smooth glow there is above, and the least of each that
+/// an evening sky has.
+const SKY: [(usize, f32); 2] = [(19, 0.2), (20, 0.1)];
+
+/// Whether there may be an evening sky above: smooth blue, and a smooth glow.
+pub(super) fn has_evening_sky(numbers: &[f32; COUNT]) -> bool {
+    SKY.iter()
+        .all(|(place, least)| numbers.get(*place).is_some_and(|value| value > least))
+}
+
 /// One pixel in terms of light.
 #[derive(Clone, Copy, Debug, Default)]
 struct Spot {
