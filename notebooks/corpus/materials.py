@@ -50,8 +50,8 @@ class Nodes:
         return self.add("ShaderNodeMath", {0: one, 1: two}, operation=operation).outputs[0]
 
     def place(self, plane: str, scale: tuple[float, float, float] = (1, 1, 1)) -> Any:
-        """The point in metres, the surface's plane (xy, xz or yz) turned to the first two axes."""
-        point = self.add("ShaderNodeNewGeometry").outputs["Position"]
+        """The point in metres on its object, the surface's plane (xy, xz or yz) turned to the first two axes."""
+        point = self.add("ShaderNodeTexCoord").outputs["Object"]
         if plane != "xy":
             parts = self.add("ShaderNodeSeparateXYZ", {0: point}).outputs
             first, second, third = (parts[i] for i in ((0, 2, 1) if plane == "xz" else (1, 2, 0)))
