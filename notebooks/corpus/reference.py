@@ -108,7 +108,7 @@ def dominant(render: Render) -> Array:
 def exposure(render: Render, balanced: Array) -> float:
     """The factor that exposes the metered pixels.
 
-    Their mean brightness (geometric) becomes 0.30 where their surfaces reflect 40 % in the mean; a white room becomes
+    Their mean brightness (geometric) becomes 0.34 where their surfaces reflect 40 % in the mean; a white room becomes
     brighter and a dark room stays darker, by the power 0.6 of what they reflect. At most 15 % of them may pass 0.85.
     """
     bright = np.maximum(luminance(balanced), 1e-7)[render.subject]
@@ -116,7 +116,7 @@ def exposure(render: Render, balanced: Array) -> float:
     own = own[own > 0.01]
     reflects = float(np.exp(np.log(own).mean())) if own.size else 0.4
     outdoors = render.classes["kind"] == "exterior"
-    aim = (0.25 * (reflects / 0.25) ** 0.5 if outdoors else 0.3 * (reflects / 0.4) ** 0.6) * LEVEL[
+    aim = (0.25 * (reflects / 0.25) ** 0.5 if outdoors else 0.34 * (reflects / 0.4) ** 0.6) * LEVEL[
         render.classes["light"]
     ]
     factor = float(np.clip(aim, 0.03, 0.5) / np.exp(np.log(bright).mean()))
@@ -145,6 +145,9 @@ def develop(render: Render, above: float) -> Reference:
     if view.sum() > 50:
         gain = min(1.0, view_level / max(float(np.median(bright[view])), 1e-6))
     veil = np.where(bright > 0.4, (0.4 + 0.1 * np.log2(np.maximum(bright, 0.4) / 0.4)) / np.maximum(bright, 0.4), 1)
-    factors = np.where(view, gain, np.where(render.veiled, veil, 1)).astype(np.float32)
+    wide: Any = cv2.dilate(view.astype(np.uint8), np.ones((5, 5), np.uint8))
+    rim = (wide > 0) & (gain < 1)
+    mixed = np.minimum(1, view_level / np.maximum(bright, 1e-6))  # Pixels of a frame that the day behind shines into.
+    factors = np.where(view, gain, np.where(render.veiled, veil, np.where(rim, mixed, 1))).astype(np.float32)
     soft: Any = cv2.GaussianBlur(factors, (0, 0), 0.7)
     return Reference(scene, np.asarray(scene * soft[..., None], np.float32), gains, factor, gain)
