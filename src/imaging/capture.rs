@@ -10,7 +10,9 @@ use crate::domain::listing::Capture;
 /// What the camera recorded about the exposure; all unknown where there is no EXIF.
 #[must_use]
 pub fn capture(bytes: &[u8]) -> Capture {
-    guarded(|| capture_unguarded(bytes)).unwrap_or_default()
+    guarded(|| read(bytes).map(|exif| facts(&exif)))
+        .flatten()
+        .unwrap_or_default()
 }
 
 /// What the camera recorded about how light the scene was.
@@ -25,40 +27,35 @@ pub struct SceneLight {
 /// What EXIF tells of the scene's light; nothing where there is no EXIF.
 #[must_use]
 pub fn scene_light(bytes: &[u8]) -> SceneLight {
-    let light = || {
-        let exif = read(bytes)?;
-        let flash = exif
-            .get_field(Tag::Flash, In::PRIMARY)
-            .and_then(|field| field.value.get_uint(0));
-        let number = |tag| positive(exif.get_field(tag, In::PRIMARY)?);
-        let sensitivity = exif
-            .get_field(Tag::PhotographicSensitivity, In::PRIMARY)
-            .and_then(|field| field.value.get_uint(0))
-            .filter(|iso| (1..=10_000_000).contains(iso));
-        let aperture = number(Tag::FNumber).filter(|number| (0.5..=128.0).contains(number));
-        let seconds = number(Tag::ExposureTime).filter(|&seconds| seconds <= 3600.0);
-        let exposure_value_100 = match (aperture, seconds, sensitivity) {
-            (Some(aperture), Some(seconds), Some(iso)) => {
-                Some((aperture * aperture / seconds).log2() - (f64::from(iso) / 100.0).log2())
-            }
-            _ => None,
-        };
-        Some(SceneLight {
-            exposure_value_100,
-            // Bit 0 says that it fired; 0xFFFF and other odd values are no flash.
-            flash: flash.is_some_and(|flash| flash < 0x80 && flash & 1 == 1),
-        })
-    };
-    guarded(light).flatten().unwrap_or_default()
+    guarded(|| scene_light_unguarded(bytes))
+        .flatten()
+        .unwrap_or_default()
 }
 
-fn capture_unguarded(bytes: &[u8]) -> Capture {
-    let Some(exif) = read(bytes) else {
-        return Capture::default();
+fn scene_light_unguarded(bytes: &[u8]) -> Option<SceneLight> {
+    let exif = read(bytes)?;
+    let flash = exif
+        .get_field(Tag::Flash, In::PRIMARY)
+        .and_then(|field| field.value.get_uint(0));
+    let capture = facts(&exif);
+    let exposure_value_100 = match (capture.f_number, capture.exposure_seconds, capture.iso) {
+        (Some(f_number), Some(seconds), Some(iso)) => {
+            Some((f_number * f_number / seconds).log2() - (f64::from(iso) / 100.0).log2())
+        }
+        _ => None,
     };
+    Some(SceneLight {
+        exposure_value_100,
+        // Bit 0 says that it fired; 0xFFFF and other odd values are no flash.
+        flash: flash.is_some_and(|flash| flash < 0x80 && flash & 1 == 1),
+    })
+}
+
+/// What is recorded of the exposure, as far as it can be true.
+fn facts(exif: &Exif) -> Capture {
     let number = |tag| positive(exif.get_field(tag, In::PRIMARY)?);
     Capture {
-        taken: taken(&exif),
+        taken: taken(exif),
         exposure_seconds: number(Tag::ExposureTime).filter(|&seconds| seconds <= 3600.0),
         f_number: number(Tag::FNumber).filter(|&number| (0.5..=128.0).contains(&number)),
         iso: exif

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::Draft;
 use super::exposure::{all_differ, relative_exposures};
 use super::mark::{self, Mark};
 use super::set::{Candidate, Member, Verified, verify};
 use super::sight::{Fit, Sight};
+use super::{Draft, photo_at};
 use crate::domain::listing::{BracketEvidence, Photo};
 use crate::fsx::printable;
 use crate::ingest::photo::Examined;
@@ -66,10 +66,6 @@ pub(super) fn find(
         });
     }
     drafts
-}
-
-fn photo_at(slots: &[Option<Examined>], index: usize) -> Option<&Photo> {
-    Some(&slots.get(index)?.as_ref()?.photo)
 }
 
 /// What names alone propose.

@@ -70,11 +70,7 @@ impl Mood {
             } else {
                 0.0
             };
-            let outdoors = sky && matches!(mood, Self::Dusk | Self::Sunset);
-            let camera = scene.map_or(0.0, |ev| match outdoors {
-                true if ev < EVENING => FOR_OUTDOORS,
-                _ => mood.evidence(ev),
-            });
+            let camera = scene.map_or(0.0, |ev| mood.evidence(ev, sky));
             (mood, odds + flash + colourless + camera)
         });
         let chosen: f32 = kinds.clone().map(|(_, odds)| odds.exp()).sum();
@@ -84,8 +80,11 @@ impl Mood {
 
     /// What the light of the scene says, in EV at ISO 100: the sun is 15, an overcast day 12, the moment of sunset
     /// 12, ten minutes later 8, lit streets 4; a room by day 6 to 9, by lamps 3 to 6 (exposure tables of film days).
-    /// Between the two ends it says nothing to little.
-    fn evidence(self, ev: f64) -> f32 {
+    /// Between the two ends it says nothing to little; under what may be an evening sky a dark scene says most.
+    fn evidence(self, ev: f64, evening_sky: bool) -> f32 {
+        if evening_sky && ev < EVENING && matches!(self, Self::Dusk | Self::Sunset) {
+            return FOR_OUTDOORS;
+        }
         let (dark, light) = match self {
             Self::Dusk => (5.0, 10.0),
             Self::Sunset => (9.0, 14.0),
@@ -183,11 +182,33 @@ mod tests {
         };
         assert_eq!(Mood::of(&exterior, by(5.0, false)), Some(Mood::Dusk));
         // As light as this, it is a day that was exposed for something else.
-        assert!(Mood::Dusk.evidence(14.0) <= AGAINST);
-        assert!(Mood::Dusk.evidence(3.0) > 0.0);
-        assert!(Mood::Dusk.evidence(9.5).abs() < 1e-6);
+        assert!(Mood::Dusk.evidence(14.0, false) <= AGAINST);
+        assert!(Mood::Dusk.evidence(3.0, false) > 0.0);
+        assert!(Mood::Dusk.evidence(9.5, false).abs() < 1e-6);
         let bright = scene_ev(&proxy(|_, _| [0.52; 3]), by(10.0, false));
         assert!((bright.unwrap() - 12.0).abs() < 0.01, "{bright:?}");
+    }
+
+    #[test]
+    fn what_is_dark_outdoors_under_an_evening_sky_is_an_evening() {
+        // A sky that is bright in the picture, blue above and glowing below, over a grey house without lights.
+        let evening = proxy(|_, y| match y {
+            0..40 => [0.10, 0.22, 0.45],
+            40..80 => [0.70, 0.45, 0.12],
+            _ => [0.10, 0.09, 0.08],
+        });
+        let ordinary = proxy(|_, _| [0.10, 0.09, 0.08]);
+        let has_sky = |proxy| features::has_evening_sky(&features::measure(proxy).unwrap());
+        assert!(has_sky(&evening) && !has_sky(&ordinary));
+        for (mood, ev, sky, most) in [
+            (Mood::Dusk, 7.0, true, true),
+            (Mood::Sunset, 7.0, true, true),
+            (Mood::Sunset, 7.0, false, false),
+            (Mood::Lamplight, 3.0, true, false),
+            (Mood::Sunset, 12.0, true, false),
+        ] {
+            assert_eq!(mood.evidence(ev, sky) > FOR, most, "{mood:?} {ev} {sky}");
+        }
     }
 
     #[test]
